@@ -9,69 +9,29 @@ process, whose peak has a column. Ratios are what counts: the machine is shared.
 
 from __future__ import annotations
 
-import argparse
-import resource
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from bench.table_ways import FILES, measure, table_of
 
 from glovebox.api.contract import Contract
 from glovebox.data.contract_keys import KeyCheck
 from glovebox.data.contracts import Judge, file_rules
 from glovebox.data.row_pieces import MAX_SPILLED
 from glovebox.store.connection import Stop
-from glovebox.tasks.table_process import TableFile, TableProcess
-from support.own_process import took
+from glovebox.tasks.table_process import TableProcess
 
-FILES = 10
 COLUMNS = [
     {"name": "day", "type": "Integer", "minimum": "0", "maximum": "1000000000", "maxNullShare": 0},
     {"name": "flight", "type": "Text", "pattern": "UA[0-9]+", "maxNullShare": 0},
     {"name": "delay", "type": "Number", "minimum": "0", "maxNullShare": 100},
     {"name": "origin", "type": "Text", "allowed": ["EWR", "JFK", "LGA"]},
 ]
-
-
-def main() -> None:
-    """Write a dataset, then check it in each way."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--write", metavar="FOLDER")
-    parser.add_argument("--here", nargs=2, metavar=("WAY", "FOLDER"))
-    options = parser.parse_args()
-    if options.here:
-        way, folder = options.here
-        found = WAYS[way](Path(folder))
-        peaks = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-        print(found, *(resource.getrusage(each).ru_maxrss >> 10 for each in peaks))
-        return
-    if options.write:
-        write(Path(options.write), options.rows)
-        return
-    with tempfile.TemporaryDirectory(prefix="glovebox-bench-") as folder:
-        # Elsewhere: a process begins with the peak of the one that started it.
-        command = [sys.executable, __file__, "--rows", str(options.rows), "--write", folder]
-        subprocess.run(command, check=True)
-        print(f"{options.rows:,} rows in {FILES} files")
-        print(f"{'':24}{'seconds':>9}{'cpu s':>8}{'at fault':>9}{'peak MiB':>10}{'reader MiB':>12}")
-        times = {way: run(way, folder) for way in WAYS}
-    print(f"scan / check of columns: {times['scan'] / times['columns']:.2f} of its speed")
-
-
-def run(way: str, folder: str) -> float:
-    """Print the row of one way; return its processor seconds."""
-    own = took(__file__, way, folder)
-    found, peak, reader = own.said[-3:]
-    columns = f"{own.seconds:9.1f}{own.cpu:8.1f}{found:>9}{peak:>10}{reader:>12}"
-    print(f"{way:24}{columns}", flush=True)
-    return own.cpu
 
 
 def write(folder: Path, count: int) -> None:
@@ -147,23 +107,19 @@ def by_scan(folder: Path) -> int:
     return at_fault
 
 
-def table_of(path: Path) -> TableFile:
-    """Return a file as a task reads it: in parts."""
-
-    def read(first: int, size: int) -> bytes:
-        with path.open("rb") as file:
-            file.seek(first)
-            return file.read(size)
-
-    return TableFile(path.name, path.stat().st_size, read)
-
-
 WAYS: dict[str, Callable[[Path], int]] = {
     "scan": by_scan,
     "footers": by_footers,
     "columns": by_contract,
     "columns and a key": with_key,
 }
+
+
+def main() -> None:
+    """Write a dataset, then check it in each way."""
+    took = measure(__file__, __doc__, WAYS, write, what=f"{FILES} files", found="at fault")
+    if took.keys() >= {"scan", "columns"}:
+        print(f"scan / check of columns: {took['scan'].cpu / took['columns'].cpu:.2f} of its speed")
 
 
 if __name__ == "__main__":

@@ -20,15 +20,14 @@ from glovebox.api.contract import Contract
 from glovebox.api.contract_status import ContractStatus
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.asked_tasks import ensure_answer
 from glovebox.controllers.looking import Look
 from glovebox.controllers.pin_progress import pin_progress
-from glovebox.controllers.pin_sources import is_locked
 from glovebox.controllers.pin_tables import earlier, read_pinned
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import note_refusal
-from glovebox.controllers.task_jobs import Bucket, job_for
 from glovebox.data.contracts import ContractFound, contract_digest
-from glovebox.engine.tasks import TaskContext, TaskKey, TaskState
+from glovebox.engine.tasks import TaskKey, TaskState
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.kinds import DATASET_PIN
 from glovebox.kube.resources import Key
@@ -174,25 +173,16 @@ def _ensure(
     opened: Mapping[Store, ObjectStore],
     work_class: str,
 ) -> TaskState[ContractFound]:
-    stores = [(opened[connection], connection) for connection in request.stores]
-    store, _ = stores[0]
-    place = Bucket(store.spec.artifacts.bucket, is_locked(store))
-    ask = functools.partial(ContractQuestion.of, request)
-    job = job_for(ports, _key(pin), request, ask, place, stores)
-
-    async def start(context: TaskContext) -> ContractFound:
-        async with ports.metrics.on_store("contract"):
-            work = job.start(context) if job else check_contract(context, request)
-            found: ContractFound = await work
-            return found
-
-    return ports.tasks.ensure(
+    return ensure_answer(
+        ports,
         _key(pin),
-        request.basis,
-        start,
+        request,
+        ask=ContractQuestion.of,
+        do=check_contract,
+        stores=[(opened[connection], connection) for connection in request.stores],
+        operation="contract",
         tenant=pin.namespace,
         work_class=work_class,
-        discard=job.discard if job else None,
     )
 
 

@@ -6,7 +6,6 @@ content and definitions, and stands as long as both are the same.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,15 +15,14 @@ from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.feature_set_pin import FeatureSetPin
 from glovebox.api.materialized import MaterializedStatus
 from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.asked_tasks import ensure_answer
 from glovebox.controllers.key_traits import DATA
 from glovebox.controllers.pin_progress import pin_progress
-from glovebox.controllers.pin_sources import is_locked
 from glovebox.controllers.pin_tables import read_pinned
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import note_refusal
-from glovebox.controllers.task_jobs import Bucket, job_for
 from glovebox.data.feature_schema import FeaturesFound, schema_of
-from glovebox.engine.tasks import TaskContext, TaskKey, TaskState
+from glovebox.engine.tasks import TaskKey, TaskState
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.kinds import FEATURE_SET_PIN
 from glovebox.kube.resources import Key
@@ -112,24 +110,16 @@ def report_values(
 def _ensure(
     ports: Ports, pin: FeatureSetPin, request: FeaturesRequest, opened: Mapping[Store, ObjectStore]
 ) -> TaskState[FeaturesFound]:
-    store = opened[request.store]
-    place = Bucket(store.spec.artifacts.bucket, is_locked(store))
-    ask = functools.partial(FeaturesQuestion.of, request)
-    job = job_for(ports, _key(pin), request, ask, place, [(store, request.store)])
-
-    async def start(context: TaskContext) -> FeaturesFound:
-        async with ports.metrics.on_store("features"):
-            work = job.start(context) if job else check_features(context, request)
-            found: FeaturesFound = await work
-            return found
-
-    return ports.tasks.ensure(
+    return ensure_answer(
+        ports,
         _key(pin),
-        request.basis,
-        start,
+        request,
+        ask=FeaturesQuestion.of,
+        do=check_features,
+        stores=[(opened[request.store], request.store)],
+        operation="features",
         tenant=pin.namespace,
         work_class=DATA,
-        discard=job.discard if job else None,
     )
 
 

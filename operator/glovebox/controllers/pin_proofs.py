@@ -21,6 +21,7 @@ from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.pin_verification import BudgetSpent, LevelProof, ProofUnderWay
+from glovebox.controllers.asked_tasks import ensure_answer
 from glovebox.controllers.looking import Look
 from glovebox.controllers.pin_progress import pin_progress
 from glovebox.controllers.pin_sources import is_locked, ready_store, source_of
@@ -28,10 +29,9 @@ from glovebox.controllers.ports import Ports
 from glovebox.controllers.proof_demands import interval_of
 from glovebox.controllers.store_access import source_access
 from glovebox.controllers.store_connections import note_refusal, open_store
-from glovebox.controllers.task_jobs import Bucket, job_for
 from glovebox.data.proof_budget import Allowance, Claim, Cost, Given, day_of, next_day, share
 from glovebox.data.proof_levels import PROVEN, Level, ProofSlice, due_time, is_overdue, last_time
-from glovebox.engine.tasks import TaskContext, TaskKey, TaskState
+from glovebox.engine.tasks import TaskKey, TaskState
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.kinds import DATASET_PIN
 from glovebox.kube.resources import Key
@@ -428,23 +428,16 @@ def _claim(pin: DatasetPin, proofs: Mapping[Level, LevelProof], level: Level) ->
 def _ensure(
     ports: Ports, pin: DatasetPin, request: ProofRequest, store: ObjectStore, work_class: str
 ) -> TaskState[ProofSlice]:
-    place = Bucket(store.spec.artifacts.bucket, is_locked(store))
-    ask = functools.partial(ProofQuestion.of, request)
-    job = job_for(ports, _key(pin), request, ask, place, [(store, request.store)])
-
-    async def start(context: TaskContext) -> ProofSlice:
-        async with ports.metrics.on_store("prove_pin"):
-            work = job.start(context) if job else prove_dataset(context, request)
-            found: ProofSlice = await work
-            return found
-
-    return ports.tasks.ensure(
+    return ensure_answer(
+        ports,
         _key(pin),
-        request.basis,
-        start,
+        request,
+        ask=ProofQuestion.of,
+        do=prove_dataset,
+        stores=[(store, request.store)],
+        operation="prove_pin",
         tenant=pin.namespace,
         work_class=work_class,
-        discard=job.discard if job else None,
     )
 
 

@@ -17,6 +17,7 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.split_pin import MAX_NESTED, SplitPin
+from glovebox.controllers.asked_tasks import ensure_answer
 from glovebox.controllers.dataset_pin import WORK_CLASS
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.pin_sources import is_locked, ready_dataset_pin, ready_store, source_of
@@ -24,9 +25,8 @@ from glovebox.controllers.ports import Ports
 from glovebox.controllers.splits import Counted, counts_of, rule_of, split_digest, within
 from glovebox.controllers.store_access import source_access
 from glovebox.controllers.store_connections import note_refusal, open_store
-from glovebox.controllers.task_jobs import Bucket, job_for
 from glovebox.data.split_result import SplitFound
-from glovebox.engine.tasks import TaskContext, TaskKey, TaskState
+from glovebox.engine.tasks import TaskKey, TaskState
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.kinds import SPLIT_PIN
 from glovebox.kube.resources import Key
@@ -185,23 +185,16 @@ def _ensure(
     connection: Store,
     request: SplitRequest,
 ) -> TaskState[SplitFound]:
-    place = Bucket(request.artifacts_bucket, is_locked(store))
-    ask = functools.partial(SplitQuestion.of, request)
-    job = job_for(ports, _key(split), request, ask, place, [(store, connection)])
-
-    async def start(context: TaskContext) -> SplitFound:
-        async with ports.metrics.on_store("split"):
-            work = job.start(context) if job else split_dataset(context, request)
-            found: SplitFound = await work
-            return found
-
-    return ports.tasks.ensure(
+    return ensure_answer(
+        ports,
         _key(split),
-        request.basis,
-        start,
+        request,
+        ask=SplitQuestion.of,
+        do=split_dataset,
+        stores=[(store, connection)],
+        operation="split",
         tenant=split.namespace,
         work_class=WORK_CLASS,
-        discard=job.discard if job else None,
     )
 
 

@@ -19,16 +19,16 @@ from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.statistics import Distribution
 from glovebox.api.statistics_status import VERDICTS, DistributionStatus, StatisticsStatus
+from glovebox.controllers.asked_tasks import ensure_answer
 from glovebox.controllers.looking import Look
 from glovebox.controllers.pin_progress import pin_progress
 from glovebox.controllers.pin_sources import is_locked, ready_store
 from glovebox.controllers.pin_tables import earlier, read_pinned
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import note_refusal, open_store
-from glovebox.controllers.task_jobs import Bucket, job_for
 from glovebox.data.digest import digest_of
 from glovebox.data.statistics import Asked, asked_of
-from glovebox.engine.tasks import TaskContext, TaskKey, TaskState
+from glovebox.engine.tasks import TaskKey, TaskState
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.kinds import DATASET_PIN
 from glovebox.kube.resources import Key
@@ -333,25 +333,16 @@ def _ensure(
     opened: Mapping[Store, ObjectStore],
     work_class: str,
 ) -> TaskState[StatisticsFound]:
-    stores = [(opened[connection], connection) for connection in request.stores]
-    store, _ = stores[0]
-    place = Bucket(store.spec.artifacts.bucket, is_locked(store))
-    ask = functools.partial(StatisticsQuestion.of, request)
-    job = job_for(ports, _key(pin), request, ask, place, stores)
-
-    async def start(context: TaskContext) -> StatisticsFound:
-        async with ports.metrics.on_store("statistics"):
-            work = job.start(context) if job else compute_statistics(context, request)
-            found: StatisticsFound = await work
-            return found
-
-    return ports.tasks.ensure(
+    return ensure_answer(
+        ports,
         _key(pin),
-        request.basis,
-        start,
+        request,
+        ask=StatisticsQuestion.of,
+        do=compute_statistics,
+        stores=[(opened[connection], connection) for connection in request.stores],
+        operation="statistics",
         tenant=pin.namespace,
         work_class=work_class,
-        discard=job.discard if job else None,
     )
 
 
