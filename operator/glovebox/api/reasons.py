@@ -418,7 +418,8 @@ WAITING_FOR_BUDGET: Final = _reason(
 PROOF_OVERDUE: Final = _reason(
     "ProofOverdue",
     "DatasetPin `ProofsCurrent`",
-    "A proof should have ended by now, by more than half of its interval.",
+    "A proof should have ended by now: by more than half of its interval, and by five minutes at"
+    " least.",
     "Follow the message; a proof that is still reading goes on by itself. Else the store does not"
     " answer, or denies it.",
 )

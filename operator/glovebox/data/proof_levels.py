@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NOTHING: Final = Findings()
 # What was found is looked at again after so long at most.
 AGAIN: Final = timedelta(days=1)
+_HICCUP: Final = timedelta(minutes=5)
 
 
 class Level(StrEnum):
@@ -109,8 +110,11 @@ def due_time(
 
 
 def is_overdue(due: datetime, interval: timedelta, now: datetime) -> bool:
-    """Whether a proof should have ended long ago: by more than half of its interval."""
-    return now > due + interval / 2
+    """Whether a proof should have ended long ago.
+
+    By more than half of its interval, and by five minutes: a store that hiccups is no news.
+    """
+    return now > due + max(interval / 2, _HICCUP)
 
 
 def rank(seed: str, pin_root: str, path: str) -> bytes:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from glovebox.status.text import format_time
 from glovebox.store.connection import Credentials
 from support.cluster import Cluster
 from support.lying_store import Answered, Asked, Liar, lying
@@ -78,9 +80,13 @@ def test_a_store_that_does_not_answer_a_check_changes_no_condition_and_is_asked_
         verified = conditions(team, "DatasetPin", "train")
         flaky.away = True
         rogue = cluster.api_as("rogue", ["system:masters", BREAK_GLASS])
+        # Just due, and not overdue, of which the condition `ProofsCurrent` would tell.
+        due = format_time(datetime.now(UTC) - timedelta(seconds=70))
+        proofs = team.read("DatasetPin", "train")["status"]["verification"]
+        listed = [each | ({"lastTime": due} if each["level"] == "List" else {}) for each in proofs]
         rogue.patch(
             f"{team.path('DatasetPin', 'train')}/status",
-            {"status": {"listedTime": "2020-01-01T00:00:00Z"}},
+            {"status": {"listedTime": due, "verification": listed}},
         )
         patched = team.read("DatasetPin", "train")["metadata"]["resourceVersion"]
         bound = team.read("Experiment", "bound")["metadata"]["resourceVersion"]
@@ -91,7 +97,7 @@ def test_a_store_that_does_not_answer_a_check_changes_no_condition_and_is_asked_
         assert team.read("Experiment", "bound")["metadata"]["resourceVersion"] == bound
         flaky.away = False
         eventually(
-            lambda: team.read("DatasetPin", "train")["status"]["listedTime"] > "2021",
+            lambda: team.read("DatasetPin", "train")["status"]["listedTime"] > due,
             what="a check that ended",
             timeout=60,
         )

@@ -79,6 +79,12 @@ def test_a_proof_is_overdue_after_half_of_its_interval_more() -> None:
     assert is_overdue(at(7), WEEK, at(10.6))
 
 
+def test_a_store_that_hiccups_makes_no_proof_overdue() -> None:
+    minute = timedelta(minutes=1)
+    assert not is_overdue(at(7), minute, at(7) + 5 * minute)
+    assert is_overdue(at(7), minute, at(7) + 6 * minute)
+
+
 def test_a_proof_in_full_is_the_last_sample() -> None:
     past = {Level.SAMPLE: Past(at(1)), Level.FULL: Past(at(2))}
     assert last_time(Level.SAMPLE, past) == at(2)
