@@ -30,8 +30,8 @@ yaml.SafeLoader = yaml.CSafeLoader  # type: ignore[misc,assignment]
 _HERE = Path(__file__).parent
 # What takes longest begins first, so that no worker has it alone at the end.
 _LONGEST = (
-    "cluster/operator",
     "node",
+    "cluster/operator",
     "cluster/store",
     "cluster/guards",
     "cluster/demo",
