@@ -10,7 +10,7 @@ import pytest
 from glovebox.api import reasons
 from glovebox.kube.kinds import DATASET_PIN, EVENT, NAMESPACE, OBJECT_STORE
 from simulation.api_transport import Fault, NoFaults
-from simulation.object_store import NoAnswerError, Version
+from simulation.object_store import NoAnswerError, S3Error, Version
 from simulation.stage import Stage, play
 from simulation.test_leakage import made
 from simulation.world import LOADER, SOURCE, TEAM, pin_spec
@@ -493,5 +493,30 @@ def test_a_sample_of_objects_larger_than_most_is_read_in_few_parts() -> None:
         await stage.sleep(1.5 * HOUR)
         assert level(stage, "Sample")["objects"] == len(read) == 11
         assert len(parts) <= 3
+
+    play(scene, sweeps=False)
+
+
+def test_a_store_that_fails_at_every_object_is_no_finding() -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage)
+        declare(stage, fullIntervalSeconds=3600)
+        await pinned(stage)
+
+        def failing(action: str, bucket: str, key: str) -> None:
+            if bucket == SOURCE and action.startswith("s3:GetObject"):
+                raise S3Error(500, "InternalError")
+
+        stage.world.store.fault = failing
+        await stage.sleep(1.2 * HOUR)
+        assert level(stage, "Full")["current"]
+        assert stage.condition("Ready", "good", DATASET_PIN)["status"] == "True"
+        assert told(stage) == []
+        # One object of several is.
+        stage.world.store.fault = lambda action, bucket, key: (
+            failing(action, bucket, key) if key == "good/3" else None
+        )
+        await stage.until("it is found", lambda: told(stage), HOUR)
+        assert level(stage, "Full")["findings"]["unreadable"] == 1
 
     play(scene, sweeps=False)

@@ -178,6 +178,7 @@ class _Proof:
             requests += seen.requests
             if seen.difference is not None:
                 _note(tally, seen.difference)
+        _require_some(objects, tally.findings().unreadable)
         if self._recorded is not None:
             self._recorded.finish()
         return ProofSlice(
@@ -355,6 +356,21 @@ def _require_few(again: list[Entry], found: Difference) -> None:
             reasons.STORE_FAILED,
             f"more than {_MOST_AGAIN:,} objects could not be read, so nothing is said of any of"
             f" them; the last: {found.found}",
+        )
+
+
+def _require_some(objects: int, unreadable: int) -> None:
+    """Go on while anything could be read; where nothing can, the store is in trouble.
+
+    Of a single object nobody can tell.
+
+    Raises:
+        Unavailable: None of several could be.
+    """
+    if objects > 1 and unreadable == objects:
+        raise Unavailable(
+            reasons.STORE_FAILED,
+            f"none of {objects:,} objects could be read, so nothing is said of any of them",
         )
 
 
