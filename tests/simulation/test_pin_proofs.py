@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -504,7 +505,7 @@ def test_a_store_that_fails_at_every_object_is_no_finding() -> None:
         await pinned(stage)
 
         def failing(action: str, bucket: str, key: str) -> None:
-            if bucket == SOURCE and action.startswith("s3:GetObject"):
+            if bucket == SOURCE and key and action.startswith("s3:GetObject"):
                 raise S3Error(500, "InternalError")
 
         stage.world.store.fault = failing
@@ -518,5 +519,32 @@ def test_a_store_that_fails_at_every_object_is_no_finding() -> None:
         )
         await stage.until("it is found", lambda: told(stage), HOUR)
         assert level(stage, "Full")["findings"]["unreadable"] == 1
+
+    play(scene, sweeps=False)
+
+
+def test_a_lock_that_is_not_seen_once_is_compared_with_what_was_seen_before() -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage)
+        for at in range(FILES):
+            version(stage, at).mode = "GOVERNANCE"
+            version(stage, at).until = stage.world.clock.now() + timedelta(days=9000)
+        declare(stage, headIntervalSeconds=3600)
+        await pinned(stage)
+        await stage.sleep(1.2 * HOUR)
+        assert level(stage, "Head")["result"] == "Passed"
+
+        def hidden(action: str, bucket: str, key: str) -> None:
+            if bucket == SOURCE and key == "good/2" and action.startswith("s3:GetObject"):
+                raise S3Error(500, "InternalError")
+
+        stage.world.store.fault = hidden
+        await stage.sleep(HOUR)
+        assert level(stage, "Head")["findings"]["unreadable"] == 1
+        stage.world.store.fault = lambda *_: None
+        version(stage, 2).until = stage.world.clock.now() + timedelta(days=8000)
+        await stage.sleep(1.1 * HOUR)
+        (found,) = level(stage, "Head")["findings"]["objects"]
+        assert (found["path"], found["what"]) == ("2", "weakened")
 
     play(scene, sweeps=False)

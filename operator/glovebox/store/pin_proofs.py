@@ -216,9 +216,14 @@ class _Proof:
 
     def _compared(self, entry: Entry, seen: _Seen) -> Difference | None:
         """Return what is wrong with an object, its lock included; record that lock."""
-        if self._recorded is None or seen.lock is None:
+        if self._recorded is None:
             return seen.difference
         expected = self._recorded.of(entry.path)
+        if seen.lock is None:
+            # Not seen this time: what was seen before is still what it is compared with.
+            if expected is not None:
+                self._recorded.add(entry.path, expected)
+            return seen.difference
         self._recorded.add(entry.path, _kept(expected, seen.lock, self._now))
         return seen.difference or _weakened(entry.path, expected, seen.lock, self._now)
 
