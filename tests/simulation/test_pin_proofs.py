@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from glovebox.api import reasons
 from glovebox.kube.kinds import DATASET_PIN, EVENT, NAMESPACE, OBJECT_STORE
 from simulation.api_transport import Fault, NoFaults
-from simulation.object_store import NoAnswerError, Version
+from simulation.object_store import NoAnswerError, S3Error, Version
 from simulation.stage import Stage, play
 from simulation.test_leakage import made
 from simulation.world import LOADER, SOURCE, TEAM, pin_spec
@@ -361,3 +362,189 @@ def test_an_experiment_that_demands_a_proof_has_it_made_and_waits_for_it() -> No
         assert [key for key in read if key.startswith("good/")] == []
 
     play(scene)
+
+
+def held_up(stage: Stage, name: str) -> None:
+    """Let proofs of a pin take a day before they read."""
+    process = stage.process.operator
+    assert process is not None
+    tasks = process.ports.tasks
+    ensure = tasks.ensure
+
+    def never_ending(key: Any, basis: str, start: Any, **more: Any) -> Any:
+        async def wait(context: Any) -> Any:
+            await asyncio.sleep(DAY)
+            return await start(context)
+
+        is_held = key.name == "prove" and key.owner.name == name
+        return ensure(key, basis, wait if is_held else start, **more)
+
+    tasks.ensure = never_ending  # type: ignore[method-assign]
+
+
+def test_what_a_deleted_pin_was_to_take_is_there_for_others() -> None:
+    async def scene(stage: Stage) -> None:
+        budget(stage, bytesPerDay=60)
+        for name in ("older", "newer"):
+            put(stage, name)
+            declare(stage, name, fullIntervalSeconds=3600)
+            await pinned(stage, name)
+            await stage.sleep(10 * MINUTE)
+        held_up(stage, "older")
+        await stage.until(
+            "the other one waits",
+            lambda: (
+                stage.condition("ProofsCurrent", "newer", DATASET_PIN).get("reason")
+                == reasons.WAITING_FOR_BUDGET
+            ),
+            2 * HOUR,
+        )
+        assert level(stage, "Full", "older")["current"]
+        assert stage.world.remove(DATASET_PIN, TEAM, "older")
+        read = counting(stage)
+        await stage.sleep(HOUR)
+        assert sorted(read) == [f"newer/{at}" for at in range(FILES)]
+
+    play(scene, sweeps=False)
+
+
+def test_what_a_pin_was_to_take_that_may_not_be_read_any_more_is_there_for_others() -> None:
+    async def scene(stage: Stage) -> None:
+        budget(stage, bytesPerDay=60)
+        for name in ("older", "newer"):
+            put(stage, name)
+            declare(stage, name, fullIntervalSeconds=3600)
+            await pinned(stage, name)
+            await stage.sleep(10 * MINUTE)
+
+        def denied(action: str, bucket: str, key: str) -> None:
+            if bucket == SOURCE and key.startswith("older/") and action.startswith("s3:GetObject"):
+                # While it reads, what it reads is withdrawn.
+                access = [
+                    {
+                        "namespaces": [TEAM],
+                        "sources": [{"bucket": SOURCE, "prefix": "newer/"}],
+                        "artifacts": True,
+                    }
+                ]
+                stage.world.edit(OBJECT_STORE, None, "primary", {"spec": {"access": access}})
+                raise NoAnswerError
+
+        stage.world.store.fault = denied
+        await stage.until(
+            "it is withdrawn",
+            lambda: (
+                stage.condition("Ready", "older", DATASET_PIN).get("reason") == reasons.NOT_GRANTED
+            ),
+            2 * HOUR,
+        )
+        await stage.until(
+            "the other one is proven",
+            lambda: (
+                level(stage, "Full", "newer")["lastTime"] > status(stage, "newer")["listedTime"]
+            ),
+            HOUR,
+        )
+
+    play(scene, sweeps=False)
+
+
+def test_what_attempts_took_that_came_to_nothing_is_taken_of_the_budget() -> None:
+    async def scene(stage: Stage) -> None:
+        budget(stage, bytesPerDay=100)
+        put(stage)
+        declare(stage, fullIntervalSeconds=3600)
+        await pinned(stage)
+        read: list[str] = []
+
+        def away(action: str, bucket: str, key: str) -> None:
+            if bucket == SOURCE and action.startswith("s3:GetObject"):
+                if key == "good/5":
+                    raise NoAnswerError
+                read.append(key)
+
+        stage.world.store.fault = away
+        now = stage.world.clock.now()
+        await stage.sleep(23 * HOUR - now.hour * HOUR)
+        assert 5 <= len(read) <= 20
+        assert status(stage)["budgetSpent"]["bytes"] >= 50
+        assert stage.condition("Ready", "good", DATASET_PIN)["status"] == "True"
+
+    play(scene, sweeps=False)
+
+
+def test_a_sample_of_objects_larger_than_most_is_read_in_few_parts() -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage, files=12)
+        stage.world.store.put(LOADER, SOURCE, "good/0", b"0" * 10_000)
+        declare(stage, sampleIntervalSeconds=3600, sampleObjects=11)
+        await pinned(stage)
+        process = stage.process.operator
+        assert process is not None
+        tasks = process.ports.tasks
+        ensure, parts = tasks.ensure, set()
+
+        def counted(key: Any, basis: str, start: Any, **more: Any) -> Any:
+            if key.name == "prove":
+                parts.add(basis)
+            return ensure(key, basis, start, **more)
+
+        tasks.ensure = counted  # type: ignore[method-assign]
+        read = counting(stage)
+        await stage.sleep(1.5 * HOUR)
+        assert level(stage, "Sample")["objects"] == len(read) == 11
+        assert len(parts) <= 3
+
+    play(scene, sweeps=False)
+
+
+def test_a_store_that_fails_at_every_object_is_no_finding() -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage)
+        declare(stage, fullIntervalSeconds=3600)
+        await pinned(stage)
+
+        def failing(action: str, bucket: str, key: str) -> None:
+            if bucket == SOURCE and key and action.startswith("s3:GetObject"):
+                raise S3Error(500, "InternalError")
+
+        stage.world.store.fault = failing
+        await stage.sleep(1.2 * HOUR)
+        assert level(stage, "Full")["current"]
+        assert stage.condition("Ready", "good", DATASET_PIN)["status"] == "True"
+        assert told(stage) == []
+        # One object of several is.
+        stage.world.store.fault = lambda action, bucket, key: (
+            failing(action, bucket, key) if key == "good/3" else None
+        )
+        await stage.until("it is found", lambda: told(stage), HOUR)
+        assert level(stage, "Full")["findings"]["unreadable"] == 1
+
+    play(scene, sweeps=False)
+
+
+def test_a_lock_that_is_not_seen_once_is_compared_with_what_was_seen_before() -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage)
+        for at in range(FILES):
+            version(stage, at).mode = "GOVERNANCE"
+            version(stage, at).until = stage.world.clock.now() + timedelta(days=9000)
+        declare(stage, headIntervalSeconds=3600)
+        await pinned(stage)
+        await stage.sleep(1.2 * HOUR)
+        assert level(stage, "Head")["result"] == "Passed"
+
+        def hidden(action: str, bucket: str, key: str) -> None:
+            if bucket == SOURCE and key == "good/2" and action.startswith("s3:GetObject"):
+                raise S3Error(500, "InternalError")
+
+        stage.world.store.fault = hidden
+        await stage.sleep(HOUR)
+        assert level(stage, "Head")["findings"]["unreadable"] == 1
+        stage.world.store.fault = lambda *_: None
+        version(stage, 2).until = stage.world.clock.now() + timedelta(days=8000)
+        await stage.sleep(1.1 * HOUR)
+        (found,) = level(stage, "Head")["findings"]["objects"]
+        assert (found["path"], found["what"]) == ("2", "weakened")
+
+    play(scene, sweeps=False)

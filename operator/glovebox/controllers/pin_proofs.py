@@ -103,7 +103,9 @@ async def look_at_proofs(
     try:
         found = await _go_on(ports, pin, proofs, level, work_class)
     except GloveboxError as error:
-        if ports.tasks.get(_key(pin)) is None:
+        state = ports.tasks.get(_key(pin))
+        if state is None or state.phase == "Failed":
+            # Nothing is taken while it cannot go on: others may have that.
             ports.allowances.pop(pin.uid, None)
         is_waiting = isinstance(error, NotReady | InvalidInput)
         wait = _LOOK_AGAIN_SECONDS if is_waiting else _TRY_AGAIN_SECONDS
@@ -366,15 +368,21 @@ def _allowance(
     own = _claim(pin, proofs, level)
     spent = Cost()
     others: list[Claim] = []
+    known = set()
     for other in _pins_of(ports, store.name):
+        known.add(other.uid)
         was = other.status.budget_spent
         if was is not None and was.date == day_of(ports.now()):
             spent += Cost(was.bytes, was.requests)
         if other.uid != pin.uid:
             others += _waiting(other, ports.now())
-    for uid, taken in ports.allowances.items():
-        if uid != pin.uid and taken.store == store.name:
+    for uid, taken in list(ports.allowances.items()):
+        if uid == pin.uid or taken.store != store.name:
+            continue
+        if uid in known:
             spent += taken.allowance.most
+        else:
+            del ports.allowances[uid]  # its pin is gone, and with it what was to be taken
     rules = store.spec.verification.budget
     budget = Cost(rules.bytes_per_day, rules.requests_per_day)
     return share(budget, spent, own, others, ports.now())
@@ -416,13 +424,24 @@ def _claim(pin: DatasetPin, proofs: Mapping[Level, LevelProof], level: Level) ->
     left = max(1, number - current.objects)
     size = 0
     if level is not Level.HEAD:
-        whole = (pin.status.bytes or 0) * number // max(1, pin.status.objects or 0)
-        size = max(current.needs, min(whole - current.bytes, _MOST.bytes), 1)
+        size = max(current.needs, min(_bytes_left(pin, current, level, left), _MOST.bytes), 1)
     each = 2 if level is Level.HEAD else 1
     last = last_time(level, past_of(proofs)) or _pinned(pin)
     # A byte at least: nothing is read of a budget that is used up.
     least = Cost(max(current.needs, min(size, 1)), each)
     return Claim(last, pin.uid, Cost(size, min(left * each, _MOST.requests)), least)
+
+
+def _bytes_left(pin: DatasetPin, current: ProofUnderWay, level: Level, left: int) -> int:
+    """Return how much is still to be read; of a sample, as much as that is on average.
+
+    A sample may be larger than the average: what it has read says nothing of what is left.
+    """
+    whole = pin.status.bytes or 0
+    if level is Level.SAMPLE:
+        average = -(-whole // max(1, pin.status.objects or 0))
+        return min(current.needs + average * left, whole - current.bytes)
+    return whole - current.bytes
 
 
 def _ensure(

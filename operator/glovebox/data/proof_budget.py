@@ -56,7 +56,7 @@ class Allowance:
     Attributes:
         most: So much.
         date: On which day, in UTC.
-        is_first: Whether nothing was taken on that day yet: one object is read, however large.
+        is_first: Whether nothing was read on that day yet: one object is read, however large.
     """
 
     most: Cost
@@ -105,7 +105,8 @@ def share(
     older = [each for each in others if (each.last, each.uid) < (claim.last, claim.uid)]
     before = sum((each.want for each in older), spent)
     left = Cost(max(0, budget.bytes - before.bytes), max(0, budget.requests - before.requests))
-    is_first = before == Cost()
+    # What asks for headers all day long keeps no large object from being read.
+    is_first = before.bytes == 0 and (before.requests == 0 or left.requests >= claim.least.requests)
     most = Cost(min(claim.want.bytes, left.bytes), min(claim.want.requests, left.requests))
     allowance = Allowance(most, day_of(now), is_first)
     if is_first:

@@ -130,7 +130,35 @@ def advanced(
     sample = after.get(Level.SAMPLE)
     if level is Level.FULL and found is None and sample is not None:
         after[Level.SAMPLE] = sample.model_copy(update={"findings": None})
+    full = after.get(Level.FULL)
+    if level is Level.SAMPLE and found is not None and full is not None:
+        after[Level.FULL] = _told_of(full, found)
     return after
+
+
+def _told_of(full: LevelProof, found: ProofFindings) -> LevelProof:
+    """Return a proof in full that knows what a sample found of objects it had passed by then.
+
+    It does not look at them again: without this it would end with nothing, and take that back.
+    """
+    current = full.current
+    if current is None or not current.after:
+        return full
+    passed = current.after.encode()
+    behind = [each for each in found.objects if each.path.encode() <= passed]
+    if sum(getattr(found, kind) for kind in _COUNTS) > len(found.objects):
+        missed = found  # some have no name, so nobody knows where they are
+    else:
+        counts = {kind: sum(each.what == kind for each in behind) for kind in _COUNTS}
+        missed = ProofFindings(**counts, objects=tuple(behind))
+    if not any(getattr(missed, kind) for kind in _COUNTS):
+        return full
+    was = current.findings or ProofFindings()
+    both = ProofFindings(
+        **{kind: getattr(was, kind) + getattr(missed, kind) for kind in _COUNTS},
+        objects=(*was.objects, *missed.objects)[:MAX_NAMED],
+    )
+    return full.model_copy(update={"current": current.model_copy(update={"findings": both})})
 
 
 def standing_findings(proofs: Mapping[Level, LevelProof]) -> tuple[tuple[str, Findings], ...]:
@@ -138,9 +166,11 @@ def standing_findings(proofs: Mapping[Level, LevelProof]) -> tuple[tuple[str, Fi
     said = []
     for level, each in proofs.items():
         under_way = each.current.findings if each.current is not None else None
-        found = under_way or each.findings
-        if found is not None:
-            said.append((level.value, _read(found)))
+        both = [_read(found) for found in (under_way, each.findings) if found is not None]
+        # A shorter lock that is seen again takes nothing back of what cannot be read.
+        broken = [found for found in both if not found.intact]
+        if both:
+            said.append((level.value, (broken or both)[0]))
     return tuple(said)
 
 

@@ -3,7 +3,7 @@
 One call does as much as it may take of the store and says how far it came: the next goes on behind
 the last object. A loss is definite when that very version was asked for; what could not be read is
 asked for once more at the end. A store that as a whole does not answer is an error, never a
-finding.
+finding: what was seen before that counts, and the next call begins where it did not answer.
 """
 
 from __future__ import annotations
@@ -87,6 +87,8 @@ class _Seen:
     requests: int
     difference: Difference | None = None
     lock: Lock | None = None
+    # Why the store as a whole did not answer: nothing is known of the object.
+    failure: GloveboxError | None = None
 
 
 async def prove_pin(
@@ -117,7 +119,7 @@ async def prove_pin(
     Raises:
         Refused: `NotGranted`: an object is not, or no longer, granted.
         GloveboxError: The manifest is gone or differs from its digest, or the store as a whole does
-            not answer.
+            not answer before anything was seen.
     """
     told = Telling(on_progress)
 
@@ -160,7 +162,7 @@ class _Proof:
         again: list[Entry] = []
         objects = size = requests = 0
         after = plan.after
-        for entry, seen in in_order(self._store, self._look, self._within(entries), self._stop):
+        for entry, seen in self._answered(self._within(entries)):
             objects, after = objects + 1, entry.path
             requests += seen.requests
             size += entry.size if plan.level is not Level.HEAD else 0
@@ -172,10 +174,11 @@ class _Proof:
                 _note(tally, found)
             told(entry.size)
         # A moment later they may be readable.
-        for _, seen in in_order(self._store, self._look, again, self._stop):
+        for _, seen in self._answered(again, needs_all=True):
             requests += seen.requests
             if seen.difference is not None:
                 _note(tally, seen.difference)
+        _require_some(objects, tally.findings().unreadable)
         if self._recorded is not None:
             self._recorded.finish()
         return ProofSlice(
@@ -188,11 +191,39 @@ class _Proof:
             findings=tally.findings(),
         )
 
+    def _answered(
+        self, entries: Iterable[Entry], *, needs_all: bool = False
+    ) -> Iterator[tuple[Entry, _Seen]]:
+        """Yield what was seen of each, up to where the store as a whole did not answer.
+
+        That counts: an attempt that began from the same place each time would take as much of the
+        store each time, and none of it would be told of the budget.
+
+        Raises:
+            GloveboxError: It answered for none, or not for all where all are needed.
+        """
+        count, failure = 0, None
+        for entry, seen in in_order(self._store, self._look, entries, self._stop):
+            failure = failure or seen.failure
+            if failure is None:
+                count += 1
+                yield entry, seen
+            else:
+                # The rest of the manifest is read as well.
+                self._needs = self._needs or 0
+        if failure is not None and (needs_all or not count):
+            raise failure
+
     def _compared(self, entry: Entry, seen: _Seen) -> Difference | None:
         """Return what is wrong with an object, its lock included; record that lock."""
-        if self._recorded is None or seen.lock is None:
+        if self._recorded is None:
             return seen.difference
         expected = self._recorded.of(entry.path)
+        if seen.lock is None:
+            # Not seen this time: what was seen before is still what it is compared with.
+            if expected is not None:
+                self._recorded.add(entry.path, expected)
+            return seen.difference
         self._recorded.add(entry.path, _kept(expected, seen.lock, self._now))
         return seen.difference or _weakened(entry.path, expected, seen.lock, self._now)
 
@@ -225,7 +256,7 @@ class _Proof:
             return self._asked(entry) if self._plan.level is Level.HEAD else self._read(entry)
         except GloveboxError as error:
             if is_store_wide(error):
-                raise
+                return _Seen(1, failure=error)
             is_gone = error.reason == reasons.OBJECT_NOT_FOUND
             kind = "missing" if is_gone else "unreadable"
             expected = f"version {entry.version_id}"
@@ -330,6 +361,21 @@ def _require_few(again: list[Entry], found: Difference) -> None:
             reasons.STORE_FAILED,
             f"more than {_MOST_AGAIN:,} objects could not be read, so nothing is said of any of"
             f" them; the last: {found.found}",
+        )
+
+
+def _require_some(objects: int, unreadable: int) -> None:
+    """Go on while anything could be read; where nothing can, the store is in trouble.
+
+    Of a single object nobody can tell.
+
+    Raises:
+        Unavailable: None of several could be.
+    """
+    if objects > 1 and unreadable == objects:
+        raise Unavailable(
+            reasons.STORE_FAILED,
+            f"none of {objects:,} objects could be read, so nothing is said of any of them",
         )
 
 

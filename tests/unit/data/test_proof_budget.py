@@ -40,6 +40,12 @@ CASES: dict[str, tuple[Cost, Claim, list[Claim], tuple[int, int] | None]] = {
         (100, 50),
     ),
     "and not before": (Cost(1, 1), claim(1, 500, least=400), [], None),
+    "who asks for headers all day long keeps it from nothing": (
+        Cost(0, 7),
+        claim(1, 500, least=400),
+        [],
+        (100, 43),
+    ),
 }
 
 
@@ -51,7 +57,7 @@ def test_what_a_pin_may_take(case: str) -> None:
         assert found is None
     else:
         older = any((each.last, each.uid) < (own.last, own.uid) for each in others)
-        assert found == Allowance(Cost(*expected), TODAY, is_first=spent == NOTHING and not older)
+        assert found == Allowance(Cost(*expected), TODAY, is_first=not spent.bytes and not older)
 
 
 def test_asking_for_headers_takes_no_bytes_and_two_requests_for_each() -> None:

@@ -80,6 +80,42 @@ def test_when_what_was_found_is_over(case: str) -> None:
     assert standing_findings(proven(passes, PART, before=before)), "not before it has ended"
 
 
+def test_a_proof_in_full_takes_nothing_back_that_it_had_passed_before_a_sample_found_it() -> None:
+    began_before = proven(Level.FULL, replace(PART, after="c"))
+    proofs = proven(Level.SAMPLE, replace(LAST, findings=ROTTEN), before=began_before)
+    after = advanced(proofs, Level.FULL, replace(LAST, after="d"), NOW, "")
+    assert after[Level.FULL].result == "Found"
+    assert dict(standing_findings(after))["Full"] == ROTTEN
+    # The next one looks at all again.
+    assert not standing_findings(proven(Level.FULL, LAST, before=after))
+
+
+def test_what_a_proof_in_full_has_still_ahead_it_looks_at_itself() -> None:
+    began_before = proven(Level.FULL, replace(PART, after="a"))
+    proofs = proven(Level.SAMPLE, replace(LAST, findings=ROTTEN), before=began_before)
+    assert not standing_findings(advanced(proofs, Level.FULL, LAST, NOW, ""))
+
+
+def test_of_what_a_sample_found_without_a_name_nothing_is_taken_back() -> None:
+    began_before = proven(Level.FULL, replace(PART, after="a"))
+    many = tuple(Difference("changed", f"b{n:02}", "", "") for n in range(20))
+    found = Findings(changed=21, details=many)
+    proofs = proven(Level.SAMPLE, replace(LAST, findings=found), before=began_before)
+    assert advanced(proofs, Level.FULL, LAST, NOW, "")[Level.FULL].result == "Found"
+
+
+def test_a_shorter_lock_takes_nothing_back_of_what_is_gone_while_a_proof_is_under_way() -> None:
+    gone = Findings(missing=1, details=(Difference("missing", "z", "", ""),))
+    shorter = Findings(weakened=1, details=(Difference("weakened", "a", "", ""),))
+    before = proven(Level.HEAD, replace(LAST, findings=gone))
+    proofs = proven(Level.HEAD, replace(PART, findings=shorter), before=before)
+    ((_, found),) = standing_findings(proofs)
+    assert not found.intact
+    # Once it has looked at all, its own word counts.
+    ((_, found),) = standing_findings(advanced(proofs, Level.HEAD, LAST, NOW, "record"))
+    assert found.intact
+
+
 def test_at_most_twenty_objects_are_named_however_many_parts_there_are() -> None:
     many = tuple(Difference("changed", f"{n:02}", "", "") for n in range(15))
     part = replace(PART, findings=Findings(changed=15, details=many))
