@@ -27,6 +27,9 @@ from glovebox.kube.kinds import (
 from glovebox.kube.resources import Key
 
 _PAGE: Final = 500
+_PASSING: Final = frozenset(
+    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GONE, HTTPStatus.TOO_MANY_REQUESTS}
+)
 _KINDS: Final = {kind.kind: kind for kind in CUSTOM_KINDS}
 
 
@@ -134,6 +137,11 @@ def _translated(doing: str) -> Iterator[None]:
         yield
     except client.ApiException as error:
         said = f"the API server said {error.status}: {error.body or error.reason}"
-        raise Unavailable(reasons.REJECTED, f"could not {doing}: {said}") from error
+        # A server that is overloaded or fails, or a list that grew too old between its pages, says
+        # nothing of the caller's rights.
+        is_answer = HTTPStatus.BAD_REQUEST <= error.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        is_rejected = is_answer and error.status not in _PASSING
+        reason = reasons.REJECTED if is_rejected else reasons.API_UNAVAILABLE
+        raise Unavailable(reason, f"could not {doing}: {said}") from error
     except (config.ConfigException, HTTPError, OSError) as error:
         raise Unavailable(reasons.API_UNAVAILABLE, f"could not {doing}: {error}") from error
