@@ -111,12 +111,18 @@ class Gatherer:
         if len(self._names) > _MAX_COLUMNS:
             raise TableError(f"it has more than {_MAX_COLUMNS:,} columns, with those before it")
 
-    def _there(self, names: Sequence[str]) -> list[Column]:
-        """Return the columns that a file has."""
+    def _there(self, names: Sequence[str], *, are_sure: bool = True) -> list[Column]:
+        """Return the columns that a file has.
+
+        Args:
+            names: Of all of its columns.
+            are_sure: Whether they are names, also where none of them was asked for.
+        """
         if len(set(names)) != len(names):
             raise TableError("it has more than one column of the same name")
-        self._note(names)
         found = [each for name, each in self._columns.items() if name in names]
+        if found or are_sure:
+            self._note(names)
         for each in found:
             each.present = True
         return found
@@ -150,7 +156,8 @@ class Gatherer:
         header = csv_header(stream)
         if not header:
             raise TableError("its first line does not name columns")
-        there = self._there(header)
+        # A first line that names nothing that is asked for may be a row, and somebody's.
+        there = self._there(header, are_sure=False)
         rows = 0
         # Without a column there would be no row to count.
         for batch in csv_batches(stream, [each.name for each in there] or header[:1]):

@@ -33,7 +33,7 @@ from glovebox.data.statistics_tables import Gatherer
 from glovebox.data.table_errors import TableError
 from glovebox.errors import InvalidInput
 from support.contracts import as_csv, as_json_lines, as_parquet
-from support.statistics import asked, count, describe
+from support.statistics import asked, count, describe, drift
 
 Json = dict[str, Any]
 ROWS = 1_500
@@ -368,3 +368,13 @@ def test_names_of_columns_are_limited_together() -> None:
     resumed.resume(gatherer.state())
     with pytest.raises(TableError, match="letters, with those before it"):
         add(resumed, 15)
+
+
+def test_a_first_line_that_may_be_a_row_is_told_to_nobody() -> None:
+    files = {"a.csv": b"Ada Lovelace,1815\nGrace Hopper,1906\n", "b.csv": b"v,born\n1,1815\n"}
+    found = describe(asked(v="Integer"), files)
+    assert (found.rows, found.others) == (2, ("born",))
+    assert b"Lovelace" not in render_statistics(found)
+    # As names that came they would be in the status, too.
+    moved = drift(asked(v="Integer"), {"b.csv": files["b.csv"]}, files)
+    assert [each.name for each in moved.columns] == ["v"]
