@@ -27,6 +27,8 @@ from glovebox.kube.kinds import (
 from glovebox.kube.resources import Key
 
 _PAGE: Final = 500
+# So long nothing may come of an answer. The client asks three times more.
+_ANSWER_SECONDS: Final = 30.0
 _PASSING: Final = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GONE, HTTPStatus.TOO_MANY_REQUESTS}
 )
@@ -74,6 +76,7 @@ class KubeconfigCluster:
                         kind.plural,
                         limit=_PAGE,
                         _continue=following,
+                        _request_timeout=_ANSWER_SECONDS,
                     )
                     if namespace
                     else self._api.list_cluster_custom_object(
@@ -82,6 +85,7 @@ class KubeconfigCluster:
                         kind.plural,
                         limit=_PAGE,
                         _continue=following,
+                        _request_timeout=_ANSWER_SECONDS,
                     )
                 )
             found += ({"kind": kind.kind, **each} for each in page["items"])
@@ -112,9 +116,13 @@ class KubeconfigCluster:
         found: dict[str, Any]
         with _translated(f"read {kind.kind} {f'{namespace}/' if namespace else ''}{name}"):
             found = (
-                self._api.get_namespaced_custom_object(*where, namespace, kind.plural, name)
+                self._api.get_namespaced_custom_object(
+                    *where, namespace, kind.plural, name, _request_timeout=_ANSWER_SECONDS
+                )
                 if namespace
-                else self._api.get_cluster_custom_object(*where, kind.plural, name)
+                else self._api.get_cluster_custom_object(
+                    *where, kind.plural, name, _request_timeout=_ANSWER_SECONDS
+                )
             )
         return found
 
