@@ -62,7 +62,10 @@ class ComparedColumn(TolerantModel):
         default=None,
         ge=0,
         json_schema_extra=_INT64,
-        description="Population stability index. Absent where distributions are not compared.",
+        description=(
+            "Population stability index. Absent where distributions are not compared, or have too"
+            " few rows to tell. Parts with fewer than `leastRows` count as if they had so many."
+        ),
     )
     psi_floor: int | None = Field(
         default=None,

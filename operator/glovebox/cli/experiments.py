@@ -27,6 +27,11 @@ from glovebox.kube.kinds import (
 from glovebox.kube.resources import Key
 
 _PAGE: Final = 500
+# So long nothing may come of an answer. The client asks three times more.
+_ANSWER_SECONDS: Final = 30.0
+_PASSING: Final = frozenset(
+    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GONE, HTTPStatus.TOO_MANY_REQUESTS}
+)
 _KINDS: Final = {kind.kind: kind for kind in CUSTOM_KINDS}
 
 
@@ -71,6 +76,7 @@ class KubeconfigCluster:
                         kind.plural,
                         limit=_PAGE,
                         _continue=following,
+                        _request_timeout=_ANSWER_SECONDS,
                     )
                     if namespace
                     else self._api.list_cluster_custom_object(
@@ -79,6 +85,7 @@ class KubeconfigCluster:
                         kind.plural,
                         limit=_PAGE,
                         _continue=following,
+                        _request_timeout=_ANSWER_SECONDS,
                     )
                 )
             found += ({"kind": kind.kind, **each} for each in page["items"])
@@ -109,9 +116,13 @@ class KubeconfigCluster:
         found: dict[str, Any]
         with _translated(f"read {kind.kind} {f'{namespace}/' if namespace else ''}{name}"):
             found = (
-                self._api.get_namespaced_custom_object(*where, namespace, kind.plural, name)
+                self._api.get_namespaced_custom_object(
+                    *where, namespace, kind.plural, name, _request_timeout=_ANSWER_SECONDS
+                )
                 if namespace
-                else self._api.get_cluster_custom_object(*where, kind.plural, name)
+                else self._api.get_cluster_custom_object(
+                    *where, kind.plural, name, _request_timeout=_ANSWER_SECONDS
+                )
             )
         return found
 
@@ -134,6 +145,11 @@ def _translated(doing: str) -> Iterator[None]:
         yield
     except client.ApiException as error:
         said = f"the API server said {error.status}: {error.body or error.reason}"
-        raise Unavailable(reasons.REJECTED, f"could not {doing}: {said}") from error
+        # A server that is overloaded or fails, or a list that grew too old between its pages, says
+        # nothing of the caller's rights.
+        is_answer = HTTPStatus.BAD_REQUEST <= error.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        is_rejected = is_answer and error.status not in _PASSING
+        reason = reasons.REJECTED if is_rejected else reasons.API_UNAVAILABLE
+        raise Unavailable(reason, f"could not {doing}: {said}") from error
     except (config.ConfigException, HTTPError, OSError) as error:
         raise Unavailable(reasons.API_UNAVAILABLE, f"could not {doing}: {error}") from error

@@ -100,6 +100,9 @@ def _as_it_is(held: pa.Array) -> pa.Array:
 
 
 def _numbers(held: pa.Array) -> pa.Array:
+    if pa.types.is_decimal(held.type):
+        # By its digits, as text is read: divided by its scale it may be the double beside that.
+        held = held.cast(pa.string())
     numbers = held.cast(pa.float64(), safe=False)
     # Who writes tables by pandas has no other null of floats.
     return pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float64()), numbers)

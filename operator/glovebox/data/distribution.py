@@ -24,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
-from glovebox.api.statistics import DistributionThresholds
+from glovebox.api.statistics import LEAST_ROWS, DistributionThresholds
 from glovebox.api.statistics_status import MAX_SHOWN_COLUMNS
 from glovebox.data.chi_squared import chi_squared_above, ks_above, normal_above
 from glovebox.data.digest import canonical_json
@@ -107,7 +107,10 @@ class _Measure:
 
 
 def compare(
-    reference: Statistics, counted: Counted, thresholds: DistributionThresholds
+    reference: Statistics,
+    counted: Counted,
+    thresholds: DistributionThresholds,
+    least: int = LEAST_ROWS,
 ) -> DistributionFound:
     """Return how what was counted compares with a reference.
 
@@ -115,10 +118,11 @@ def compare(
         reference: The statistics of the other dataset.
         counted: What was counted of this one, by the parts and values of the reference.
         thresholds: What counts as moved.
+        least: The fewest rows of this dataset that anything may tell of.
     """
     before = {each.name: each for each in reference.columns}
     compared = [
-        _column(before[each.name], each, counted, reference.rows, thresholds)
+        _column(before[each.name], each, counted, reference.rows, thresholds, least)
         for each in counted.columns
         if each.name in before and (each.present or before[each.name].present)
     ]
@@ -150,6 +154,7 @@ def _column(
     counted: Counted,
     rows: int,
     thresholds: DistributionThresholds,
+    least: int,
 ) -> Compared:
     if now.present != before.present:
         return Compared(now.name, "moved", "Came" if now.present else "Went")
@@ -165,6 +170,7 @@ def _column(
     nulls = _null_share(lacking, (rows, counted.rows), thresholds)
     here = counted.against.get(now.name)
     measures, why = [nulls], ""
+    numbers: dict[str, int] = {}
     if lacking == (rows, counted.rows):
         why = ""  # nothing there and nothing here is the same
     elif before.withheld or now.withheld == NOT_SHOWN or here is None:
@@ -173,7 +179,8 @@ def _column(
         why = TOO_FEW
     else:
         measures = [*_distances(before, here, thresholds), nulls]
-    numbers = _numbers(measures)
+        shown = without_few(here, least)
+        numbers = _numbers(*_distances(before, shown, thresholds)) if shown is not None else {}
     for measure in measures:
         if measure.verdict == "moved":
             return Compared(now.name, "moved", measure.name, **numbers, **shares)
@@ -182,10 +189,19 @@ def _column(
     return Compared(now.name, "unknown" if why else "stable", why, **numbers, **shares)
 
 
-def _numbers(measures: Sequence[_Measure]) -> dict[str, int]:
-    if len(measures) == 1:
-        return {}
-    psi, distance, _ = measures
+def without_few(here: Sequence[int], least: int) -> list[int] | None:
+    """Return the rows by part as numbers may be told of them; None where of none they may.
+
+    The verdict is that of the rows. But of two or three parts, PSI and the distance say how many
+    rows each has, so a part with fewer rows than may be told of counts as if it had so many, and
+    the largest gives them: what is told is the same for any number of them.
+    """
+    shown = [max(each, least) if each else 0 for each in here]
+    shown[here.index(max(here))] -= sum(shown) - sum(here)
+    return shown if all(not each or each >= least for each in shown) else None
+
+
+def _numbers(psi: _Measure, distance: _Measure) -> dict[str, int]:
     return {
         "psi": _told(psi.value),
         "psi_floor": _told(psi.floor),
@@ -266,7 +282,8 @@ def _total_variation(
     n, m = sum(there), sum(here)
     held = sum(bool(one or other) for one, other in zip(there, here, strict=True))
     # Half the sum of |p - q| is at most half the root of the sum of (p - q)^2 / share.
-    floor = math.sqrt(chi_squared_above(ALPHA, held - 1) * (1 / n + 1 / m)) / 2
+    # Where all rows hold one value, another one is what could have come.
+    floor = math.sqrt(chi_squared_above(ALPHA, max(1, held - 1)) * (1 / n + 1 / m)) / 2
     value = total_variation(there, here)
     return _Measure("TotalVariation", value, thresholds.total_variation / _WHOLE, floor)
 
@@ -281,7 +298,8 @@ def _null_share(
     lacking: tuple[int, int], rows: tuple[int, int], thresholds: DistributionThresholds
 ) -> _Measure:
     value = abs(_share(lacking[0], rows[0]) - _share(lacking[1], rows[1]))
-    pooled = _share(sum(lacking), sum(rows))
+    # That few rows all hold something does not say that none ever lacks it: half a row more does.
+    pooled = (sum(lacking) + 0.5) / (sum(rows) + 1)
     spread = math.sqrt(pooled * (1 - pooled) * sum(1 / max(1, each) for each in rows))
     floor = normal_above(ALPHA) * spread
     return _Measure("NullShare", value, thresholds.null_share / _WHOLE, floor)

@@ -15,6 +15,7 @@ from typing import Final
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY: Final = date(1970, 1, 1)
 _LOW: Final = (1 << 63) - 1
+_NEGATIVE_ZERO: Final = -1
 NUMBERS: Final = frozenset({"Integer", "Number", "Decimal"})
 TIMES: Final = frozenset({"Timestamp", "Date"})
 CATEGORIES: Final = frozenset({"Text", "Bool"})
@@ -54,7 +55,8 @@ def text_of_key(key: int, kind: str, *, is_lower: bool = False) -> str:
             return (_DAY + timedelta(days=key)).isoformat()
         except OverflowError:
             return str(key)
-    number = number_of_key(key)
+    # The last key below zero is that of -0.0, which no row has: read again, it would be zero's.
+    number = number_of_key(key if key != _NEGATIVE_ZERO else key - 1)
     if kind == "Integer" and math.isfinite(number):
         return str(math.ceil(number) if is_lower else math.floor(number))
     return repr(number)

@@ -29,6 +29,8 @@ from glovebox.data.tables import (
 from glovebox.errors import InvalidInput
 
 _MAX_COLUMNS: Final = 16_384
+# In letters, of all names together: they go through the task's own process and into the document.
+_MAX_NAMES: Final = 1 << 20
 
 
 class Gatherer:
@@ -45,7 +47,7 @@ class Gatherer:
         }
         self._least: int = rules["leastRows"]
         self._names: set[str] = set()
-        self._rows = 0
+        self._letters = self._rows = 0
 
     def add(self, path: str, opened: Callable[[], IO[bytes]]) -> int:
         """Count the rows of a file; return how many they are.
@@ -94,20 +96,33 @@ class Gatherer:
         said = iter(lines)
         first = orjson.loads(next(said))
         self._rows, self._names = first["rows"], set(first["names"])
+        self._letters = sum(map(len, self._names))
         for each, line in zip(self._columns.values(), said, strict=True):
             each.resume(orjson.loads(line))
 
     def _note(self, names: Iterable[str]) -> None:
-        self._names.update(names)
+        new = set(names) - self._names
+        self._names |= new
+        self._letters += sum(map(len, new))
+        if self._letters > _MAX_NAMES:
+            raise TableError(
+                f"its names of columns have more than {_MAX_NAMES:,} letters, with those before it"
+            )
         if len(self._names) > _MAX_COLUMNS:
             raise TableError(f"it has more than {_MAX_COLUMNS:,} columns, with those before it")
 
-    def _there(self, names: Sequence[str]) -> list[Column]:
-        """Return the columns that a file has."""
+    def _there(self, names: Sequence[str], *, are_sure: bool = True) -> list[Column]:
+        """Return the columns that a file has.
+
+        Args:
+            names: Of all of its columns.
+            are_sure: Whether they are names, also where none of them was asked for.
+        """
         if len(set(names)) != len(names):
             raise TableError("it has more than one column of the same name")
-        self._note(names)
         found = [each for name, each in self._columns.items() if name in names]
+        if found or are_sure:
+            self._note(names)
         for each in found:
             each.present = True
         return found
@@ -141,7 +156,8 @@ class Gatherer:
         header = csv_header(stream)
         if not header:
             raise TableError("its first line does not name columns")
-        there = self._there(header)
+        # A first line that names nothing that is asked for may be a row, and somebody's.
+        there = self._there(header, are_sure=False)
         rows = 0
         # Without a column there would be no row to count.
         for batch in csv_batches(stream, [each.name for each in there] or header[:1]):

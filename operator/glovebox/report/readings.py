@@ -186,4 +186,8 @@ def table_of(readings: Sequence[Reading]) -> Table:
 
 
 def _when(moment: str) -> str:
-    return words.time(datetime.fromisoformat(moment)) if moment else ""
+    try:
+        return words.time(datetime.fromisoformat(moment)) if moment else ""
+    except ValueError:
+        # What a user wrote into a grant, and the API server took: `z`, or an hour that is none.
+        return moment

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from glovebox.report.page import Code
@@ -37,7 +37,12 @@ def size(value: int | None, *, short: bool = False) -> str:
 
 def time(value: datetime | None) -> str:
     """Return a time, UTC; empty for none."""
-    return "" if value is None else f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    if value is None:
+        return ""
+    try:
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except OverflowError:
+        return value.isoformat()  # the last hours of the year 9999, west of Greenwich
 
 
 def between(begin: datetime | None, end: datetime | None) -> str:

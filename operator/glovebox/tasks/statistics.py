@@ -237,7 +237,7 @@ class _Attempt:
         asked, reference = self._request.reference, self._reference
         if asked is None or reference is None:
             return None
-        found = compare(reference, counted, asked.thresholds)
+        found = compare(reference, counted, asked.thresholds, self._request.asked.least_rows)
         body = render_distribution(found, asked.document.digest, document.digest, asked.thresholds)
         return DistributionRecord(
             verdict=found.verdict,

@@ -25,6 +25,7 @@ from glovebox.data.distribution import (
     psi,
     render_distribution,
     total_variation,
+    without_few,
 )
 from glovebox.data.statistics import Asked, Counted, Statistics
 from support.contracts import as_csv, as_parquet
@@ -120,6 +121,7 @@ def files(**columns: list[Any]) -> dict[str, bytes]:
 
 
 NUMBER, TEXT = asked(v="Number"), asked(v="Text")
+BELOW_ZERO = [-4] * 480 + [-2] * 19 + [-1] * 19 + [0] * 1522
 # What is planted in the second of two samples, and what has to be said of it.
 SHIFTS: dict[str, tuple[Asked, list[Any], list[Any], str, str]] = {
     "the same": (NUMBER, normal(5000, 1), normal(5000, 2), "stable", ""),
@@ -138,6 +140,11 @@ SHIFTS: dict[str, tuple[Asked, list[Any], list[Any], str, str]] = {
         asked(v="Integer"), [2013] * 1000, [2013] * 900, "unknown", "TooFewRows",
     ),
     "one value": (asked(v="Integer"), [2013] * 3000, [2013] * 2900, "stable", ""),
+    "one word of few rows": (TEXT, ["a"] * 300, ["a"] * 300, "unknown", "TooFewRows"),
+    "one word": (TEXT, ["a"] * 1000, ["a"] * 1000, "stable", ""),
+    # Wide cells end at -0.0 there, and it is no zero.
+    "few below zero": (asked(v="Integer"), BELOW_ZERO, BELOW_ZERO, "stable", ""),
+    "few below zero, of numbers": (NUMBER, BELOW_ZERO, BELOW_ZERO, "stable", ""),
     "the same words": (TEXT, choice(5000, 1), choice(5000, 2), "stable", ""),
     "a new word": (
         TEXT, choice(5000, 1), choice(5000, 2, "aaaabbbccdee"), "moved", "TotalVariation",
@@ -152,6 +159,9 @@ SHIFTS: dict[str, tuple[Asked, list[Any], list[Any], str, str]] = {
     ),
     "nothing any more": (NUMBER, normal(5000, 1), [None] * 5000, "moved", "NullShare"),
     "nothing as before": (NUMBER, [None] * 500, [None] * 400, "stable", ""),
+    "nothing as before, of few rows": (
+        NUMBER, [None] * 5, [None] * 4, "unknown", "TooFewRows",
+    ),
     "few rows": (NUMBER, normal(5000, 1), normal(60, 2), "unknown", "TooFewRows"),
     "few rows of a reference": (NUMBER, normal(60, 1), normal(5000, 2), "unknown", "TooFewRows"),
     "few rows that are all elsewhere": (NUMBER, normal(5000, 1), normal(60, 2, 9), "moved", "PSI"),
@@ -205,6 +215,35 @@ def test_numbers_are_those_of_the_parts() -> None:
     assert one.distance == 2000
     assert one.distance_floor == round(ks_above(1e-4) * math.sqrt(2 / 1000) * 1e4)
     assert (one.null_share_before, one.null_share) == (0, 0)
+
+
+@pytest.mark.parametrize("kind", ["Bool", "Text", "Integer"])
+def test_no_number_tells_of_how_many_rows_where_they_are_few(kind: ValueType) -> None:
+    one, other = {"Bool": (False, True), "Text": ("a", "b"), "Integer": (1, 2)}[kind]
+    before = files(v=[one] * 500 + [other] * 500)
+    told = {
+        column_of(drift(asked(v=kind), before, files(v=[one] * (1000 - few) + [other] * few)), "v")
+        for few in range(1, 20)
+    }
+    assert len(told) == 1
+    (found,) = told
+    assert (found.verdict, found.distance) == ("moved", 4800)  # as of 20 rows
+    # Rows beyond all that there was are in a part of their own.
+    beyond = {
+        column_of(
+            drift(asked(v="Integer"), files(v=[1] * 2000), files(v=[1] * at + [9] * few)), "v"
+        )
+        for few in range(1, 20)
+        for at in (2000 - few,)
+    }
+    assert len(beyond) == 1
+
+
+def test_the_fewest_rows_are_those_that_this_dataset_asks_for() -> None:
+    assert without_few([0, 19, 20, 961], 20) == [0, 20, 20, 960]
+    assert without_few([0, 19, 20, 961], 100) == [0, 100, 100, 800]
+    assert without_few([3, 30], 20) is None
+    assert without_few([0, 30], 20) == [0, 30]
 
 
 def test_columns_that_came_and_went_are_named() -> None:

@@ -33,7 +33,7 @@ from glovebox.data.statistics_tables import Gatherer
 from glovebox.data.table_errors import TableError
 from glovebox.errors import InvalidInput
 from support.contracts import as_csv, as_json_lines, as_parquet
-from support.statistics import asked, count, describe
+from support.statistics import asked, count, describe, drift
 
 Json = dict[str, Any]
 ROWS = 1_500
@@ -344,3 +344,37 @@ def test_columns_of_the_contract_are_described_where_none_are_listed() -> None:
         ("b", "Text", True),
     ]
     assert asked_of(DatasetPinSpec.model_validate({**spec, "statistics": None})) is None
+
+
+def test_a_decimal_read_as_a_number_is_what_its_digits_say() -> None:
+    # Divided by its scale, each of them is the double beside its digits.
+    digits = [Decimal(each) for each in ("2.871490855066961", "887137.8905") for _ in range(50)]
+    parquet = as_parquet(pa.table({"v": pa.array(digits, pa.decimal128(38, 15))}))
+    text = as_csv(pa.table({"v": [str(each) for each in digits]}))
+    wanted = asked(v="Number")
+    assert describe(wanted, {"a.parquet": parquet}) == describe(wanted, {"a.csv": text})
+
+
+def test_names_of_columns_are_limited_together() -> None:
+    def add(gatherer: Gatherer, at: int) -> None:
+        name = f"{at}".ljust(1 << 16, "n")
+        gatherer.add("a.csv", partial(io.BytesIO, f"{name},v\n1,2\n".encode()))
+
+    gatherer = Gatherer(asked(v="Integer").rules)
+    for at in range(15):
+        add(gatherer, at)
+    add(gatherer, 14)  # it is known already
+    resumed = Gatherer(asked(v="Integer").rules)
+    resumed.resume(gatherer.state())
+    with pytest.raises(TableError, match="letters, with those before it"):
+        add(resumed, 15)
+
+
+def test_a_first_line_that_may_be_a_row_is_told_to_nobody() -> None:
+    files = {"a.csv": b"Ada Lovelace,1815\nGrace Hopper,1906\n", "b.csv": b"v,born\n1,1815\n"}
+    found = describe(asked(v="Integer"), files)
+    assert (found.rows, found.others) == (2, ("born",))
+    assert b"Lovelace" not in render_statistics(found)
+    # As names that came they would be in the status, too.
+    moved = drift(asked(v="Integer"), {"b.csv": files["b.csv"]}, files)
+    assert [each.name for each in moved.columns] == ["v"]

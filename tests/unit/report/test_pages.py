@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, get_args
@@ -20,7 +20,7 @@ from glovebox.report import words
 from glovebox.report.experiment import experiment_page
 from glovebox.report.html import render
 from glovebox.report.pin import pin_page
-from glovebox.report.readings import Reading
+from glovebox.report.readings import Reading, table_of
 
 Json = dict[str, Any]
 HERE = Path(__file__).parent
@@ -279,3 +279,24 @@ def test_who_can_read_it_is_listed_or_said_not_to_be() -> None:
     assert "lab AccessGrant data/loan train Ready (1 of 3 used)" in listed
     assert "2026-06-01 00:00:00 UTC never" in listed
     assert "takes the right to list" in Read(render(pin_page(pin, None, NOW))).text
+
+
+@pytest.mark.parametrize(
+    ("until", "shown"),
+    [
+        ("2026-03-03T12:00:00+02:00", "2026-03-03 10:00:00 UTC"),
+        ("2026-03-03T12:00:00Z", "2026-03-03 12:00:00 UTC"),
+        # The API server takes both, and one grant must not keep everybody from a page.
+        ("2026-03-03t12:00:00z", "2026-03-03t12:00:00z"),
+        ("2026-03-03T12:00:00+99:99", "2026-03-03T12:00:00+99:99"),
+    ],
+)
+def test_a_time_is_shown_in_utc_wherever_it_was_written(until: str, shown: str) -> None:
+    reading = Reading("", "team-b", "AccessGrant a/b", (), "Ready", "", until, "")
+    ((*_, found, _),) = table_of([reading]).rows
+    assert found == shown
+
+
+def test_a_time_that_is_no_time_in_utc_is_shown_as_it_is() -> None:
+    west = timezone(-timedelta(hours=12))
+    assert words.time(datetime(9999, 12, 31, 23, tzinfo=west)) == "9999-12-31T23:00:00-12:00"
