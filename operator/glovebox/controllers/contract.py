@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -21,14 +21,14 @@ from glovebox.api.contract_status import ContractStatus
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.asked_tasks import ensure_answer
-from glovebox.controllers.looking import Look
+from glovebox.controllers.looking import Look, earlier, seconds_after
 from glovebox.controllers.pin_progress import pin_progress
-from glovebox.controllers.pin_tables import earlier, read_pinned
+from glovebox.controllers.pin_tables import read_pinned
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import note_refusal
 from glovebox.data.contracts import ContractFound, contract_digest
 from glovebox.engine.tasks import TaskKey, TaskState
-from glovebox.errors import GloveboxError, InvalidInput, NotReady
+from glovebox.errors import GloveboxError, NotReady
 from glovebox.kube.kinds import DATASET_PIN
 from glovebox.kube.resources import Key
 from glovebox.status.contract import (
@@ -40,9 +40,6 @@ from glovebox.status.contract import (
 from glovebox.store.connection import Store
 from glovebox.tasks.contract import CONTRACT, ContractRequest, check_contract
 from glovebox.tasks.contract_question import ContractQuestion
-
-_LOOK_AGAIN_SECONDS: Final = 60.0
-_TRY_AGAIN_SECONDS: Final = 5.0
 
 
 async def look_at_contract(
@@ -72,9 +69,8 @@ async def look_at_contract(
     try:
         facts, wait = await _check(ports, pin, contract, work_class)
     except GloveboxError as error:
-        is_waiting = isinstance(error, NotReady | InvalidInput)
         facts = ContractFacts(error=error)
-        wait = _LOOK_AGAIN_SECONDS if is_waiting else _TRY_AGAIN_SECONDS
+        wait = seconds_after(error)
     said = _said(ports, obj, look, facts)
     if facts.recorded is not None:
         recorded = facts.recorded

@@ -32,7 +32,7 @@ from glovebox.controllers.pin_proofs import look_at_proofs
 from glovebox.controllers.pin_sources import is_locked, ready_store, source_of
 from glovebox.controllers.pin_users import users_of_content
 from glovebox.controllers.ports import Ports
-from glovebox.controllers.proof_demands import interval_of
+from glovebox.controllers.proof_demands import intervals_of
 from glovebox.controllers.provenance import assess_pin
 from glovebox.controllers.statistics import look_at_statistics
 from glovebox.controllers.store_access import source_access
@@ -476,7 +476,7 @@ def _key(pin: DatasetPin, name: str) -> TaskKey:
 def _due_time(ports: Ports, pin: DatasetPin) -> datetime | None:
     if pin.status.manifest is None or pin.status.listed_time is None:
         return None
-    return pin.status.listed_time + interval_of(ports, pin, Level.LIST)
+    return pin.status.listed_time + intervals_of(ports, pin)[Level.LIST]
 
 
 def _seconds_until_due(ports: Ports, pin: DatasetPin) -> float:
@@ -505,6 +505,6 @@ def _metric(findings: Findings) -> str:
 
 def forget(ports: Ports, key: Key, uid: str) -> None:
     """End the work of a pin that is gone; its manifest stays in the store."""
+    del uid
     ports.tasks.forget_owner(key)
-    ports.allowances.pop(uid, None)
     ports.failures.forget(key)

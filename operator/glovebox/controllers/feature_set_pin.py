@@ -17,7 +17,7 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.feature_set_pin import FeatureInput, FeatureSetPin
-from glovebox.controllers.looking import Look, invalid_spec
+from glovebox.controllers.looking import Look, earlier, invalid_spec
 from glovebox.controllers.materialized import look_at_values, report_values
 from glovebox.controllers.offered import nothing_superseded, pins_offered
 from glovebox.controllers.pin_users import users_of_content
@@ -73,7 +73,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     values = None
     if verified is not None and verified.values is not None:
         values = await look_at_values(ports, verified.pin, verified.values)
-        look = replace(look, retry_seconds=_earlier(look.retry_seconds, values.retry_seconds))
+        look = replace(look, retry_seconds=earlier(look.retry_seconds, values.retry_seconds))
     status = compute_status(obj, outcome, ports.now(), values.facts if values is not None else None)
 
     def report() -> None:
@@ -96,10 +96,6 @@ def _report_retiring(ports: Ports, obj: Mapping[str, Any], status: Mapping[str, 
     is_early = now["reason"] == reasons.TO_BE_DEPRECATED
     post = ports.events.normal if is_early else ports.events.warning
     post(obj, now["reason"], now["message"], action="Retire")
-
-
-def _earlier(one: float | None, other: float | None) -> float | None:
-    return min((each for each in (one, other) if each is not None), default=None)
 
 
 def _check(ports: Ports, obj: Mapping[str, Any]) -> tuple[Outcome, _Verified | None]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from glovebox.api import reasons
 from glovebox.engine.key_queue import Priority
-from glovebox.errors import GloveboxError, InvalidInput
+from glovebox.errors import GloveboxError, InvalidInput, NotReady
+
+# What waits for another object is woken by it; what only a person corrects is not.
+LOOK_AGAIN_SECONDS: Final = 60.0
+_TRY_AGAIN_SECONDS: Final = 5.0
 
 
 def _nothing() -> None:
@@ -48,3 +52,14 @@ def invalid_spec(error: ValidationError) -> InvalidInput:
         f"`{where}`: {problem['msg']}; correct the field (the installed CRDs may be older than this"
         " operator: apply the chart's CRDs)",
     )
+
+
+def seconds_after(error: GloveboxError) -> float:
+    """Return when work on pinned data that could not begin is looked at again."""
+    is_waiting = isinstance(error, NotReady | InvalidInput)
+    return LOOK_AGAIN_SECONDS if is_waiting else _TRY_AGAIN_SECONDS
+
+
+def earlier(one: float | None, other: float | None) -> float | None:
+    """Return which of two looks is the earlier one; None for none."""
+    return min((each for each in (one, other) if each is not None), default=None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
@@ -17,22 +17,20 @@ from glovebox.api.materialized import MaterializedStatus
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.asked_tasks import ensure_answer
 from glovebox.controllers.key_traits import DATA
+from glovebox.controllers.looking import seconds_after
 from glovebox.controllers.pin_progress import pin_progress
 from glovebox.controllers.pin_tables import read_pinned
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import note_refusal
 from glovebox.data.feature_schema import FeaturesFound, schema_of
 from glovebox.engine.tasks import TaskKey, TaskState
-from glovebox.errors import GloveboxError, InvalidInput, NotReady
+from glovebox.errors import GloveboxError
 from glovebox.kube.kinds import FEATURE_SET_PIN
 from glovebox.kube.resources import Key
 from glovebox.status.materialized import SchemaFacts, message_of, recorded_values
 from glovebox.store.connection import Store
 from glovebox.tasks.features import FEATURES, FeaturesRequest, check_features
 from glovebox.tasks.features_question import FeaturesQuestion
-
-_LOOK_AGAIN_SECONDS: Final = 60.0
-_TRY_AGAIN_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +76,7 @@ async def look_at_values(ports: Ports, pin: FeatureSetPin, values: DatasetPin) -
         )
         state = _ensure(ports, pin, request, opened)
     except GloveboxError as error:
-        is_waiting = isinstance(error, NotReady | InvalidInput)
-        wait = _LOOK_AGAIN_SECONDS if is_waiting else _TRY_AGAIN_SECONDS
+        wait = seconds_after(error)
         return ValuesLook(SchemaFacts(error=error), wait)
     if state.result is not None:
         # The basis of the task names the manifest: it was this content that was read.

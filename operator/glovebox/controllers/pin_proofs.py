@@ -22,17 +22,17 @@ from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.pin_verification import BudgetSpent, LevelProof, ProofUnderWay
 from glovebox.controllers.asked_tasks import ensure_answer
-from glovebox.controllers.looking import Look
+from glovebox.controllers.looking import Look, earlier, seconds_after
 from glovebox.controllers.pin_progress import pin_progress
-from glovebox.controllers.pin_sources import is_locked, ready_store, source_of
+from glovebox.controllers.pin_sources import is_locked
+from glovebox.controllers.pin_tables import read_pinned
 from glovebox.controllers.ports import Ports
-from glovebox.controllers.proof_demands import interval_of
-from glovebox.controllers.store_access import source_access
-from glovebox.controllers.store_connections import note_refusal, open_store
+from glovebox.controllers.proof_demands import intervals_of
+from glovebox.controllers.store_connections import note_refusal
 from glovebox.data.proof_budget import Allowance, Claim, Cost, Given, day_of, next_day, share
 from glovebox.data.proof_levels import PROVEN, Level, ProofSlice, due_time, is_overdue, last_time
 from glovebox.engine.tasks import TaskKey, TaskState
-from glovebox.errors import GloveboxError, InvalidInput, NotReady
+from glovebox.errors import GloveboxError
 from glovebox.kube.kinds import DATASET_PIN
 from glovebox.kube.resources import Key
 from glovebox.metrics.engine import PROOF_FINDINGS
@@ -50,15 +50,13 @@ from glovebox.status.pin_proofs import (
     with_proofs,
 )
 from glovebox.status.text import format_time
-from glovebox.store.manifests import ManifestLocation
+from glovebox.store.connection import Store
 from glovebox.store.pin_proofs import ProofPlan
 from glovebox.tasks.proof import PROVE, LockBooks, ProofRequest, prove_dataset
 from glovebox.tasks.proof_question import ProofQuestion
 
 # What one task takes at most: so much is lost by an interruption, and so long others wait.
 _MOST: Final = Cost(64 << 30, 100_000)
-_LOOK_AGAIN_SECONDS: Final = 60.0
-_TRY_AGAIN_SECONDS: Final = 5.0
 # Budgets are changed and others give up: a pin that waits asks again so often.
 _ASK_AGAIN_SECONDS: Final = 600.0
 
@@ -79,7 +77,8 @@ async def look_at_proofs(
     if pin.status.manifest is None:
         return _first(ports, obj, look, now)
     proofs = proofs_of(pin)
-    dues = {level: _due(ports, pin, proofs, level) for level in PROVEN}
+    intervals = intervals_of(ports, pin)
+    dues = _dues(pin, proofs, intervals)
     wanted = [
         level
         for level in PROVEN
@@ -90,7 +89,7 @@ async def look_at_proofs(
         ports.allowances.pop(pin.uid, None)
         status = with_proofs(obj, look.status, proofs, Standing(), now, fields=_ended(obj, look))
         wait = (min(dues.values()) - now).total_seconds()
-        return replace(look, status=status, retry_seconds=_earlier(look.retry_seconds, wait))
+        return replace(look, status=status, retry_seconds=earlier(look.retry_seconds, wait))
     given = _given(ports, pin)
     # What runs is not ended for what costs less: it would begin its part again.
     level = given.level if given is not None and given.level in wanted else wanted[0]
@@ -98,7 +97,7 @@ async def look_at_proofs(
     if proof is None or proof.current is None:
         seed = _seed(ports) if level is Level.SAMPLE else ""
         proofs[level] = began(proof, level, now, seed)
-        status = with_proofs(obj, look.status, proofs, _standing(ports, pin, dues), now)
+        status = with_proofs(obj, look.status, proofs, _standing(dues, intervals, now), now)
         return replace(look, status=status, retry_seconds=0.0)
     try:
         found = await _go_on(ports, pin, proofs, level, work_class)
@@ -107,10 +106,9 @@ async def look_at_proofs(
         if state is None or state.phase == "Failed":
             # Nothing is taken while it cannot go on: others may have that.
             ports.allowances.pop(pin.uid, None)
-        is_waiting = isinstance(error, NotReady | InvalidInput)
-        wait = _LOOK_AGAIN_SECONDS if is_waiting else _TRY_AGAIN_SECONDS
+        wait = seconds_after(error)
         found = _Found(proofs, error=error, retry_seconds=wait)
-    return _recorded(ports, obj, pin, look, level, found)
+    return _recorded(ports, obj, pin, look, level, found, intervals)
 
 
 def _first(ports: Ports, obj: Mapping[str, Any], look: Look, now: datetime) -> Look:
@@ -120,9 +118,9 @@ def _first(ports: Ports, obj: Mapping[str, Any], look: Look, now: datetime) -> L
     made = DatasetPin.model_validate({**obj, "status": look.status})
     proofs = proofs_of(made)
     status = with_proofs(obj, look.status, proofs, Standing(), now)
-    first = min(_due(ports, made, proofs, level) for level in PROVEN)
+    first = min(_dues(made, proofs, intervals_of(ports, made)).values())
     wait = max(0.0, (first - now).total_seconds())
-    return replace(look, status=status, retry_seconds=_earlier(look.retry_seconds, wait))
+    return replace(look, status=status, retry_seconds=earlier(look.retry_seconds, wait))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +153,10 @@ def _recorded(
     look: Look,
     level: Level,
     found: _Found,
+    intervals: Mapping[Level, timedelta],
 ) -> Look:
     """Return the look that records what was found."""
     now = ports.now()
-    dues = {each: _due(ports, pin, found.proofs, each) for each in PROVEN}
     fields: dict[str, Any] = _ended(obj, look) if found.progress is None else {}
     if found.progress is not None:
         fields["progress"] = found.progress
@@ -172,14 +170,14 @@ def _recorded(
     standing = (
         waiting(level, found.until)
         if found.until is not None
-        else _standing(ports, pin, dues, found.error)
+        else _standing(_dues(pin, found.proofs, intervals), intervals, now, found.error)
     )
     status = with_proofs(
         obj, look.status, found.proofs, standing, now, judged=judged, fields=fields
     )
     look = replace(look, status=status)
     if found.part is None:
-        return replace(look, retry_seconds=_earlier(look.retry_seconds, found.retry_seconds))
+        return replace(look, retry_seconds=earlier(look.retry_seconds, found.retry_seconds))
     after = functools.partial(_count, ports, obj, pin, level, found, look.after)
     return replace(look, retry_seconds=0.0, after=after)
 
@@ -245,10 +243,11 @@ def _count(
         ports.events.warning(obj, reasons.PROOF_FOUND, message[:1024], action="Prove")
 
 
-def _due(
-    ports: Ports, pin: DatasetPin, proofs: Mapping[Level, LevelProof], level: Level
-) -> datetime:
-    return due_time(level, past_of(proofs), interval_of(ports, pin, level), _pinned(pin))
+def _dues(
+    pin: DatasetPin, proofs: Mapping[Level, LevelProof], intervals: Mapping[Level, timedelta]
+) -> dict[Level, datetime]:
+    past, pinned = past_of(proofs), _pinned(pin)
+    return {level: due_time(level, past, intervals[level], pinned) for level in PROVEN}
 
 
 def _pinned(pin: DatasetPin) -> datetime:
@@ -260,14 +259,14 @@ def _pinned(pin: DatasetPin) -> datetime:
 
 
 def _standing(
-    ports: Ports,
-    pin: DatasetPin,
     dues: Mapping[Level, datetime],
+    intervals: Mapping[Level, timedelta],
+    now: datetime,
     error: GloveboxError | None = None,
 ) -> Standing:
     """Return whether a proof is overdue, and why."""
     for level, due in dues.items():
-        if is_overdue(due, interval_of(ports, pin, level), ports.now()):
+        if is_overdue(due, intervals[level], now):
             why = error.message if error is not None else "it has not ended yet"
             return overdue(level, due, why)
     return Standing()
@@ -287,13 +286,11 @@ async def _go_on(
         GloveboxError: The store cannot be opened, or nothing of it may be read.
     """
     proof = proofs[level]
-    current, manifest = proof.current, pin.status.manifest
-    assert current is not None and manifest is not None  # noqa: S101, PT018 - told by the caller
-    store = ready_store(ports, pin)
-    source = source_of(pin.spec.source)
-    access = (await source_access(ports, store, pin.namespace)).reading(source)
-    access.check_source(source)
-    connection = await open_store(ports, store)
+    current = proof.current
+    assert current is not None  # noqa: S101 - told by the caller
+    opened: dict[Store, ObjectStore] = {}
+    pinned = await read_pinned(ports, pin, opened)
+    store = opened[pinned.store]
     allowance = _allowance(ports, pin, store, proofs, level)
     if allowance is None:
         until = next_day(ports.now())
@@ -304,9 +301,9 @@ async def _go_on(
     locks = _record_name(current)
     request = ProofRequest(
         pin.uid,
-        connection,
-        source,
-        ManifestLocation(**manifest.model_dump()),
+        pinned.store,
+        pinned.source,
+        pinned.manifest,
         ProofPlan(
             level,
             pin.status.pin_digest,
@@ -321,7 +318,7 @@ async def _go_on(
         objects=_number(pin, level),
         bytes=pin.status.bytes,
         locks=LockBooks(proof.locks, locks, store.spec.artifacts.bucket, is_locked(store)),
-        access=access,
+        access=pinned.access,
     )
     ports.allowances[pin.uid] = Given(store.name, level, allowance)
     state = _ensure(ports, pin, request, store, work_class)
@@ -468,7 +465,3 @@ def _seed(ports: Ports) -> str:
 
 def _key(pin: DatasetPin) -> TaskKey:
     return TaskKey(Key(DATASET_PIN.kind, pin.namespace, pin.name), pin.uid, PROVE)
-
-
-def _earlier(one: float | None, other: float | None) -> float | None:
-    return min((each for each in (one, other) if each is not None), default=None)

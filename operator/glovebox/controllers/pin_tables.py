@@ -34,8 +34,3 @@ async def read_pinned(ports: Ports, pin: DatasetPin, opened: dict[Store, ObjectS
     connection = await open_store(ports, store)
     opened.setdefault(connection, store)
     return Pinned(pin.name, connection, source, ManifestLocation(**manifest.model_dump()), access)
-
-
-def earlier(one: float | None, other: float | None) -> float | None:
-    """Return which of two looks is the earlier one; None for none."""
-    return min((each for each in (one, other) if each is not None), default=None)

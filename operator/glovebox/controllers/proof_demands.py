@@ -18,7 +18,7 @@ from glovebox.data.proof_levels import Level
 from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT
 from glovebox.kube.resources import Key
 
-FIELDS: Final[Mapping[Level, str]] = {
+_FIELDS: Final[Mapping[Level, str]] = {
     Level.LIST: "listSeconds",
     Level.HEAD: "headSeconds",
     Level.SAMPLE: "sampleSeconds",
@@ -29,25 +29,33 @@ FIELDS: Final[Mapping[Level, str]] = {
 def ages_of(demand: MaxProofAge) -> dict[Level, timedelta]:
     """Return what is demanded of each level."""
     given = {
-        level: _age({"maxProofAge": demand.model_dump(by_alias=True)}, level) for level in FIELDS
+        Level.LIST: demand.list_seconds,
+        Level.HEAD: demand.head_seconds,
+        Level.SAMPLE: demand.sample_seconds,
+        Level.FULL: demand.full_seconds,
     }
     return {level: timedelta(seconds=age) for level, age in given.items() if age is not None}
 
 
-def interval_of(ports: Ports, pin: DatasetPin, level: Level) -> timedelta:
-    """Return how long a proof of a level is good for."""
+def intervals_of(ports: Ports, pin: DatasetPin) -> dict[Level, timedelta]:
+    """Return how long a proof of each level is good for."""
     rules = pin.spec.verification
-    own = {
+    seconds = {
         Level.LIST: rules.list_interval_seconds,
         Level.HEAD: rules.head_interval_seconds,
         Level.SAMPLE: rules.sample_interval_seconds,
         Level.FULL: rules.full_interval_seconds,
     }
-    return timedelta(seconds=min([own[level], *_demanded(ports, pin, level)]))
+    for demand in _demands(ports, pin):
+        for level, field in _FIELDS.items():
+            age = demand.get(field)
+            if isinstance(age, int):
+                seconds[level] = min(seconds[level], age)
+    return {level: timedelta(seconds=each) for level, each in seconds.items()}
 
 
-def _demanded(ports: Ports, pin: DatasetPin, level: Level) -> Iterator[int]:
-    """Yield the ages that Experiments demand which wait for this pin."""
+def _demands(ports: Ports, pin: DatasetPin) -> Iterator[Mapping[str, Any]]:
+    """Yield `maxProofAge` of Experiments that wait for this pin."""
     for user in ports.resources.users_of(Key(DATASET_PIN.kind, pin.namespace, pin.name)):
         if user.kind != EXPERIMENT.kind or user.namespace != pin.namespace:
             continue
@@ -55,11 +63,5 @@ def _demanded(ports: Ports, pin: DatasetPin, level: Level) -> Iterator[int]:
         if (obj.get("status") or {}).get("digest") or obj["metadata"].get("deletionTimestamp"):
             continue
         for each in ((obj.get("spec") or {}).get("inputs") or {}).get("datasets") or ():
-            age = _age(each, level)
-            if each.get("pinRef", {}).get("name") == pin.name and age is not None:
-                yield age
-
-
-def _age(entry: Mapping[str, Any], level: Level) -> int | None:
-    age = (entry.get("maxProofAge") or {}).get(FIELDS[level])
-    return age if isinstance(age, int) else None
+            if each.get("pinRef", {}).get("name") == pin.name:
+                yield each.get("maxProofAge") or {}

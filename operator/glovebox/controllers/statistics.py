@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -20,16 +20,16 @@ from glovebox.api.object_store import ObjectStore
 from glovebox.api.statistics import Distribution
 from glovebox.api.statistics_status import VERDICTS, DistributionStatus, StatisticsStatus
 from glovebox.controllers.asked_tasks import ensure_answer
-from glovebox.controllers.looking import Look
+from glovebox.controllers.looking import LOOK_AGAIN_SECONDS, Look, earlier, seconds_after
 from glovebox.controllers.pin_progress import pin_progress
 from glovebox.controllers.pin_sources import is_locked, ready_store
-from glovebox.controllers.pin_tables import earlier, read_pinned
+from glovebox.controllers.pin_tables import read_pinned
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.data.digest import digest_of
 from glovebox.data.statistics import Asked, asked_of
 from glovebox.engine.tasks import TaskKey, TaskState
-from glovebox.errors import GloveboxError, InvalidInput, NotReady
+from glovebox.errors import GloveboxError, NotReady
 from glovebox.kube.kinds import DATASET_PIN
 from glovebox.kube.resources import Key
 from glovebox.status.statistics import (
@@ -50,9 +50,6 @@ from glovebox.tasks.statistics import (
     compute_statistics,
 )
 from glovebox.tasks.statistics_question import StatisticsQuestion
-
-_LOOK_AGAIN_SECONDS: Final = 60.0
-_TRY_AGAIN_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +115,8 @@ async def look_at_statistics(
     try:
         facts, wait = await _compute(ports, pin, wanted, work_class)
     except GloveboxError as error:
-        is_waiting = isinstance(error, NotReady | InvalidInput)
         facts = replace(wanted.facts, error=error)
-        wait = _LOOK_AGAIN_SECONDS if is_waiting else _TRY_AGAIN_SECONDS
+        wait = seconds_after(error)
     said = _said(ports, obj, look, facts)
     news = _News(wanted, facts)
     if news.is_any:
@@ -223,7 +219,7 @@ async def _compute(
             waiting = missing
     if other is None and wanted.statistics is not None:
         ports.tasks.drop(_key(pin))
-        return replace(wanted.facts, waiting=waiting), _LOOK_AGAIN_SECONDS
+        return replace(wanted.facts, waiting=waiting), LOOK_AGAIN_SECONDS
     opened: dict[Store, ObjectStore] = {}
     dataset = await read_pinned(ports, pin, opened)
     locked = is_locked(opened[dataset.store])
@@ -234,7 +230,7 @@ async def _compute(
     if state.result is not None:
         facts = _facts(ports, pin, wanted, other, state.result)
         # The other pin wakes this one when it has statistics.
-        return replace(facts, waiting=waiting), None if waiting is None else _LOOK_AGAIN_SECONDS
+        return replace(facts, waiting=waiting), None if waiting is None else LOOK_AGAIN_SECONDS
     if state.phase == "Failed":
         note_refusal(ports, state.error)
     progress = pin_progress(ports, state)
