@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-_CANNOT = 2
+from glovebox.cli.failing import Failing
 
 
 def croissant(
@@ -23,13 +23,11 @@ def croissant(
     kubectl finds it. What is read is the manifest, and no data. Equal pins give equal text.
     """
     from glovebox.cli import experiments, pinned
-    from glovebox.data.printable import printable
-    from glovebox.errors import GloveboxError
 
     namespace, _, name = pin.partition("/")
     if not namespace or not name:
         raise typer.BadParameter("name the pin as NAMESPACE/NAME")
-    try:
+    with Failing(""):
         found = pinned.read_pin(experiments.KubeconfigCluster().dataset_pin(namespace, name))
         pieces = pinned.described(found)
         if save is None:
@@ -40,6 +38,3 @@ def croissant(
         with part.open("w", encoding="utf-8") as file:
             file.writelines(pieces)
         part.replace(save)
-    except (GloveboxError, OSError) as error:
-        typer.secho(printable(str(error)), fg=typer.colors.RED, err=True)
-        raise typer.Exit(_CANNOT) from None

@@ -5,17 +5,19 @@ One change alone is asked for, `spec.adopts`; all the rest is the operator's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from kubernetes import client, config
+from pydantic import ValidationError
 from urllib3.exceptions import HTTPError
 
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.errors import Unavailable
+from glovebox.api.base import Resource
+from glovebox.errors import InvalidInput, Unavailable
 from glovebox.kube.kinds import (
     ACCESS_GRANT,
     CUSTOM_KINDS,
@@ -26,6 +28,7 @@ from glovebox.kube.kinds import (
 )
 from glovebox.kube.resources import Key
 
+_Any = TypeVar("_Any", bound=Resource[Any, Any])
 _PAGE: Final = 500
 # So long nothing may come of an answer. The client asks three times more.
 _ANSWER_SECONDS: Final = 30.0
@@ -137,6 +140,22 @@ class KubeconfigCluster:
                 name,
                 {"spec": {"adopts": uid}},
             )
+
+
+def parsed(model: type[_Any], obj: Mapping[str, Any]) -> _Any:
+    """Return an object of the cluster, read.
+
+    Raises:
+        InvalidInput: It is of another version than this program.
+    """
+    try:
+        return model.model_validate(obj)
+    except ValidationError as error:
+        raise InvalidInput(
+            reasons.INVALID_SPEC,
+            f"the {model.KIND} cannot be read by this version of the program:"
+            f" {error.error_count()} fields are not as it knows them",
+        ) from None
 
 
 @contextmanager

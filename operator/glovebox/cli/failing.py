@@ -8,7 +8,14 @@ CANNOT = 2
 
 
 class Failing:
-    """Turns what could not be done into one line and the exit code for it."""
+    """Turns what could not be done into one line and the exit code for it.
+
+    Args:
+        said: What the line begins with.
+    """
+
+    def __init__(self, said: str = "It could not be done: ") -> None:
+        self._said = said
 
     def __enter__(self) -> None:
         return None
@@ -18,6 +25,6 @@ class Failing:
         from glovebox.errors import GloveboxError
 
         if isinstance(error, GloveboxError | OSError | UnicodeDecodeError):
-            message = f"It could not be done: {printable(str(error))}"
+            message = f"{self._said}{printable(str(error))}"
             typer.secho(message, fg=typer.colors.RED, err=True)
             raise typer.Exit(CANNOT) from None

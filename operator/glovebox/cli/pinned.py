@@ -10,12 +10,11 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
+from glovebox.cli.experiments import parsed
 from glovebox.data.croissant import croissant
-from glovebox.errors import InvalidInput, NotReady
+from glovebox.errors import NotReady
 from glovebox.store.connection import Stores, StoreSettings
 from glovebox.store.manifests import ManifestLocation, fetch_manifest
 
@@ -30,14 +29,7 @@ def read_pin(obj: Mapping[str, Any]) -> DatasetPin:
         NotReady: It has no manifest yet.
         InvalidInput: It is of another version than this program.
     """
-    try:
-        pin = DatasetPin.model_validate(obj)
-    except ValidationError as error:
-        raise InvalidInput(
-            reasons.INVALID_SPEC,
-            f"the DatasetPin cannot be read by this version of the program: {error.error_count()}"
-            " fields are not as it knows them",
-        ) from None
+    pin = parsed(DatasetPin, obj)
     if pin.status.manifest is None:
         raise NotReady(
             reasons.PIN_NOT_READY,

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from glovebox.cli.failing import Failing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from glovebox.api.base import Resource
     from glovebox.cli.experiments import KubeconfigCluster
     from glovebox.report.page import Page
     from glovebox.report.readings import Reading
-
-    _Any = TypeVar("_Any", bound=Resource[Any, Any])
-
-_CANNOT: Final = 2
 
 app = typer.Typer(help="Pages about a pin or an Experiment.", no_args_is_help=True)
 
@@ -42,9 +39,10 @@ def pin(
         from datetime import UTC, datetime
 
         from glovebox.api.dataset_pin import DatasetPin
+        from glovebox.cli.experiments import parsed
         from glovebox.report.pin import pin_page
 
-        found = _read(DatasetPin, cluster.dataset_pin(namespace, name))
+        found = parsed(DatasetPin, cluster.dataset_pin(namespace, name))
         readings = _readings(cluster, found.status.digest)
         return pin_page(found, readings, datetime.now(UTC))
 
@@ -66,9 +64,10 @@ def experiment(
         from datetime import UTC, datetime
 
         from glovebox.api.experiment import Experiment
+        from glovebox.cli.experiments import parsed
         from glovebox.report.experiment import experiment_page
 
-        found = _read(Experiment, cluster.experiment(namespace, name))
+        found = parsed(Experiment, cluster.experiment(namespace, name))
         return experiment_page(found, datetime.now(UTC))
 
     _write(name, save, made)
@@ -78,38 +77,17 @@ def _write(
     name: str, save: Path | None, made: Callable[[KubeconfigCluster, str, str], Page]
 ) -> None:
     from glovebox.cli.experiments import KubeconfigCluster
-    from glovebox.data.printable import printable
-    from glovebox.errors import GloveboxError
     from glovebox.report.html import render
 
     namespace, _, short = name.partition("/")
     if not namespace or not short:
         raise typer.BadParameter("name it as NAMESPACE/NAME")
-    try:
+    with Failing(""):
         text = render(made(KubeconfigCluster(), namespace, short))
         if save is None:
             typer.echo(text)
         else:
             save.write_text(text, encoding="utf-8")
-    except (GloveboxError, OSError) as error:
-        typer.secho(printable(str(error)), fg=typer.colors.RED, err=True)
-        raise typer.Exit(_CANNOT) from None
-
-
-def _read(model: type[_Any], obj: dict[str, Any]) -> _Any:
-    from pydantic import ValidationError
-
-    from glovebox.api import reasons
-    from glovebox.errors import InvalidInput
-
-    try:
-        return model.model_validate(obj)
-    except ValidationError as error:
-        raise InvalidInput(
-            reasons.INVALID_SPEC,
-            f"the {model.KIND} cannot be read by this version of the program:"
-            f" {error.error_count()} fields are not as it knows them",
-        ) from None
 
 
 def _readings(cluster: KubeconfigCluster, root: str) -> list[Reading] | None:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from glovebox.cli.failing import Failing
+
 if TYPE_CHECKING:
     from glovebox.cli.experiments import KubeconfigCluster
     from glovebox.kube.resources import Key
     from glovebox.report.why import Why
 
 _NOT_READY: Final = 1
-_CANNOT: Final = 2
 # So many objects are followed below each other: a chain of pins made of pins is longer than anybody
 # reads.
 _DEEPEST: Final = 8
@@ -48,16 +49,11 @@ def why(
     """
     from glovebox.cli.experiments import KubeconfigCluster
     from glovebox.data.printable import printable
-    from glovebox.errors import GloveboxError
     from glovebox.report.why import document, lines
 
     key = _key(kind, name)
-    try:
-        cluster = KubeconfigCluster()
-        found = _explained(cluster, key, set())
-    except GloveboxError as error:
-        typer.secho(printable(str(error)), fg=typer.colors.RED, err=True)
-        raise typer.Exit(_CANNOT) from None
+    with Failing(""):
+        found = _explained(KubeconfigCluster(), key, set())
     if output is Shown.JSON:
         # In ASCII: a terminal that shows it obeys none of it.
         typer.echo(json.dumps(document(found), indent=2))

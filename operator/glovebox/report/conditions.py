@@ -17,6 +17,7 @@ _UNWANTED: Final = frozenset(
         conditions.STALLED,
         conditions.DRIFT_DETECTED,
         conditions.PLATFORM_CHANGED,
+        conditions.RETIRING,
     }
 )
 

@@ -13,10 +13,12 @@ import pytest
 import yaml
 
 from glovebox.api.base import TolerantModel
+from glovebox.api.conditions import TYPE_MEANINGS, Condition
 from glovebox.api.dataset_pin import DatasetPin, DatasetPinStatus
 from glovebox.api.experiment import Experiment
 from glovebox.api.experiment_status import ExperimentStatus
 from glovebox.report import words
+from glovebox.report.conditions import tone
 from glovebox.report.experiment import experiment_page
 from glovebox.report.html import render
 from glovebox.report.pin import pin_page
@@ -254,6 +256,8 @@ def test_what_is_shared_stands_out(because: str, mark: str) -> None:
         ("DriftDetected", "True", "bad"),
         ("DriftDetected", "False", "good"),
         ("PlatformChanged", "True", "bad"),
+        ("Retiring", "True", "bad"),
+        ("Retiring", "False", "good"),
     ],
 )
 def test_a_condition_is_coloured_as_it_is_meant(condition: str, status: str, tone: str) -> None:
@@ -261,6 +265,25 @@ def test_a_condition_is_coloured_as_it_is_meant(condition: str, status: str, ton
     entry = {**obj["status"]["conditions"][0], "type": condition, "status": status}
     obj["status"]["conditions"] = [entry]
     assert f'<span class="mark {tone}">{status}</span>' in experiment_html(obj)
+
+
+def test_only_these_are_unwanted_when_they_are_true() -> None:
+    """A condition type that comes new has to be put on one of the two sides."""
+    for each in TYPE_MEANINGS:
+        entry = Condition(
+            type=each,
+            status="True",
+            reason="Some",
+            message="",
+            observed_generation=1,
+            last_transition_time=NOW,
+        )
+        is_unwanted = tone(entry) == "bad"
+        assert is_unwanted == (each in UNWANTED), each
+    assert len(TYPE_MEANINGS) == 34
+
+
+UNWANTED = {"Reconciling", "Stalled", "DriftDetected", "PlatformChanged", "Retiring"}
 
 
 def test_who_can_read_it_is_listed_or_said_not_to_be() -> None:
