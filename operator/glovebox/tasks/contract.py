@@ -35,7 +35,7 @@ from glovebox.data.tables import format_of
 from glovebox.errors import InvalidInput
 from glovebox.store.connection import Stop, Store
 from glovebox.tasks.context import Progress, TaskContext
-from glovebox.tasks.pinned_tables import Pinned, PinnedTables, opened
+from glovebox.tasks.pinned_tables import Pinned, PinnedTables, is_table, opened
 
 CONTRACT: Final = "contract"
 PHASE: Final = "CheckingContract"
@@ -157,7 +157,7 @@ class _Check:
             store = opened(pin)
             for entry in self._tables.entries(pin):
                 self._tell()
-                if format_of(entry.path) is None:
+                if not is_table(entry):
                     continue  # what is beside its tables is no matter of this contract
                 with _told(pin, entry):
                     table = self._tables.table(store, entry)

@@ -14,10 +14,9 @@ from glovebox.data.digest import digest_of
 from glovebox.data.feature_schema import FeaturesFound, Schema, SchemaJudge
 from glovebox.data.manifest import Entry
 from glovebox.data.table_errors import TableError
-from glovebox.data.tables import format_of
 from glovebox.store.connection import Stop, Store
 from glovebox.tasks.context import Progress, TaskContext
-from glovebox.tasks.pinned_tables import Pinned, PinnedTables, opened
+from glovebox.tasks.pinned_tables import Pinned, PinnedTables, is_table, opened
 
 FEATURES: Final = "features"
 PHASE: Final = "CheckingSchema"
@@ -91,7 +90,7 @@ class _Check:
         """Look at all files."""
         store = opened(self._request.dataset)
         # Values without a byte are an upload that was cut off.
-        for entry in self._tables.entries(self._request.dataset, _is_table):
+        for entry in self._tables.entries(self._request.dataset, is_table):
             if self._judge.wants(entry.path):
                 self._look_at(store, entry)
             self._done_bytes += entry.size
@@ -119,10 +118,6 @@ class _Check:
                 phase=PHASE,
             )
         )
-
-
-def _is_table(entry: Entry) -> bool:
-    return format_of(entry.path) is not None
 
 
 def _no_keys(number: int, hashes: bytes) -> None:

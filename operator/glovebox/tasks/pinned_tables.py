@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from glovebox.data.manifest import Entry
+from glovebox.data.tables import format_of
 from glovebox.store.connection import Stop, Store
 from glovebox.store.manifests import ManifestLocation, fetch_manifest
 from glovebox.store.ranges import read_range
@@ -54,6 +55,11 @@ class Pinned:
 def opened(pinned: Pinned) -> Store:
     """Return the store through sessions that read the dataset and nothing else."""
     return narrowed(pinned.store, pinned.access, pinned.source)
+
+
+def is_table(entry: Entry) -> bool:
+    """Whether an object ought to hold a table, also where it holds no byte."""
+    return format_of(entry.path) is not None
 
 
 def _nothing() -> None:

@@ -28,12 +28,11 @@ from glovebox.data.statistics import (
     statistics_of,
 )
 from glovebox.data.table_errors import TableError
-from glovebox.data.tables import format_of
 from glovebox.errors import InvalidInput
 from glovebox.store.connection import Stop, Store
 from glovebox.store.pin_documents import DocumentLocation, fetch_document, store_document
 from glovebox.tasks.context import Progress, TaskContext
-from glovebox.tasks.pinned_tables import Pinned, PinnedTables, opened
+from glovebox.tasks.pinned_tables import Pinned, PinnedTables, is_table, opened
 
 STATISTICS: Final = "statistics"
 PHASE: Final = "ComputingStatistics"
@@ -210,9 +209,9 @@ class _Attempt:
         process = self._tables.process
         self._resume()
         # A table without a byte is an upload that was cut off.
-        for entry in self._tables.entries(dataset, lambda each: format_of(each.path) is not None):
+        for entry in self._tables.entries(dataset, is_table):
             # What is beside its tables has no rows.
-            if format_of(entry.path) is not None:
+            if is_table(entry):
                 try:
                     process.add_statistics(self._tables.table(store, entry))
                 except TableError as error:
