@@ -10,9 +10,10 @@ import pytest
 
 from glovebox.api import reasons
 from glovebox.kube.kinds import DATASET_PIN, EVENT, NAMESPACE, OBJECT_STORE
-from simulation.api_transport import Fault, NoFaults
+from simulation.api_transport import Fault
 from simulation.object_store import NoAnswerError, S3Error, Version
 from simulation.stage import Stage, play
+from simulation.status_faults import OF_A_STATUS, FailingStatus, named
 from simulation.test_leakage import made
 from simulation.world import LOADER, SOURCE, TEAM, pin_spec
 
@@ -234,26 +235,9 @@ def test_a_budget_is_shared_by_days_the_oldest_first_and_survives_the_process() 
     play(scene, sweeps=False)
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [Fault("refused", 500), Fault("refused", 409), Fault("lost", seconds=5.0), Fault("unanswered")],
-    ids=lambda fault: f"{fault.name}{fault.code or ''}",
-)
+@pytest.mark.parametrize("fault", OF_A_STATUS, ids=named)
 def test_what_a_proof_found_is_recorded_whatever_becomes_of_the_write(fault: Fault) -> None:
-    class Once(NoFaults):
-        """Let the next writes of the status of pins fail, once that is asked for."""
-
-        def __init__(self) -> None:
-            self.left = 0
-
-        def request(self, asked: Any) -> Fault:
-            is_status = asked.kind == DATASET_PIN and asked.subresource == "status"
-            if is_status and asked.verb == "update" and self.left:
-                self.left -= 1
-                return fault
-            return super().request(asked)
-
-    faults = Once()
+    faults = FailingStatus(DATASET_PIN, fault)
 
     async def scene(stage: Stage) -> None:
         put(stage)

@@ -23,9 +23,10 @@ from glovebox.kube.kinds import (
 from glovebox.kube.resources import Key
 from glovebox.store.manifests import PREFIX
 from glovebox.store.source_access import SPLITS
-from simulation.api_transport import Fault, NoFaults
+from simulation.api_transport import Fault
 from simulation.object_store import NoAnswerError
 from simulation.stage import Stage, play
+from simulation.status_faults import OF_A_STATUS, FailingStatus, named
 from simulation.test_leakage import made, sheet
 from simulation.world import BUCKET, LOADER, SOURCE, TEAM, pin_spec, split_of_a_pin
 from support.grants import DATA, grant_spec, lent, ready, reason_of, records, with_data
@@ -200,26 +201,9 @@ def test_a_split_is_the_same_after_each_death_while_it_is_made(how: Json) -> Non
     assert found[0] == found[1]
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [Fault("refused", 500), Fault("refused", 409), Fault("lost", seconds=5.0), Fault("unanswered")],
-    ids=lambda fault: f"{fault.name}{fault.code or ''}",
-)
+@pytest.mark.parametrize("fault", OF_A_STATUS, ids=named)
 def test_what_a_split_came_to_is_recorded_whatever_becomes_of_the_write(fault: Fault) -> None:
-    class Once(NoFaults):
-        """Let the first three writes of the status of a split fail."""
-
-        def __init__(self) -> None:
-            self.left = 3
-
-        def request(self, asked: Any) -> Fault:
-            is_status = asked.kind == SPLIT_PIN and asked.subresource == "status"
-            if is_status and asked.verb == "update" and self.left:
-                self.left -= 1
-                return fault
-            return super().request(asked)
-
-    faults = Once()
+    faults = FailingStatus(SPLIT_PIN, fault, left=3)
 
     async def scene(stage: Stage) -> None:
         declare(stage)
