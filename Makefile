@@ -11,6 +11,9 @@ ARGS ?=
 # What `make test-live` and `make test-slow` run again for when it changed.
 LIVE_DEPENDS_ON := bench crds helm local operator tests docs/examples pyproject.toml uv.lock \
   Dockerfile
+# What decides whether an image that is built again is the same: how it is built, not what of.
+IMAGES_TEST := tests/node/test_images.py
+IMAGES_DEPEND_ON := Dockerfile local pyproject.toml uv.lock $(IMAGES_TEST)
 # How many processes share the tests, each with a cluster of its own; 0: this one alone. Without
 # the operator's processes a third one fills the time in which the others wait for a store.
 WORKERS ?= 3
@@ -96,8 +99,9 @@ test-live: programs ## The operator as a process, beside real servers and on a r
 .PHONY: test-slow
 test-slow: programs ## The tests that take minutes each
 	$(call say,pytest: what takes minutes)
-	@$(if $(ARGS),,.ci/once slow $(LIVE_DEPENDS_ON) --) \
-	  $(PYTEST) -n $(LIVE_WORKERS) -m "slow and not stores" $(ARGS)
+	@$(if $(ARGS),:,.ci/once images $(IMAGES_DEPEND_ON) -- $(PYTEST) -n 0 -m slow $(IMAGES_TEST))
+	@$(if $(ARGS),,.ci/once slow $(LIVE_DEPENDS_ON) --) $(PYTEST) -n $(LIVE_WORKERS) \
+	  -m "slow and not stores" $(if $(ARGS),$(ARGS),--ignore=$(IMAGES_TEST))
 
 .PHONY: test-stores
 test-stores: environment ## The same questions to SeaweedFS, MinIO, Ceph, versitygw and a front

@@ -57,7 +57,8 @@ def demo(
         typer.Option(
             help=(
                 "Tell a story instead of the run, without a node. data: a leaked row, a holdout"
-                " that is used once, files that somebody meddles with, a mirrored bucket."
+                " that is used once, files that somebody meddles with, a bit that rots, a column in"
+                " another unit, a mirrored bucket."
             )
         ),
     ] = None,

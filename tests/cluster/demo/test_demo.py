@@ -138,6 +138,12 @@ _SCENES = (
     "in use by 1, among them Experiment/team-flights/on-fading-data",
     "Type flights-2013-01.parquet distance 27004: holds Text, and has to hold Integer",
     "DatasetPin 'months-under-contract' is not ready: column `distance` of",
+    "changed weather-2013-03.parquet.gz: ",
+    "input `train`: DatasetPin 'cold': 1 changed (for example changed weather-2013-03.parquet.gz)",
+    "distance moved PSI, PSI ",
+    "carrier stable",
+    "DatasetPin 'summer-in-kilometres' is not ready: ",
+    "FeatureSetPin 'summer-features'",
     "DatasetPin team-flights/mirrored-months, s3://flights-mirror/copied",
     "DatasetPin 'mirrored-months' does not say `spec.license`",
 )

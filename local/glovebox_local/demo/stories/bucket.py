@@ -37,6 +37,11 @@ class Bucket:
         """Return the bytes of an object as it is now."""
         return bytes(self._ask("get_object", Key=key)["Body"].read())
 
+    def head(self, key: str) -> tuple[object, ...]:
+        """Return what S3 says of an object without its bytes: version, size, ETag and date."""
+        said = self._ask("head_object", Key=key)
+        return tuple(said[name] for name in ("VersionId", "ContentLength", "ETag", "LastModified"))
+
     def put(self, key: str, body: bytes) -> None:
         """Write an object."""
         self._ask("put_object", Key=key, Body=body)

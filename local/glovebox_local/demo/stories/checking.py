@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
-from glovebox_local.demo.declaring import condition
 from glovebox_local.demo.flights import unlike
 from glovebox_local.demo.refusing import quote
-from glovebox_local.demo.stage import EXPERIMENTS, TEAM, Stage
+from glovebox_local.demo.stage import TEAM, Stage
 from glovebox_local.demo.stories.bucket import Bucket
-from glovebox_local.demo.stories.telling import PINS, apply, expect, message
+from glovebox_local.demo.stories.telling import PINS, apply, expect, message, waits_with
 from glovebox_local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -22,7 +20,6 @@ _PIN = "months-under-contract"
 _EXPERIMENT = "on-broken-contract"
 _COLUMNS = ("distance", "dep_delay", "origin")
 _CHECK_SECONDS = 60
-_TOLD_SECONDS = 30
 
 
 def change(stage: Stage, step: Step) -> None:
@@ -70,13 +67,7 @@ def refuse(stage: Stage, step: Step) -> RenderableType:
     Raises:
         LocalError: It did, or does not say why not.
     """
-    deadline = time.monotonic() + _TOLD_SECONDS
-    while True:
-        experiment = stage.tools.get(EXPERIMENTS, _EXPERIMENT, namespace=TEAM)
-        said = condition(experiment, "Ready").get("message", "")
-        if "distance" in said or time.monotonic() > deadline:
-            break
-        time.sleep(0.2)
+    experiment, said = waits_with(stage, _EXPERIMENT, "distance")
     expect(f"Experiment {_EXPERIMENT}", said, [f"'{_PIN}'", "distance"])
     if experiment["status"].get("namespace"):
         raise LocalError(f"Experiment {_EXPERIMENT}", "it got a namespace")

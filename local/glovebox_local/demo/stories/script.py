@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from glovebox_local.demo.stage import Chapter, DemoStep
-from glovebox_local.demo.stories import Story, checking, damaging, leaking, lending, tracing
+from glovebox_local.demo.stories import (
+    Story,
+    checking,
+    damaging,
+    leaking,
+    lending,
+    moving,
+    rotting,
+    tracing,
+)
 
 STORIES = {
     Story.DATA: (
@@ -39,6 +48,23 @@ STORIES = {
                 DemoStep("Three months are changed", checking.change),
                 DemoStep("The pin that has a contract", checking.find),
                 DemoStep("The Experiment that would train on it", checking.refuse),
+            ),
+        ),
+        Chapter(
+            "Bytes that nobody reads",
+            (
+                DemoStep("Pinning four files more", rotting.pin_files),
+                DemoStep("A bit changes below the store", rotting.rot_one),
+                DemoStep("The next sample finds it", rotting.find),
+            ),
+        ),
+        Chapter(
+            "The distribution",
+            (
+                DemoStep("August comes in kilometres", moving.change),
+                DemoStep("The pin that is compared with the months before", moving.find),
+                DemoStep("The Experiment that would train on it", moving.refuse),
+                DemoStep("Features of a season that is over", moving.refuse_expired),
             ),
         ),
         Chapter(

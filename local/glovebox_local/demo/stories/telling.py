@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,22 @@ def refused(stage: Stage, file: str, experiment: str, reason: str) -> tuple[str,
     if said["reason"] != reason or found["status"].get("namespace"):
         raise LocalError(f"`{shown}`", f"it must be refused with {reason}: {found['status']}")
     return said["message"], Group(quote(shown, ""), message(experiment, "Stalled", said["message"]))
+
+
+def waits_with(
+    stage: Stage, experiment: str, word: str, *, seconds: float = 30
+) -> tuple[dict[str, Any], str]:
+    """Return an Experiment once the message of its `Ready` has a word, and that message.
+
+    It is returned without it when the time is over: whoever asked says what is missing.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        found = stage.tools.get(EXPERIMENTS, experiment, namespace=TEAM)
+        said = condition(found, "Ready").get("message", "")
+        if word in said or time.monotonic() > deadline:
+            return found, said
+        time.sleep(0.2)
 
 
 def message(experiment: str, kind: str, text: str) -> RenderableType:
