@@ -66,6 +66,12 @@ def reading(*names: str, role: str = "train") -> Json:
     return {"datasets": [{"name": name, "pinRef": {"name": name}, "role": role} for name in names]}
 
 
+def uid_of(stage: Stage) -> str:
+    experiment = stage.world.experiment()
+    assert experiment is not None
+    return str(experiment["metadata"]["uid"])
+
+
 async def is_sealed(stage: Stage) -> None:
     await stage.until("x is sealed", lambda: stage.status().get("seal"), HOUR)
 
@@ -117,7 +123,7 @@ def test_a_pin_waits_for_the_seal_and_stays_when_the_experiment_goes() -> None:
         await until(stage, reasons.EXPERIMENT_NOT_SEALED)
         await until(stage, reasons.VERIFIED)
         assert pinned(stage) == {"a.jsonl": FEATURES, "b.jsonl": FEATURES * 2}
-        uid, seal = stage.world.experiment()["metadata"]["uid"], stage.status()["seal"]
+        uid, seal = uid_of(stage), stage.status()["seal"]
         told = status(stage)["derived"]
         assert (told["experiment"], told["uid"]) == (f"{TEAM}/x", uid)
         assert told["manifestDigest"] == seal["manifestDigest"]
@@ -181,7 +187,7 @@ def test_the_pin_is_made_by_the_next_process_although_the_experiment_is_gone() -
         stage.world.declare(DATASET_PIN, "built", sealed_spec())
         await stage.until("it is bound", lambda: status(stage).get("derived"), HOUR)
         assert "seal" not in status(stage)["derived"]
-        uid = stage.world.experiment()["metadata"]["uid"]
+        uid = uid_of(stage)
         await stage.process.kill()
         stage.process.start()
         stage.world.remove(EXPERIMENT, TEAM, "x")
@@ -199,7 +205,7 @@ def test_by_its_uid_the_seal_of_one_that_is_gone_is_found_and_not_that_of_its_su
         writes(stage)
         stage.declare()
         await is_sealed(stage)
-        uid = stage.world.experiment()["metadata"]["uid"]
+        uid = uid_of(stage)
         stage.world.remove(EXPERIMENT, TEAM, "x")
         await stage.until("x is gone", lambda: not stage.there(EXPERIMENT, TEAM, "x"), HOUR)
         stage.declare(run=False)
@@ -266,7 +272,7 @@ def test_the_seal_of_another_experiment_in_its_place_is_refused() -> None:
         writes(stage)
         stage.declare()
         await is_sealed(stage)
-        uid = stage.world.experiment()["metadata"]["uid"]
+        uid = uid_of(stage)
         spec = sealed_spec(uid=uid)
         spec["source"]["experimentRef"]["name"] = "y"
         stage.world.declare(DATASET_PIN, "built", spec)
@@ -283,7 +289,7 @@ def test_what_a_failed_run_left_is_no_dataset() -> None:
         writes(stage, succeeds=False)
         stage.declare()
         await is_sealed(stage)
-        uid = stage.world.experiment()["metadata"]["uid"]
+        uid = uid_of(stage)
         stage.world.declare(DATASET_PIN, "built", sealed_spec())
         await until(stage, reasons.EXPERIMENT_FAILED)
         # By the signed statement, too: whoever names the UID does not come around it.
