@@ -301,6 +301,63 @@ def test_what_a_failed_run_left_is_no_dataset() -> None:
     play(scene)
 
 
+def test_what_no_lock_protects_is_named_and_only_left_out_outside_the_prefix() -> None:
+    async def scene(stage: Stage) -> None:
+        def write(_: Json) -> None:
+            for name, body in {**WRITTEN, "model/m": b"m"}.items():
+                store_version(stage, artifacts_of(stage) + name, body)
+            keys = stage.world.store.buckets[BUCKET].keys
+            (version,) = keys[artifacts_of(stage) + "features/b.jsonl"]
+            version.until, version.mode = None, ""
+
+        stage.world.actors.run_ends = lambda _: (20.0, True)
+        stage.world.actors.run_writes = write
+        stage.declare()
+        await is_sealed(stage)
+        stage.world.declare(DATASET_PIN, "built", sealed_spec())
+        await until(stage, reasons.ARTIFACTS_UNUSABLE)
+        said = stage.condition("Ready", "built", DATASET_PIN)["message"]
+        assert "`features/b.jsonl` (no lock protects it). Name a `prefix`" in said
+        assert "a.jsonl" not in said
+        stage.world.declare(DATASET_PIN, "rest", sealed_spec("model/"))
+        await until(stage, reasons.VERIFIED, "rest")
+
+    play(scene)
+
+
+def test_of_what_was_written_over_before_the_seal_the_last_one_is_pinned() -> None:
+    async def scene(stage: Stage) -> None:
+        def write(_: Json) -> None:
+            for body in (b"first", b"second"):
+                store_version(stage, artifacts_of(stage) + "features/a", body)
+            store_version(stage, artifacts_of(stage) + "other/b", b"beside")
+
+        stage.world.actors.run_ends = lambda _: (20.0, True)
+        stage.world.actors.run_writes = write
+        stage.declare()
+        stage.world.declare(DATASET_PIN, "built", sealed_spec())
+        await until(stage, reasons.VERIFIED)
+        assert stage.status()["seal"]["objects"] == 3
+        assert pinned(stage) == {"a": b"second"}
+
+    play(scene)
+
+
+def test_an_experiment_without_a_run_is_pinned_when_it_is_sealed() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        await stage.provisioned()
+        store_version(stage, artifacts_of(stage) + "features/a", b"by hand")
+        stage.world.declare(DATASET_PIN, "built", sealed_spec())
+        await until(stage, reasons.EXPERIMENT_NOT_SEALED)
+        stage.world.edit(EXPERIMENT, TEAM, "x", {"spec": {"lifecycle": {"desired": "Sealed"}}})
+        await until(stage, reasons.VERIFIED)
+        assert pinned(stage) == {"a": b"by hand"}
+        assert "image" not in status(stage)["derived"]
+
+    play(scene)
+
+
 def test_nothing_below_the_prefix_is_no_dataset() -> None:
     async def scene(stage: Stage) -> None:
         writes(stage)
