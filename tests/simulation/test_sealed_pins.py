@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -12,12 +13,15 @@ import pytest
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
+from glovebox.evidence.signer import new_key_pair
 from glovebox.evidence.statement import STATEMENT_NAME
 from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, FEATURE_SET_PIN
 from glovebox.store.sealing import PREFIX
 from simulation.object_store import NoAnswerError, Version
 from simulation.stage import Stage, play
+from simulation.test_keys import published, put_secret
 from simulation.test_leakage import made
+from simulation.test_ledger_keys import wake
 from simulation.world import BUCKET, LOADER, SOURCE, TEAM, pin_spec
 
 Json = dict[str, Any]
@@ -263,6 +267,30 @@ def test_what_does_not_verify_is_not_pinned(
         await until(stage, reason)
         assert said in stage.condition("Ready", "built", DATASET_PIN)["message"]
         assert "manifest" not in status(stage)
+
+    play(scene)
+
+
+def test_a_key_that_was_replaced_counts_for_what_it_signed_and_for_nothing_later() -> None:
+    async def scene(stage: Stage) -> None:
+        writes(stage)
+        stage.declare()
+        await is_sealed(stage)
+        put_secret(stage, new_key_pair().private)
+        wake(stage, "look")
+        await stage.until("it is replaced", lambda: len(published(stage).keys) == 2, HOUR)
+        former, _ = published(stage).keys
+        assert former.valid_until is not None
+        stage.world.declare(DATASET_PIN, "before", sealed_spec())
+        await until(stage, reasons.VERIFIED, "before")
+        assert status(stage, "before")["derived"]["keyId"] == former.key_id
+        # The same statement, which the store took in when that key had ended.
+        _, (version, *_) = evidence(stage, STATEMENT_NAME)
+        version.modified = former.valid_until + timedelta(hours=1)
+        stage.world.declare(DATASET_PIN, "after", sealed_spec())
+        await until(stage, reasons.SEAL_INVALID, "after")
+        said = stage.condition("Ready", "after", DATASET_PIN)["message"]
+        assert "and the store has it since" in said
 
     play(scene)
 

@@ -162,7 +162,12 @@ def _sealed(pin: DatasetPin) -> list[Block]:
         facts(
             ("Written by Experiment", f"{seal.experiment}, UID {seal.uid}"),
             ("Sealed", words.time(seal.sealed_time)),
+            ("Identity of the Experiment", words.digest(seal.digest)),
             ("Seal", words.digest(seal.seal)),
+            ("Version of the seal", Code(seal.seal_version) if seal.seal_version else None),
+            ("List of artifacts", words.digest(seal.manifest_digest)),
+            ("Signed with the key", Code(seal.key_id) if seal.key_id else None),
+            ("Artifacts", Code(seal.artifacts) if seal.artifacts else None),
             ("Image of the run", Code(seal.image) if seal.image else None),
             ("Code of the run", Code(seal.code) if seal.code else None),
             ("What the seal cannot vouch for", words.number(seal.findings or None)),

@@ -148,7 +148,11 @@ def read_sealed(store: Store, wanted: SealToRead, stop: Stop) -> ReadSeal:
     report = verify_statement(statement.envelope, snapshot, wanted.trust, expected)
     if report.statement:
         key = folder + STATEMENT_NAME
-        check_written(report, written_at(store, wanted.bucket, key, statement.version_id))
+        written = written_at(store, wanted.bucket, key, statement.version_id)
+        check_written(report, written)
+        if written is None and report.key is not None and report.key.valid_until is not None:
+            # Whoever has a key that was replaced could have dated it back.
+            raise _invalid(wanted, "its key has ended, and the store does not say since when it is")
     _require_holds(wanted, report)
     run = sealed_run(report)
     if run.outcome == "Failed":
