@@ -169,7 +169,7 @@ def _inputs(experiment: Experiment) -> Section:
         )
         for each in experiment.status.inputs
         if each.derived is not None
-        for read in (*each.derived.inputs, *_more(each.derived))
+        for read in (*each.derived.inputs, *_unnamed(each.derived))
     )
     of_seals = ("Input", "Written by", "By the seal", "Made from", "Read by", "Content")
     return Section(
@@ -181,11 +181,12 @@ def _inputs(experiment: Experiment) -> Section:
     )
 
 
-def _more(origin: RecordedOrigin) -> tuple[UpstreamInput, ...]:
-    """Return a line that says that not all is named; none where it is."""
-    if not origin.more_inputs:
+def _unnamed(origin: RecordedOrigin) -> tuple[UpstreamInput, ...]:
+    """Return a line that says that not all is named, or that there is nothing; else none."""
+    if origin.inputs and not origin.more_inputs:
         return ()
-    return (UpstreamInput(name="and more", kind="not named", digest="", read_by=""),)
+    name = "more" if origin.more_inputs else "nothing"
+    return (UpstreamInput(name=name, kind="not named", digest="", read_by=""),)
 
 
 def _leakage(experiment: Experiment) -> Section:
