@@ -15,14 +15,14 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.evidence.signer import new_key_pair
 from glovebox.evidence.statement import STATEMENT_NAME
-from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, FEATURE_SET_PIN
+from glovebox.kube.kinds import ACCESS_GRANT, DATASET_PIN, EXPERIMENT, FEATURE_SET_PIN
 from glovebox.store.sealing import PREFIX
 from simulation.object_store import NoAnswerError, Version
 from simulation.stage import Stage, play
 from simulation.test_keys import published, put_secret
 from simulation.test_leakage import made
 from simulation.test_ledger_keys import wake
-from simulation.world import BUCKET, LOADER, SOURCE, TEAM, pin_spec
+from simulation.world import BUCKET, LOADER, SOURCE, TEAM, grant_spec, pin_spec
 
 Json = dict[str, Any]
 MINUTE = 60.0
@@ -459,6 +459,21 @@ def test_who_trains_on_what_was_made_out_of_its_test_data_is_refused() -> None:
             f"'{TEAM}/x', which had read what `final` (test) holds"
             in (stage.condition("Ready", "y")["message"])
         )
+
+    play(scene)
+
+
+def test_artifacts_are_lent_to_nobody() -> None:
+    async def scene(stage: Stage) -> None:
+        writes(stage)
+        stage.declare()
+        stage.world.declare(DATASET_PIN, "built", sealed_spec())
+        await until(stage, reasons.VERIFIED)
+        wanted = grant_spec(pinRef={"name": "built"}, namespaces=[TEAM, "team-b"])
+        stage.world.declare(ACCESS_GRANT, "lent", wanted)
+        await until(stage, reasons.STORE_NOT_LENDING, "lent", ACCESS_GRANT)
+        said = stage.condition("Ready", "lent", ACCESS_GRANT)["message"]
+        assert "is of the artifacts of an Experiment, which are used in its own namespace" in said
 
     play(scene)
 
