@@ -8,7 +8,8 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from datetime import timedelta
+from datetime import UTC, timedelta
+from email.utils import format_datetime
 from typing import Any, Final, TypeVar
 from xml.sax.saxutils import escape
 
@@ -484,6 +485,7 @@ def _headers(version: Version) -> dict[str, str]:
     found = {
         "Content-Length": str(len(version.body)),
         "ETag": version.etag,
+        "Last-Modified": format_datetime(version.modified.astimezone(UTC), usegmt=True),
         "x-amz-version-id": version.version_id,
     }
     if version.mode and version.until is not None:

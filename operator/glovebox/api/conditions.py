@@ -36,6 +36,8 @@ STATISTICS_COMPUTED: Final = "StatisticsComputed"
 DISTRIBUTION_STABLE: Final = "DistributionStable"
 # FeatureSetPin: there where the pin names its values; then it is a part of Ready.
 SCHEMA_MATCHES: Final = "SchemaMatches"
+# FeatureSetPin: there where the values come from a sealed Experiment; then it is a part of Ready.
+BUILT_FROM_INPUTS: Final = "BuiltFromInputs"
 RETIRING: Final = "Retiring"
 
 # ObjectStore: one condition per group of conformance checks.
@@ -165,6 +167,12 @@ TYPE_MEANINGS: Final = {
         "every feature, key and time is in every file of the values, as it is declared",
         "a file is otherwise; `status.materialized` names feature, declared, found, file and count",
         "not compared yet, or the comparison could not be made",
+    ),
+    BUILT_FROM_INPUTS: TypeMeaning(
+        "FeatureSetPin (with values that a sealed Experiment wrote)",
+        "the run that wrote the values read all of `spec.inputs`, by its seal",
+        "it did not read all of them; the message names which",
+        "more went into the values than the seal names",
     ),
     RETIRING: TypeMeaning(
         "FeatureSetPin",

@@ -21,6 +21,7 @@ from glovebox.api.data_terms import (
     PersonalData,
     Region,
 )
+from glovebox.api.derived import DerivedFrom, ExperimentSource
 from glovebox.api.pin_use import PinUse
 from glovebox.api.pin_verification import BudgetSpent, FoundObject, LevelProof, Verification
 from glovebox.api.provenance import Provenance, ProvenanceStatus
@@ -68,6 +69,14 @@ NOT_ITS_OWN_SOURCE = rule(
     " s.pinRef.name != self.metadata.name)",
     "must name other pins: a pin cannot be made from itself",
     field_path=".spec.provenance.sources",
+)
+
+NOT_COLLECTED = rule(
+    "!has(self.source.experimentRef) || !has(self.provenance) || !has(self.provenance.origin) ||"
+    " self.provenance.origin != 'Collected'",
+    "must not be `Collected` for the artifacts of an Experiment: leave it out for `Derived`, or say"
+    " `Synthetic` or `Augmented`",
+    field_path=".provenance.origin",
 )
 
 
@@ -122,11 +131,11 @@ class DatasetSource(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
-                "[has(self.prefix), has(self.manifest), has(self.objects),"
-                " has(self.split)].filter(given, given).size() == 1",
+                "[has(self.prefix), has(self.manifest), has(self.objects), has(self.split),"
+                " has(self.experimentRef)].filter(given, given).size() == 1",
                 "must be exactly one of `prefix` (everything below a key prefix), `manifest` (a"
-                " list that is already in the store), `objects` (a list written here) and `split`"
-                " (a part of a SplitPin)",
+                " list that is already in the store), `objects` (a list written here), `split`"
+                " (a part of a SplitPin) and `experimentRef` (artifacts of a sealed Experiment)",
             ),
             rule(
                 "!has(self.objects) || self.objects.map(o, o.bucket.size() + o.key.size() +"
@@ -163,6 +172,14 @@ class DatasetSource(Model):
             " alone."
         ),
     )
+    experiment_ref: ExperimentSource | None = Field(
+        default=None,
+        description=(
+            "The artifacts of a sealed Experiment in this namespace, in exactly the versions that"
+            " its seal lists. The pin waits until the Experiment is sealed, and stays when it is"
+            " deleted."
+        ),
+    )
 
 
 class Retention(Model):
@@ -180,13 +197,16 @@ class DatasetPinSpec(Model):
     """What is pinned. Immutable."""
 
     model_config = ConfigDict(
-        json_schema_extra=rules(PIN_FROZEN, HAS_COLUMNS, NEEDS_STATISTICS, HAS_REFERENCE)
+        json_schema_extra=rules(
+            PIN_FROZEN, HAS_COLUMNS, NEEDS_STATISTICS, HAS_REFERENCE, NOT_COLLECTED
+        )
     )
 
     store_ref: StoreRef = Field(description="The store that holds the data.")
     source: DatasetSource = Field(
         description=(
-            "Where the data is: exactly one of `prefix`, `manifest`, `objects` and `split`."
+            "Where the data is: exactly one of `prefix`, `manifest`, `objects`, `split` and"
+            " `experimentRef`."
         )
     )
     image: ImageReference | None = Field(
@@ -501,6 +521,13 @@ class DatasetPinStatus(Status):
     part: PinnedPart | None = Field(
         default=None,
         description="Which part of which split it is. Absent of a pin that is none.",
+    )
+    derived: DerivedFrom | None = Field(
+        default=None,
+        description=(
+            "The sealed Experiment whose artifacts it is, by its verified seal. Absent of a pin"
+            " that is none; while the pin is being made, of which one it will be."
+        ),
     )
     provenance: ProvenanceStatus | None = Field(
         default=None, description="How much the pin says of where its data came from."

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from glovebox.api.attempt_status import MAX_PODS, RunNode, RunPod, TenantPods
 from glovebox.api.base import Status, TolerantModel
+from glovebox.api.derived import RecordedOrigin
 from glovebox.api.leakage_status import LeakStatus
 from glovebox.api.ledger_entry_status import LedgerEntryStatus
 from glovebox.api.scalars import Time
@@ -120,6 +121,12 @@ class InputStatus(TolerantModel):
     )
     stated: StatedData | None = Field(
         default=None, description="What the pin said of its data (datasets only)."
+    )
+    derived: RecordedOrigin | None = Field(
+        default=None,
+        description=(
+            "The sealed Experiment whose artifacts the data are (datasets from a seal only)."
+        ),
     )
     grants: tuple[InputGrant, ...] = Field(
         default=(),

@@ -624,6 +624,26 @@ REFERENCE_GONE: Final = _reason(
     " statistics.",
     "Create it, or create a new pin that is compared with another one.",
 )
+BUILT_FROM_INPUTS: Final = _reason(
+    "BuiltFromInputs",
+    "FeatureSetPin `BuiltFromInputs`",
+    "The sealed run that wrote the values read all of `spec.inputs`.",
+)
+BUILT_FROM_OTHERS: Final = _reason(
+    "BuiltFromOthers",
+    "FeatureSetPin `BuiltFromInputs`, `Ready`, `Stalled`",
+    "The sealed run that wrote the values read other data than the definitions say; the message"
+    " names the inputs that it did not read. Experiments do not start with the pin.",
+    "Build the values again out of these inputs, or name in `spec.inputs` what they were built"
+    " from, and create a new pin that `supersedes` this one.",
+)
+BUILT_FROM_MORE: Final = _reason(
+    "BuiltFromMore",
+    "FeatureSetPin `BuiltFromInputs`",
+    "More went into the values than the seal names, so it is not known whether all of"
+    " `spec.inputs` did.",
+    "Build the values in a run with fewer inputs.",
+)
 SCHEMA_MATCHES: Final = _reason(
     "SchemaMatches",
     "FeatureSetPin `SchemaMatches`; Event",
@@ -898,6 +918,58 @@ PART_LOST: Final = _reason(
     "DatasetPin `Verified`, `Ready`",
     "Objects of the part are not in the store any more, so the pin of the part cannot be made.",
     "Restore the versions that the message names; or create a SplitPin of data that are there.",
+)
+EXPERIMENT_NOT_FOUND: Final = _reason(
+    "ExperimentNotFound",
+    "DatasetPin `Verified`, `Ready`",
+    "There is no Experiment of the name in `spec.source.experimentRef`, and no UID that its seal"
+    " could be found by.",
+    "Declare the Experiment; or create a pin with the UID of the one that is gone.",
+)
+EXPERIMENT_NOT_SEALED: Final = _reason(
+    "ExperimentNotSealed",
+    "DatasetPin `Verified`, `Ready`",
+    "The Experiment whose artifacts are to be pinned is not sealed yet.",
+    "Wait; the pin is made when the Experiment is sealed. One without a run is sealed on request.",
+)
+EXPERIMENT_FAILED: Final = _reason(
+    "ExperimentFailed",
+    "DatasetPin `Verified`, `Ready`, `Stalled`",
+    "The run whose artifacts are to be pinned failed: what it left is no result.",
+    "Create a pin of the artifacts of a run that succeeded.",
+)
+SEAL_ELSEWHERE: Final = _reason(
+    "SealElsewhere",
+    "DatasetPin `Verified`, `Ready`, `Stalled`",
+    "The Experiment keeps its artifacts in another store than the pin names.",
+    "Create a pin that names the store of the Experiment.",
+)
+SEAL_NOT_FOUND: Final = _reason(
+    "SealNotFound",
+    "DatasetPin `Verified`, `Ready`",
+    "The signed statement of the seal, its list of artifacts or its snapshot is not in the store.",
+    "Wait until the Experiment is sealed; or restore the evidence below `.glovebox/seals/`.",
+)
+SEAL_INVALID: Final = _reason(
+    "SealInvalid",
+    "DatasetPin `Verified`, `Ready`, `Stalled`",
+    "The seal does not verify: no trusted key signed it, or statement, list and snapshot do not say"
+    " the same. Nothing of it is pinned.",
+    "Look at it with `glovebox verify`; who wrote to the evidence can be told by the store's log.",
+)
+SEAL_OF_OTHER: Final = _reason(
+    "SealOfOther",
+    "DatasetPin `Verified`, `Ready`, `Stalled`",
+    "The seal is of another Experiment than `spec.source.experimentRef` names: another name, UID or"
+    " digest.",
+    "Create a pin with the name, UID and digest of the Experiment that is meant.",
+)
+ARTIFACTS_UNUSABLE: Final = _reason(
+    "ArtifactsUnusable",
+    "DatasetPin `Verified`, `Ready`, `Stalled`",
+    "The seal lists artifacts below the prefix that could not be read when it was made, or that no"
+    " lock protects. Nothing is pinned.",
+    "Create a pin with a `prefix` that leaves them out, or of another run.",
 )
 ROLE_NOT_ALLOWED: Final = _reason(
     "RoleNotAllowed",

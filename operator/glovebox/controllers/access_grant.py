@@ -33,7 +33,7 @@ from glovebox.controllers.grant_records import (
 )
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.patience import deadline
-from glovebox.controllers.pin_sources import source_of
+from glovebox.controllers.pin_sources import source_of, why_at_home
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_access import source_access
 from glovebox.desired.grants import grant_digest
@@ -140,10 +140,11 @@ async def _require_lending(ports: Ports, grant: AccessGrant, facts: Granting) ->
         if not access.locations:
             raise not_lending(store.name, grant.namespace)
         return
-    if pin.spec.source.split is not None:
+    what = why_at_home(pin.spec.source)
+    if what:
         raise Refused(
             reasons.STORE_NOT_LENDING,
-            f"`spec.pinRef`: DatasetPin '{name}' is a part of a split, which is used in its own"
+            f"`spec.pinRef`: DatasetPin '{name}' is {what} used in its own"
             f" namespace alone: leave only '{grant.namespace}' in `spec.namespaces`",
         )
     try:

@@ -343,6 +343,16 @@ def _stated(entry: InputStatus) -> Mapping[str, str]:
     return dumped
 
 
+def _origin(entry: InputStatus) -> Mapping[str, Any]:
+    """Return the seal that an input came from, as the seal of its user has it."""
+    if entry.derived is None:
+        return {}
+    dumped: Mapping[str, Any] = entry.derived.model_dump(
+        by_alias=True, mode="json", exclude_defaults=True
+    )
+    return dumped
+
+
 def _granted(grant: InputGrant) -> Mapping[str, Any]:
     """Return a grant as the seal has it: whose yes it was, to what, and which use was taken."""
     return {
@@ -368,6 +378,7 @@ def _statement_facts(bound: BoundSeal, prefix: str, now: datetime, builder: str)
             SealedManifest(**entry.manifest.model_dump()) if entry.manifest else None,
             _stated(entry),
             tuple(_granted(each) for each in entry.grants),
+            _origin(entry),
         )
         for entry in bound.inputs
     )

@@ -21,6 +21,7 @@ from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
+from glovebox.api.derived import DerivedFrom
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.contract import look_at_contract
 from glovebox.controllers.looking import Look, invalid_spec
@@ -34,6 +35,7 @@ from glovebox.controllers.pin_users import users_of_content
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.proof_demands import intervals_of
 from glovebox.controllers.provenance import assess_pin
+from glovebox.controllers.sealed_pin import being_pinned, recorded_origin, seal_to_read
 from glovebox.controllers.statistics import look_at_statistics
 from glovebox.controllers.store_access import source_access
 from glovebox.controllers.store_connections import note_refusal, open_store
@@ -58,6 +60,7 @@ from glovebox.store.pins import (
     BuiltPin,
     ManifestLocation,
     ManifestLock,
+    SealSource,
     Source,
 )
 from glovebox.store.source_access import SourceAccess
@@ -91,8 +94,18 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     look = await look_at_proofs(ports, obj, pin, look, WORK_CLASS)
     look = await look_at_contract(ports, obj, pin, look, WORK_CLASS)
     look = await look_at_statistics(ports, obj, pin, look, WORK_CLASS)
-    status = with_provenance(obj, look.status, assess_pin(ports, pin), ports.now())
+    assessed = assess_pin(ports, _as_sealed(pin, look.status))
+    status = with_provenance(obj, look.status, assessed, ports.now())
     return replace(look, status=_with_registry(ports, pin, obj, status))
+
+
+def _as_sealed(pin: DatasetPin, found: Mapping[str, Any] | None) -> DatasetPin:
+    """Return the pin with what its look came to know of its seal, before it is read again."""
+    origin = (found or {}).get("derived")
+    if origin is None:
+        return pin
+    derived = DerivedFrom.model_validate(origin)
+    return pin.model_copy(update={"status": pin.status.model_copy(update={"derived": derived})})
 
 
 def _with_registry(
@@ -122,6 +135,8 @@ async def _look_at_data(
         access.check_source(source)
         is_unpinned_part = pin.status.manifest is None and pin.spec.source.split is not None
         part = read_part(ports, pin, store) if is_unpinned_part else None
+        is_unpinned = pin.status.manifest is None
+        sealed = await seal_to_read(ports, pin, store) if is_unpinned else None
         connection = await open_store(ports, store)
     except GloveboxError as error:
         found = _blocked(ports, pin, error)
@@ -135,12 +150,15 @@ async def _look_at_data(
             wanted = PinRequest(
                 uid=pin.uid,
                 store=connection,
-                source=source,
+                source=replace(source, uid=sealed.uid)
+                if sealed is not None and isinstance(source, SealSource)
+                else source,
                 artifacts_bucket=store.spec.artifacts.bucket,
                 lock=lock,
                 expected=pin.spec.digest,
                 access=access,
                 owner=f"{pin.namespace}/{pin.name}",
+                sealed=sealed,
             )
             found = _build(ports, pin, wanted, place)
         else:
@@ -279,7 +297,10 @@ def _build(ports: Ports, pin: DatasetPin, request: PinRequest, place: _Place) ->
     state = place.ensure(ports, pin, HASH, request, question, work, "build_pin")
     built = state.result
     if built is None:
-        return _Found(_facts(ports, pin, state), {"progress": pin_progress(ports, state)})
+        # Before anything was read: the Experiment may go, and this be another process by then.
+        bound = {"derived": being_pinned(request.sealed)} if request.sealed is not None else {}
+        progress = pin_progress(ports, state)
+        return _Found(_facts(ports, pin, state), {"progress": progress, **bound})
     moment = format_time(ports.now())
     ports.metrics.digest_checks.labels(KIND, "match").inc()
     roots, recalled = built.roots, bool(built.recalled)
@@ -293,10 +314,12 @@ def _build(ports: Ports, pin: DatasetPin, request: PinRequest, place: _Place) ->
             bytes=roots.bytes,
             built=True,
             recalled=recalled,
+            sealed=_sealed_by(built),
             remark=_remark(ports, pin),
         ),
         {
             **_recorded(built),
+            "derived": recorded_origin(built.origin),
             "verifiedTime": built.recalled or moment,
             # What lies over or beside its versions by now is said by a check that follows at once.
             "listedTime": None if recalled else moment,
@@ -305,6 +328,14 @@ def _build(ports: Ports, pin: DatasetPin, request: PinRequest, place: _Place) ->
         },
         0.0 if recalled else float(pin.spec.verification.list_interval_seconds),
     )
+
+
+def _sealed_by(built: BuiltPin) -> str:
+    """Return of which seal the objects are, in words; empty of a pin that is of none."""
+    origin = built.origin
+    if origin is None:
+        return ""
+    return f"artifacts of Experiment '{origin.experiment}', by its seal"
 
 
 def _build_part(

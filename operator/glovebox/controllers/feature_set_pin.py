@@ -31,6 +31,7 @@ from glovebox.data.features import (
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN
 from glovebox.kube.resources import Key
+from glovebox.status.built_features import BuiltFacts
 from glovebox.status.feature_set_pin import (
     FeatureFacts,
     compute_status,
@@ -141,6 +142,7 @@ def _verify(ports: Ports, pin: FeatureSetPin) -> _Verified:
         content=_content(values),
         successor=_successor(ports, pin),
         used_by=users_of_content(ports, pin.namespace, digest),
+        built=_built(pin, values, inputs),
     )
     return _Verified(pin, facts, values)
 
@@ -224,6 +226,17 @@ def _values(ports: Ports, pin: FeatureSetPin) -> DatasetPin | None:
     recorded = pin.status.materialized.content if pin.status.materialized is not None else ""
     what = "`spec.materialized`"
     return _verified(ports, pin, what, values.pin_ref.name, values.digest, recorded)
+
+
+def _built(
+    pin: FeatureSetPin, values: DatasetPin | None, inputs: Mapping[str, str]
+) -> BuiltFacts | None:
+    """Return which sealed run wrote the values; None where they are of none."""
+    seal = values.status.derived if values is not None else None
+    if seal is None:
+        return None
+    pins = {entry.name: entry.pin_ref.name for entry in pin.spec.inputs}
+    return BuiltFacts(seal, {name: (content, pins[name]) for name, content in inputs.items()})
 
 
 def _content(values: DatasetPin | None) -> str:

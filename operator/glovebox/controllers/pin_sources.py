@@ -23,6 +23,7 @@ from glovebox.store.pins import (
     ObjectsSource,
     PartSource,
     PrefixSource,
+    SealSource,
     Source,
 )
 
@@ -52,10 +53,21 @@ def source_of(source: DatasetSource) -> Source:
         )
     if source.split is not None:
         return PartSource(source.split.name, source.split.part)
+    if source.experiment_ref is not None:
+        named = source.experiment_ref
+        return SealSource(named.name, named.uid or "", named.prefix)
     raise InvalidInput(
         reasons.INVALID_SPEC,
-        "`spec.source` must have exactly one of `prefix`, `manifest`, `objects` and `split`",
+        "`spec.source` must have exactly one of `prefix`, `manifest`, `objects`, `split` and"
+        " `experimentRef`",
     )
+
+
+def why_at_home(source: DatasetSource) -> str:
+    """Return why a dataset is lent to nobody, to go before `used in its own namespace`."""
+    if source.split is not None:
+        return "a part of a split, which is"
+    return "of the artifacts of an Experiment, which are" if source.experiment_ref else ""
 
 
 def ready_store(ports: Ports, pin: DatasetPin) -> ObjectStore:

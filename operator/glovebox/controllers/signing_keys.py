@@ -102,6 +102,16 @@ def _wanted(
     return with_current(published, key, ports.now())
 
 
+async def read_published(ports: Ports) -> TrustBundle:
+    """Return the keys whose seals count, as they are published; none before the first one.
+
+    Raises:
+        InvalidInput: The list cannot be read.
+        GloveboxError: The API server does not answer.
+    """
+    return _published(await _find(ports, CONFIG_MAP, names.SIGNING_KEYS_CONFIG_MAP))
+
+
 async def _find(ports: Ports, kind: Kind, name: str) -> dict[str, Any] | None:
     try:
         return await ports.reader.get(kind, ports.settings.namespace, name)

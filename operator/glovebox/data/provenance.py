@@ -1,5 +1,8 @@
 """How much a pin says of where its data came from, and what is missing. Pure.
 
+Of artifacts of a sealed Experiment, its seal says what the run read, in which image, and of which
+code where the Experiment declares it: none of that is missing.
+
 A pin that misses something is as good as any: what is missing is said, and a profile decides what
 it demands. Sources form a graph that anybody in the namespace can write: it may lead nowhere, or in
 a circle, or on and on. Each of that is a gap, and none of it costs more than a bounded look.
@@ -107,7 +110,7 @@ def assess(pin: DatasetPin, look: Look) -> Assessment:
     status = pin.status.provenance
     recorded = {each.name: each.digest for each in status.sources} if status else {}
     walk = _Walk(look, pin.namespace)
-    gaps = [*_missing_basics(pin.spec), *_missing_of_full(pin.spec)]
+    gaps = [*_missing_basics(pin.spec), *_missing_of_full(pin)]
     sources: dict[str, str] = {}
     for place, source in enumerate(_sources(pin)):
         if source.pin_ref is None:
@@ -143,13 +146,14 @@ def _missing_basics(spec: DatasetPinSpec) -> Iterator[Gap]:
         yield Gap("spec.license", f"{why}; for terms of your own write LicenseRef-NAME", basic=True)
     if spec.classification is None:
         yield Gap("spec.classification", "how confidential they are is not said", basic=True)
-    if provenance.origin is None:
+    if provenance.origin is None and spec.source.experiment_ref is None:
         yield Gap("spec.provenance.origin", "how they came about is not said", basic=True)
     if not provenance.authors:
         yield Gap("spec.provenance.authors", "who produced them is not said", basic=True)
 
 
-def _missing_of_full(spec: DatasetPinSpec) -> Iterator[Gap]:
+def _missing_of_full(pin: DatasetPin) -> Iterator[Gap]:
+    spec, sealed = pin.spec, pin.status.derived
     provenance = spec.provenance or _NOTHING
     if spec.region is None:
         yield Gap("spec.region", "where they have to stay is not said")
@@ -159,13 +163,15 @@ def _missing_of_full(spec: DatasetPinSpec) -> Iterator[Gap]:
         yield Gap("spec.retention", "how long they may be kept, and why, is not said")
     if not provenance.contact:
         yield Gap("spec.provenance.contact", "whom to ask is not said")
-    if not provenance.sources and provenance.origin != "Synthetic":
+    is_sealed = sealed is not None and sealed.sealed_time is not None
+    if not provenance.sources and provenance.origin != "Synthetic" and not is_sealed:
         yield Gap("spec.provenance.sources", "what they were made from is not said")
-    if provenance.origin in {"Derived", "Synthetic", "Augmented"}:
+    origin = provenance.origin or ("Derived" if spec.source.experiment_ref is not None else None)
+    if origin in {"Derived", "Synthetic", "Augmented"}:
         made = provenance.transformation
-        if made is None or made.code is None:
+        if (made is None or made.code is None) and not (sealed and sealed.code):
             yield Gap("spec.provenance.transformation.code", "which program made them is not said")
-        if made is None or made.image is None:
+        if (made is None or made.image is None) and not (sealed and sealed.image):
             yield Gap("spec.provenance.transformation.image", "in which image is not said")
 
 

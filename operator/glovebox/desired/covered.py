@@ -28,6 +28,8 @@ class Covered:
         is_empty: Whether none of its objects holds a byte.
         digest: Its content root.
         splits: Of which splits it is a part, the innermost first.
+        made_by: The sealed Experiment whose artifacts it is; empty of any other.
+        made_from: Content roots of what went into that one, as far back as the seals say.
     """
 
     name: str
@@ -37,6 +39,8 @@ class Covered:
     is_empty: bool = False
     digest: str = ""
     splits: tuple[PartOfSplit, ...] = ()
+    made_by: str = ""
+    made_from: frozenset[str] = frozenset()
 
     @property
     def window(self) -> TimeWindow | None:

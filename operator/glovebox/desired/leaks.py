@@ -93,6 +93,18 @@ def _of_origin(inputs: tuple[Covered, ...]) -> Iterator[Leak]:
             yield Leak(one.name, other.name, "Rows", f"{both} share rows: {why}")
 
 
+def _of_derivation(inputs: tuple[Covered, ...]) -> Iterator[Leak]:
+    """Yield what is trained on and was made by a run that read what is tested on."""
+    for earlier, later in in_order(inputs):
+        contents = {later.digest, *(each.source_digest for each in later.splits)} - {""}
+        if earlier.made_from & contents:
+            what = (
+                f"input `{earlier.name}` ({earlier.role}) was written by Experiment"
+                f" '{earlier.made_by}', which had read what `{later.name}` ({later.role}) holds"
+            )
+            yield Leak(earlier.name, later.name, "Rows", what)
+
+
 def _of_groups(inputs: tuple[Covered, ...], overlap: Overlap) -> Iterator[Leak]:
     columns = {each.name: each.column for each in inputs}
     for shared in _shared(overlap, "Groups"):
@@ -152,6 +164,7 @@ def find_leaks(inputs: tuple[Covered, ...], overlap: Overlap) -> list[Leak]:
         *_of_objects(inputs, overlap),
         *_of_rows(inputs, overlap),
         *_of_origin(inputs),
+        *_of_derivation(inputs),
         *_of_groups(inputs, overlap),
         *_of_time(inputs),
     ]

@@ -52,6 +52,8 @@ FEATURES: Final = "FeatureSetPin"
 MANIFEST_TYPE: Final = "application/jsonl"
 # The name of a byproduct that says what the seal cannot vouch for.
 FINDING: Final = "finding"
+# The annotation of an input that is artifacts of a sealed Experiment.
+ORIGIN: Final = "sealedOrigin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ class SealedInput:
         manifest: Where its versions are listed; datasets only.
         stated: What the pin said of its data when the snapshot was taken; datasets only.
         grants: The AccessGrants by which it was used, and which use of each that was.
+        origin: The sealed Experiment whose artifacts it is, and what it was made from, as its pin
+            knew it; empty of any other.
     """
 
     name: str
@@ -89,6 +93,7 @@ class SealedInput:
     manifest: SealedManifest | None = None
     stated: Mapping[str, str] = field(default_factory=dict, hash=False)
     grants: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
+    origin: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +264,8 @@ def _input(entry: SealedInput) -> Mapping[str, Any]:
         about["stated"] = dict(entry.stated)
     if entry.grants:
         about["grants"] = [dict(each) for each in entry.grants]
+    if entry.origin:
+        about[ORIGIN] = dict(entry.origin)
     described: dict[str, Any] = {"name": entry.name, "annotations": about}
     if entry.kind == FEATURES:
         return described | {"digest": _digest(entry.digest)}

@@ -15,7 +15,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -38,6 +38,8 @@ from glovebox.evidence.statement import (
     list_digest_of,
     subjects,
 )
+
+_NO_STATEMENT: Final = "it is signed, and is no statement of an experiment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,24 @@ def verify_evidence(
     expected: Expected | None = None,
 ) -> Report:
     """Verify the three documents of a seal against each other and against public keys."""
+    report = verify_statement(envelope, snapshot, trust, expected)
+    if not report.statement or any(each.what == "StatementInvalid" for each in report.findings):
+        return report
+    try:
+        _check_documents(report, artifact_list)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        report.note("StatementInvalid", STATEMENT_NAME, f"{_NO_STATEMENT}: {type(error).__name__}")
+    return report
+
+
+def verify_statement(
+    envelope: bytes, snapshot: bytes, trust: TrustBundle, expected: Expected | None = None
+) -> Report:
+    """Verify statement and snapshot of a seal, and nothing of its list.
+
+    That is for whoever goes through a list line by line: it is the signed one where it has the
+    digest of `list_digest_of(report.statement)`, and its prefix is `signed_prefix(report)`.
+    """
     report = Report()
     try:
         signed = opened(envelope, trust)
@@ -133,14 +153,20 @@ def verify_evidence(
         _check_key(report, signed)
         _check_expected(report, expected or Expected())
         _check_builder(report, (expected or Expected()).builder)
-        _check_documents(report, artifact_list, snapshot)
+        _check_snapshot(report, snapshot)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        report.note(
-            "StatementInvalid",
-            STATEMENT_NAME,
-            f"it is signed, and is no statement of an experiment: {type(error).__name__}",
-        )
+        report.note("StatementInvalid", STATEMENT_NAME, f"{_NO_STATEMENT}: {type(error).__name__}")
     return report
+
+
+def signed_prefix(report: Report) -> str:
+    """Return the key prefix below which a signed list lies.
+
+    Raises:
+        KeyError: The statement names none.
+    """
+    place = str(report.definition["internalParameters"]["artifacts"])
+    return place.removeprefix("s3://").partition("/")[2]
 
 
 def stated_list_digest(envelope: bytes) -> str:
@@ -319,19 +345,18 @@ def _check_builder(report: Report, wanted: str) -> None:
         )
 
 
-def _check_documents(report: Report, artifact_list: bytes, snapshot: bytes) -> None:
+def _check_documents(report: Report, artifact_list: bytes) -> None:
     try:
         prefix, report.artifacts = decode_artifacts(artifact_list)
     except GloveboxError as error:
         report.note("ListInvalid", LIST_NAME, error.message)
         return
-    place = str(report.definition["internalParameters"]["artifacts"])
-    if place.removeprefix("s3://").partition("/")[2] != prefix:
+    if signed_prefix(report) != prefix:
+        place = str(report.definition["internalParameters"]["artifacts"])
         report.note("ListDiffers", LIST_NAME, f"it is of the prefix {prefix}, signed is {place}")
     elif any(not artifact.key.startswith(prefix) for artifact in report.artifacts):
         report.note("ListInvalid", LIST_NAME, "it lists what is not below its prefix")
     _check_subjects(report, prefix, artifact_list)
-    _check_snapshot(report, snapshot)
 
 
 def _check_subjects(report: Report, prefix: str, artifact_list: bytes) -> None:

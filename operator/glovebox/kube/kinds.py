@@ -85,6 +85,8 @@ REFERENCES: dict[Kind, tuple[Reference, ...]] = {
     DATASET_PIN: (
         Reference("storeRef", OBJECT_STORE),
         Reference("source.split", SPLIT_PIN),
+        # Its seal is in the store: the Experiment may go, and the pin stays what it is.
+        Reference("source.experimentRef", EXPERIMENT, holds=False),
         # A pin keeps no other from going: two could hold each other, and a team another team's.
         Reference("provenance.sources[].pinRef", DATASET_PIN, holds=False),
         Reference("contract.references[].pinRef", DATASET_PIN, holds=False),

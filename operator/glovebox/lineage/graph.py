@@ -123,6 +123,8 @@ class Graph:
         if before is None or (run.sealed and not before.sealed) or not before.uses:
             self.runs[run.uid] = run
         for use in run.uses:
+            if not use.pin:
+                continue
             key = (use.pin, use.content)
             self.pins.setdefault(
                 key, Pin(use.pin, content=use.content, pin_root=use.pin_root, place=use.place)
@@ -209,9 +211,11 @@ def graph_of(
         events: Locked events; what is none is left out.
     """
     graph = Graph()
+    sealed: list[Run] = []
     for obj in pins:
         pin = _pin(obj)
         graph.pins[pin.name, pin.content] = pin
+        sealed += _sealed_run(obj)
     for obj in experiments:
         run = _run(obj)
         if run is not None:
@@ -220,6 +224,10 @@ def graph_of(
         told = _run_of_event(body)
         if told is not None:
             graph.add_run(told)
+    # What pins have on record of seals: of runs that neither cluster nor store tells of any more.
+    for run in sealed:
+        if run.uid not in graph.runs:
+            graph.add_run(run)
     return graph
 
 
@@ -228,16 +236,45 @@ def _pin(obj: Mapping[str, Any]) -> Pin:
     prefix = (spec.get("source") or {}).get("prefix") or {}
     provenance = spec.get("provenance") or {}
     code = (provenance.get("transformation") or {}).get("code") or {}
+    derived = status.get("derived") or {}
     team = metadata["namespace"]
     return Pin(
         name=f"{team}/{metadata['name']}",
         kind=str(obj.get("kind") or _PIN),
         content=str(status.get("digest") or spec.get("digest") or ""),
         pin_root=str(status.get("pinDigest") or ""),
-        place=_place(prefix.get("bucket"), prefix.get("prefix")),
+        place=(
+            str(derived.get("artifacts") or "").rstrip("/")
+            or _place(prefix.get("bucket"), prefix.get("prefix"))
+        ),
         sources=tuple(_sources(spec, status, team)),
-        code=f"{code.get('repository')}@{code.get('commit')}" if code else "",
+        code=(
+            f"{code.get('repository')}@{code.get('commit')}"
+            if code
+            else str(derived.get("code") or "")
+        ),
         licence=str(spec.get("license") or ""),
+    )
+
+
+def _sealed_run(obj: Mapping[str, Any]) -> Iterator[Run]:
+    """Yield the run whose artifacts a pin is of, as its seal has it."""
+    derived = (obj.get("status") or {}).get("derived") or {}
+    if not derived.get("seal"):
+        return
+    name = str(derived.get("experiment"))
+    yield Run(
+        name=name,
+        uid=str(derived.get("uid")),
+        digest=str(derived.get("digest") or ""),
+        sealed=str(derived.get("manifestDigest") or ""),
+        place=str(derived.get("artifacts") or "").rstrip("/"),
+        uses=tuple(
+            # The seal names inputs, and not their pins.
+            Use(role=str(each.get("name")), pin="", content=str(each.get("digest") or ""))
+            for each in derived.get("inputs") or ()
+            if each.get("readBy") == name
+        ),
     )
 
 

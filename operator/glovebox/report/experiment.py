@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from glovebox.api import conditions
+from glovebox.api.derived import RecordedOrigin, UpstreamInput
 from glovebox.api.experiment import Experiment
 from glovebox.report import conditions as shown_conditions
 from glovebox.report import words
@@ -157,13 +158,35 @@ def _inputs(experiment: Experiment) -> Section:
         for each in experiment.status.inputs
     )
     headings = ("Input", "Role", "Pin", "Content", "Objects", "Size", "All bytes read", "Grants")
+    made = tuple(
+        (
+            each.name,
+            f"{each.derived.experiment}, UID {each.derived.uid}",
+            words.digest(each.derived.seal) or "",
+            f"{read.name} ({read.role or read.kind})",
+            read.read_by,
+            words.digest(read.digest) or "",
+        )
+        for each in experiment.status.inputs
+        if each.derived is not None
+        for read in (*each.derived.inputs, *_unnamed(each.derived))
+    )
+    of_seals = ("Input", "Written by", "By the seal", "Made from", "Read by", "Content")
     return Section(
         "What goes in",
-        (Table(headings, rows),),
+        (Table(headings, rows), Table(of_seals, made)),
         shown_conditions.answer(
             experiment.status, conditions.INPUTS_VERIFIED, "As pinned", "Not as pinned"
         ),
     )
+
+
+def _unnamed(origin: RecordedOrigin) -> tuple[UpstreamInput, ...]:
+    """Return a line that says that not all is named, or that there is nothing; else none."""
+    if origin.inputs and not origin.more_inputs:
+        return ()
+    name = "more" if origin.more_inputs else "nothing"
+    return (UpstreamInput(name=name, kind="not named", digest="", read_by=""),)
 
 
 def _leakage(experiment: Experiment) -> Section:

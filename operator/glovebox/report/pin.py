@@ -110,6 +110,11 @@ def _source(pin: DatasetPin) -> Cell:
         return Code(f"{source.manifest.bucket}/{source.manifest.key}")
     if source.split is not None:
         return f"part {source.split.part} of SplitPin {source.split.name}"
+    if source.experiment_ref is not None:
+        below = source.experiment_ref.prefix
+        return (
+            f"artifacts of Experiment {source.experiment_ref.name}{f', {below}' if below else ''}"
+        )
     return f"{words.number(len(source.objects))} objects by name"
 
 
@@ -134,6 +139,7 @@ def _origin(pin: DatasetPin) -> Section:
             ),
             Table(("Made from", "Content"), sources),
         ]
+    blocks += _sealed(pin)
     if found is not None:
         gaps = tuple((Code(each.field), each.message) for each in found.gaps)
         blocks += [
@@ -141,6 +147,34 @@ def _origin(pin: DatasetPin) -> Section:
             Table(("What is missing", "What is the matter with it"), gaps),
         ]
     return Section("Where it came from", tuple(blocks), mark)
+
+
+def _sealed(pin: DatasetPin) -> list[Block]:
+    """Return what the seal says of how artifacts came to be."""
+    seal = pin.status.derived
+    if seal is None or seal.sealed_time is None:
+        return []
+    read = tuple(
+        (each.name, each.role or each.kind, each.read_by, words.digest(each.digest) or "")
+        for each in seal.inputs
+    )
+    return [
+        facts(
+            ("Written by Experiment", f"{seal.experiment}, UID {seal.uid}"),
+            ("Sealed", words.time(seal.sealed_time)),
+            ("Identity of the Experiment", words.digest(seal.digest)),
+            ("Seal", words.digest(seal.seal)),
+            ("Version of the seal", Code(seal.seal_version) if seal.seal_version else None),
+            ("List of artifacts", words.digest(seal.manifest_digest)),
+            ("Signed with the key", Code(seal.key_id) if seal.key_id else None),
+            ("Artifacts", Code(seal.artifacts) if seal.artifacts else None),
+            ("Image of the run", Code(seal.image) if seal.image else None),
+            ("Code of the run", Code(seal.code) if seal.code else None),
+            ("What the seal cannot vouch for", words.number(seal.findings or None)),
+            ("Not all of what went in is named", "so it is" if seal.more_inputs else None),
+        ),
+        Table(("What went in", "Role", "Read by", "Content"), read),
+    ]
 
 
 def _named(source: ProvenanceSource) -> Cell:

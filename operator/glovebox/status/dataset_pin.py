@@ -51,6 +51,7 @@ class PinFacts:
         built: Whether the pin was made just now.
         recalled: Whether it was made of what the store has on record, by listing.
         part: Which part of a split it is, in words, where it was made of that.
+        sealed: Whose artifacts it is, by a seal, in words, where it was made of that.
         findings: What a check found just now; None when none ended.
         proofs: What stands of what proofs by other ways than listing found, each with its level.
         answered: Whether what an attempt met is recorded for this generation, and none has
@@ -69,6 +70,7 @@ class PinFacts:
     built: bool = False
     recalled: bool = False
     part: str = ""
+    sealed: str = ""
     findings: Findings | None = None
     proofs: tuple[tuple[str, Findings], ...] = ()
     answered: bool = False
@@ -120,7 +122,8 @@ def compute_conditions(facts: PinFacts) -> list[Verdict]:
         words = f"{counted(facts.objects, 'object')} with {counted(facts.bytes, 'byte')}"
         how = "there as they were pinned before, by the store's record" if facts.recalled else ""
         how = f"there: {facts.part}" if facts.part else how
-        message = f"{words} {how or 'read and hashed'}{facts.remark}"
+        sealed = f": {facts.sealed}" if facts.sealed else ""
+        message = f"{words} {how or 'read and hashed'}{sealed}{facts.remark}"
         return [
             Verdict(types.VERIFIED, types.TRUE, reasons.VERIFIED, message),
             Verdict(types.DRIFT_DETECTED, types.FALSE, reasons.NO_DRIFT, NO_DRIFT),

@@ -11,6 +11,7 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.validity import Validity
 from glovebox.status.builder import StatusBuilder
+from glovebox.status.built_features import BuiltFacts, mark_built
 from glovebox.status.materialized import SchemaFacts, mark_schema
 from glovebox.status.outcome import Outcome, Verdict
 from glovebox.status.retiring import Successor, mark_retiring, seconds_until_it_changes
@@ -34,6 +35,7 @@ class FeatureFacts:
         content: The content root of the values; empty where the pin names none.
         successor: The pin that takes its place, if one does.
         used_by: `status.usedBy`; None while nobody uses the definitions.
+        built: Which sealed run wrote the values; None where none is known to have.
     """
 
     digest: str
@@ -44,6 +46,7 @@ class FeatureFacts:
     content: str = ""
     successor: Successor | None = None
     used_by: dict[str, Any] | None = None
+    built: BuiltFacts | None = None
 
 
 def compute_status(
@@ -61,6 +64,10 @@ def compute_status(
     generation = obj["metadata"].get("generation", 0)
     has_values = bool((obj.get("spec") or {}).get("materialized"))
     more = (types.SCHEMA_MATCHES,) if has_values else ()
+    built = outcome.facts.built if isinstance(outcome.facts, FeatureFacts) else None
+    known = (obj.get("status") or {}).get("conditions") or ()
+    if built is not None or any(each["type"] == types.BUILT_FROM_INPUTS for each in known):
+        more = (types.BUILT_FROM_INPUTS, *more)
     builder = StatusBuilder(obj.get("status"), generation, (*CONDITIONS, *more), now)
     if isinstance(outcome.facts, FeatureFacts):
         _record(builder, obj, outcome.facts, now)
@@ -70,6 +77,8 @@ def compute_status(
         builder.mark_false(types.VERIFIED, outcome.reason, outcome.message)
     if has_values:
         mark_schema(builder, schema)
+    if built is not None:
+        mark_built(builder, built)
     summarise(builder, outcome, (types.VERIFIED, *more), READY)
     return builder.render()
 

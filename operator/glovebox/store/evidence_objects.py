@@ -231,6 +231,14 @@ def read_beside(
     }
 
 
+def written_at(store: Store, bucket: str, key: str, version: str) -> datetime | None:
+    """Return when the store took a version in, by its clock; None when it does not say. Blocks."""
+    with translated(f"look at s3://{bucket}/{key} version {version}"):
+        return _moment(
+            store.wire.head(bucket, key, {"versionId": version}).get("Last-Modified", "")
+        )
+
+
 def _read(store: Store, bucket: str, key: str, version: str, stop: Stop) -> EvidenceObject:
     with translated(f"look at s3://{bucket}/{key} version {version}"):
         headers = store.wire.head(bucket, key, {"versionId": version})

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from glovebox.api import reasons
+from glovebox.api.derived import DerivedFrom
 from glovebox.data.manifest import DigestSource, Entry, ManifestWriter
 from glovebox.errors import InvalidInput, Unavailable
 from glovebox.store.errors import translated
@@ -33,6 +34,7 @@ from glovebox.store.sources import (
     ObjectsSource,
     PartSource,
     PrefixSource,
+    SealSource,
     Source,
     candidates,
 )
@@ -57,6 +59,7 @@ __all__ = [
     "PartSource",
     "PrefixSource",
     "Progress",
+    "SealSource",
     "Source",
     "build_pin",
     "verify_pin",
@@ -72,11 +75,13 @@ class BuiltPin:
         manifest: Where its versions are listed.
         recalled: When the store's record says that every object was read, RFC 3339; empty when they
             were read just now.
+        origin: The seal that lists the objects, where one does.
     """
 
     roots: Roots
     manifest: ManifestLocation
     recalled: str = ""
+    origin: DerivedFrom | None = None
 
 
 async def build_pin(
@@ -93,6 +98,7 @@ async def build_pin(
     recall: Recall = nothing,
     on_hashed: Callable[[Entry], None] | None = None,
     stop: Stop | None = None,
+    sealed: Callable[[Stop], Iterator[Candidate]] | None = None,
 ) -> BuiltPin:
     """Resolve a source to versions, hash every object, store the manifest; safe to repeat.
 
@@ -109,6 +115,7 @@ async def build_pin(
         recall: Yields what earlier attempts hashed; called in the job's thread.
         on_hashed: Called in the job's thread with each entry that this attempt hashed.
         stop: Ends it; one of its own when absent.
+        sealed: Yields what the seal lists, for a `SealSource`.
 
     Raises:
         InvalidInput: The data cannot be pinned as they are: `VersioningRequired`, `KeyRefused`,
@@ -127,7 +134,7 @@ async def build_pin(
             if access is not None:
                 access.check_source(source)  # before a request says whether a bucket is there
             writer = ManifestWriter(file.write)
-            allowed = functools.partial(candidates, store, source, stop, access, listed)
+            allowed = functools.partial(candidates, store, source, stop, access, listed, sealed)
             for entry, fresh in _entries(store, source, minimum, stop, allowed, recall):
                 writer.add(entry)
                 if fresh and on_hashed is not None:
@@ -220,8 +227,7 @@ def _entry(store: Store, minimum: DigestSource, stop: Stop, candidate: Candidate
     if candidate.declared is not None and candidate.declared != sha256:
         raise InvalidInput(
             reasons.DIGEST_MISMATCH,
-            f"{where} has the digest sha256:{sha256}, its manifest says"
-            f" sha256:{candidate.declared}",
+            f"{where} has the digest sha256:{sha256}, its list says sha256:{candidate.declared}",
         )
     if candidate.size is not None and candidate.size != size:
         raise InvalidInput(
@@ -248,11 +254,12 @@ def _require_versioning(store: Store, bucket: str, known: set[str]) -> None:
 
 def _require(roots: Roots, expected: str | None, source: Source) -> None:
     if roots.objects == 0:
-        where = (
-            f"s3://{source.bucket}/{source.prefix} has no object"
-            if isinstance(source, PrefixSource)
-            else "the source names no object"
-        )
+        where = "the source names no object"
+        if isinstance(source, PrefixSource):
+            where = f"s3://{source.bucket}/{source.prefix} has no object"
+        if isinstance(source, SealSource):
+            below = f" below `{source.below}`" if source.below else ""
+            where = f"the seal of Experiment '{source.experiment}' lists no object{below}"
         raise InvalidInput(reasons.SOURCE_EMPTY, f"{where}; there is nothing to pin")
     if expected is not None and roots.content != expected:
         raise InvalidInput(

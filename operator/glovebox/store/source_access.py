@@ -16,7 +16,7 @@ from glovebox.api import reasons
 from glovebox.errors import InvalidInput, Refused
 from glovebox.store.arns import bucket_arn, kms_rights, objects_arn, partition_of
 from glovebox.store.credentials import DECRYPT, MAX_POLICY, NEVER, assume_with_policy
-from glovebox.store.sources import ManifestSource, PartSource, PrefixSource
+from glovebox.store.sources import ManifestSource, PartSource, PrefixSource, SealSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -179,6 +179,9 @@ class SourceAccess:
             return (Location(source.bucket, source.prefix),)
         if isinstance(source, PartSource):
             return (*self.sources, self.own_artifacts, self.own_parts)
+        if isinstance(source, SealSource):
+            own = self.own_artifacts
+            return (Location(own.bucket, f"{own.prefix}{source.experiment}/"),)
         named = tuple(_named(source))
         may_be_own = any(bucket == self.artifacts for bucket, _ in named)
         readable = (*self.sources, *((self.own_artifacts,) if may_be_own else ()))
@@ -219,6 +222,8 @@ def _named(source: Source) -> Iterator[tuple[str, str]]:
             yield source.bucket, source.prefix
         case ManifestSource():
             yield source.bucket, source.key
+        case SealSource():
+            return  # what its seal lists is checked, line by line
         case PartSource():
             return  # its manifest is the operator's own, and each line of it is checked
         case _:

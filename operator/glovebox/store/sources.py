@@ -106,7 +106,22 @@ class PartSource:
     part: str
 
 
-Source = PrefixSource | ManifestSource | ObjectsSource | PartSource
+@dataclass(frozen=True, slots=True)
+class SealSource:
+    """The artifacts of a sealed Experiment, as its seal lists them.
+
+    Args:
+        experiment: Name of the Experiment, in the namespace of the pin.
+        uid: Its UID; empty where that is not known yet, or not any more.
+        below: Prefix below that of the artifacts; empty for all of them.
+    """
+
+    experiment: str
+    uid: str
+    below: str
+
+
+Source = PrefixSource | ManifestSource | ObjectsSource | PartSource | SealSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +145,7 @@ def candidates(
     stop: Stop,
     access: SourceAccess | None = None,
     on_page: Callable[[list[ListedVersion]], None] | None = None,
+    sealed: Callable[[Stop], Iterator[Candidate]] | None = None,
 ) -> Iterator[Candidate]:
     """Yield the candidates of a source in the order of their paths. Blocks.
 
@@ -139,13 +155,14 @@ def candidates(
         stop: Looked at between requests.
         access: Which objects may be pinned, the source itself being checked; None for all.
         on_page: Called with each page of a listing, before the first candidate.
+        sealed: Yields what the seal lists, for a `SealSource`.
 
     Raises:
         InvalidInput: The source cannot be pinned as it is: `KeyRefused`, `VersioningRequired`,
             `BadPrefix`, `ManifestInvalid`, `NotGranted`, ...
         GloveboxError: The store does not answer or denies it.
     """
-    for candidate in _found(store, source, stop, on_page):
+    for candidate in _found(store, source, stop, on_page, sealed):
         if access is not None:
             access.check(candidate.bucket, candidate.key)
         yield candidate
@@ -156,6 +173,7 @@ def _found(
     source: Source,
     stop: Stop,
     on_page: Callable[[list[ListedVersion]], None] | None,
+    sealed: Callable[[Stop], Iterator[Candidate]] | None,
 ) -> Iterator[Candidate]:
     match source:
         case PrefixSource():
@@ -164,6 +182,14 @@ def _found(
             yield from map(_checked, _of_manifest(store, source, stop))
         case ObjectsSource():
             yield from map(_checked, _of_objects(source))
+        case SealSource() if sealed is not None:
+            yield from map(_checked, sealed(stop))
+        case SealSource():
+            raise InvalidInput(
+                reasons.INTERNAL_ERROR,
+                f"the artifacts of Experiment '{source.experiment}' are pinned by its seal, and are"
+                " never looked for",
+            )
         case PartSource():
             raise InvalidInput(
                 reasons.INTERNAL_ERROR,

@@ -11,8 +11,8 @@ it is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from glovebox.api import reasons
@@ -32,7 +32,14 @@ from glovebox.store.pins import (
     build_pin,
     verify_pin,
 )
+from glovebox.store.sealed_artifacts import (
+    ReadSeal,
+    SealToRead,
+    read_sealed,
+    sealed_candidates,
+)
 from glovebox.store.source_access import SourceAccess, narrowed
+from glovebox.store.sources import Candidate
 from glovebox.store.telling import Progress as Counted
 from glovebox.tasks.checkpoints import StoredCheckpoint, checkpoint_prefix
 from glovebox.tasks.context import Progress, TaskContext
@@ -56,6 +63,7 @@ class PinRequest:
         minimum: The weakest source of a digest to accept.
         access: Which objects may be pinned, and the role to read them with; None for all.
         owner: `namespace/name` of the DatasetPin, whose record is kept; empty keeps none.
+        sealed: The seal that lists the objects, for a `SealSource`.
     """
 
     uid: str
@@ -67,10 +75,12 @@ class PinRequest:
     minimum: DigestSource = DigestSource.COMPUTED
     access: SourceAccess | None = None
     owner: str = ""
+    sealed: SealToRead | None = None
 
     @property
     def basis(self) -> str:
         """What the result depends on; another makes another task, with its own check-points."""
+        seal = self.sealed
         return digest_of(
             {
                 "access": self.access.document if self.access is not None else None,
@@ -80,6 +90,8 @@ class PinRequest:
                 "minimum": self.minimum.value,
                 "owner": self.owner,
                 "source": repr(self.source),
+                # Not which keys are trusted: that another one signs does not begin it again.
+                **({"seal": [seal.experiment, seal.digest, seal.locked]} if seal else {}),
             }
         )
 
@@ -126,19 +138,30 @@ async def pin_dataset(
 
     Raises:
         InvalidInput: `PinnedDifferently`: it was resolved before, to other content.
-        GloveboxError: As `build_pin`. What was hashed until then is kept.
+        GloveboxError: As `read_sealed`, `sealed_candidates` and `build_pin`. What was hashed until
+            then is kept.
     """
+    seal = await _read_seal(context, request)
+    origin = seal.origin if seal is not None else None
     record = await _recorded(request)
     if record is not None and await _stands(context, request, record):
-        return BuiltPin(record.roots, record.manifest, record.verified)
+        return BuiltPin(record.roots, record.manifest, record.verified, origin)
     expected = record.roots.content if record is not None else request.expected
     try:
-        built = await _build(context, request, expected)
+        built = replace(await _build(context, request, expected, seal), origin=origin)
     except InvalidInput as error:
         if record is None or error.reason != reasons.DIGEST_MISMATCH:
             raise
         raise _differs(request, record, error.message) from error
     return built if record is not None else await _record(request, built, now())
+
+
+async def _read_seal(context: TaskContext, request: PinRequest) -> ReadSeal | None:
+    """Return the seal that lists the objects, verified; None where the source is none."""
+    wanted, store = request.sealed, request.store
+    if wanted is None:
+        return None
+    return await store.run_job(lambda stop: read_sealed(store, wanted, stop), context.stop)
 
 
 async def _recorded(request: PinRequest) -> PinRecord | None:
@@ -207,7 +230,9 @@ def _differs(request: PinRequest, record: PinRecord, found: str) -> InvalidInput
     )
 
 
-async def _build(context: TaskContext, request: PinRequest, expected: str | None) -> BuiltPin:
+async def _build(
+    context: TaskContext, request: PinRequest, expected: str | None, seal: ReadSeal | None
+) -> BuiltPin:
     checkpoint = context.checkpoint or StoredCheckpoint(
         request.store,
         request.artifacts_bucket,
@@ -219,6 +244,11 @@ async def _build(context: TaskContext, request: PinRequest, expected: str | None
 
     def tell(now: Counted) -> None:
         context.report(progress_of(now, journal, "Hashing"))
+
+    def listed(stop: Stop) -> Iterator[Candidate]:
+        assert request.sealed is not None  # noqa: S101 - or there would be no seal
+        assert seal is not None  # noqa: S101 - as the line below has it
+        return sealed_candidates(request.store, request.sealed, seal, stop)
 
     attempt = build_pin(
         narrowed(request.store, request.access, request.source),
@@ -233,6 +263,7 @@ async def _build(context: TaskContext, request: PinRequest, expected: str | None
         recall=journal.entries,
         on_hashed=journal.add,
         stop=context.stop,
+        sealed=listed if seal is not None else None,
     )
     return await journaled(request.store, journal, attempt)
 

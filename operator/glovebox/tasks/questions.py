@@ -14,13 +14,16 @@ from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter
 
+from glovebox.api.derived import DerivedFrom
 from glovebox.data.compare import Findings
 from glovebox.data.delivery import TaskStore
 from glovebox.data.manifest import DigestSource
 from glovebox.data.roots import Roots
+from glovebox.evidence.keys import encode_bundle, read_bundle
 from glovebox.store.connection import Store
 from glovebox.store.manifests import ManifestLocation, ManifestLock
 from glovebox.store.pins import BuiltPin
+from glovebox.store.sealed_artifacts import SealToRead
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.contract import ContractRequest
 from glovebox.tasks.contract_question import ContractQuestion
@@ -51,6 +54,41 @@ class _LockDocument(Strict):
     retain_until: datetime | None
 
 
+class _SealDocument(Strict):
+    bucket: str
+    experiment: str
+    uid: str
+    digest: str
+    below: str
+    trust: str
+    locked: bool
+
+    @classmethod
+    def of(cls, seal: SealToRead | None) -> _SealDocument | None:
+        if seal is None:
+            return None
+        return cls(
+            bucket=seal.bucket,
+            experiment=seal.experiment,
+            uid=seal.uid,
+            digest=seal.digest,
+            below=seal.below,
+            trust=encode_bundle(seal.trust).decode(),
+            locked=seal.locked,
+        )
+
+    def seal(self) -> SealToRead:
+        return SealToRead(
+            self.bucket,
+            self.experiment,
+            self.uid,
+            self.digest,
+            self.below,
+            read_bundle(self.trust),
+            self.locked,
+        )
+
+
 class PinQuestion(Strict):
     """Hash a dataset; see `PinRequest`."""
 
@@ -62,6 +100,7 @@ class PinQuestion(Strict):
     minimum: DigestSource
     access: AccessDocument | None
     owner: str
+    sealed: _SealDocument | None = None
 
     @classmethod
     def of(cls, request: PinRequest) -> PinQuestion:
@@ -79,6 +118,7 @@ class PinQuestion(Strict):
             minimum=request.minimum,
             access=AccessDocument.of(request.access),
             owner=request.owner,
+            sealed=_SealDocument.of(request.sealed),
         )
 
     async def perform(
@@ -96,12 +136,14 @@ class PinQuestion(Strict):
             minimum=self.minimum,
             access=self.access.access() if self.access is not None else None,
             owner=self.owner,
+            sealed=self.sealed.seal() if self.sealed is not None else None,
         )
         built = await pin_dataset(context, request)
         return {
             "roots": _ROOTS.dump_python(built.roots),
             "manifest": _MANIFEST.dump_python(built.manifest),
             "recalled": built.recalled,
+            "origin": built.origin.model_dump(mode="json") if built.origin is not None else None,
         }
 
     def answer(self, document: Mapping[str, Any]) -> BuiltPin:
@@ -110,10 +152,12 @@ class PinQuestion(Strict):
         Raises:
             ValidationError, KeyError: It is none.
         """
+        origin = document.get("origin")
         return BuiltPin(
             _ROOTS.validate_python(document["roots"]),
             _MANIFEST.validate_python(document["manifest"]),
             str(document["recalled"]),
+            DerivedFrom.model_validate(origin) if origin is not None else None,
         )
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from glovebox.store.source_access import SourceAccess
-from glovebox.store.sources import ManifestSource, ObjectsSource, PartSource, PrefixSource
+from glovebox.store.sources import (
+    ManifestSource,
+    ObjectsSource,
+    PartSource,
+    PrefixSource,
+    SealSource,
+)
 from glovebox.tasks.strict import Strict
 
 # In this order: the fields of each tell it from the others.
-SourceDocument = PrefixSource | ManifestSource | ObjectsSource | PartSource
+SourceDocument = PrefixSource | ManifestSource | ObjectsSource | PartSource | SealSource
 
 
 class AccessDocument(Strict):

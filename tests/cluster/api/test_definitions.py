@@ -162,7 +162,7 @@ def test_equal_experiments_are_found_by_their_digest(
         ("experiment.spec.inputs", "Everything that the run reads."),
         ("experiment.spec.images.reference", "It has to be approved by the profile."),
         ("experiment.spec.lifecycle.deletionPolicy", "Artifacts are kept in each case."),
-        ("datasetpin.spec.source", "exactly one of `prefix`, `manifest`, `objects` and `split`"),
+        ("datasetpin.spec.source", "exactly one of `prefix`, `manifest`, `objects`, `split`"),
         ("featuresetpin.spec.features.dtype", "by its Arrow name"),
         ("isolationprofile.spec.retention.minimumDays", "Shortest lock (days)"),
         (

@@ -314,3 +314,34 @@ def test_the_digest_covers_what_is_said_and_not_what_the_data_are() -> None:
         assert provenance.statement_digest(pin(spec=without(FULL, path)).spec) != said, path
     elsewhere = {**FULL, "source": {"prefix": {"bucket": "other", "prefix": ""}}, "digest": DIGEST}
     assert provenance.statement_digest(pin(spec=elsewhere).spec) == said
+
+
+def sealed(code: str = "https://git.example/etl@1234567", **spec: Any) -> DatasetPin:
+    """Return a pin of the artifacts of a sealed run."""
+    said = {"owner": "team", "license": "CC0-1.0", "classification": "Public", **spec}
+    source = {"experimentRef": {"name": "build"}}
+    one = pin(spec={**said, "source": source})
+    seal = {
+        "experiment": "team/build",
+        "uid": "u",
+        "sealedTime": "2026-11-27T00:00:00Z",
+        "image": IMAGE,
+        "code": code,
+    }
+    status = one.status.model_dump(by_alias=True, mode="json") | {"derived": seal}
+    return DatasetPin.model_validate({**one.model_dump(by_alias=True), "status": status})
+
+
+def test_what_a_seal_says_is_not_missing() -> None:
+    one = sealed(provenance={"authors": ["somebody"]})
+    assert {gap.field for gap in assessed(one).gaps} == {
+        "spec.region",
+        "spec.personalData",
+        "spec.retention",
+        "spec.provenance.contact",
+    }
+    assert assessed(one).level == "Basic"
+    without_code = sealed("", provenance={"authors": ["somebody"]})
+    assert "spec.provenance.transformation.code" in {
+        gap.field for gap in assessed(without_code).gaps
+    }

@@ -122,6 +122,7 @@ def test_every_kind_of_ours_says_what_it_refers_to() -> None:
         "DatasetPin": [
             "storeRef",
             "source.split",
+            "source.experimentRef",
             "provenance.sources[].pinRef",
             "contract.references[].pinRef",
             "distribution.against",

@@ -253,3 +253,28 @@ def test_a_large_graph_is_answered_soon() -> None:
     many = [experiment(f"t/e{number}", train=("p", BYTES)) for number in range(2_000)]
     (root,) = answer(graph_of(many), BYTES)
     assert len([child for child in root.children if child.kind == "experiment"]) == 2_000
+
+
+def test_the_seal_that_a_pin_is_of_is_followed_when_its_experiment_is_gone() -> None:
+    values = pin("team/values", TABLE)
+    values["spec"]["source"] = {"experimentRef": {"name": "build"}}
+    values["status"]["derived"] = {
+        "experiment": "team/build",
+        "uid": "uid-build",
+        "seal": LIST,
+        "manifestDigest": LIST,
+        "artifacts": "s3://results/team/build/uid-build/",
+        "inputs": [
+            {"name": "raw", "kind": "DatasetPin", "digest": BYTES, "readBy": "team/build"},
+            {"name": "older", "kind": "DatasetPin", "digest": OTHER, "readBy": "team/before"},
+        ],
+    }
+    graph = graph_of((), [pin("team/raw", BYTES), values])
+    (tree,) = answer(graph, "team/values")
+    said = "\n".join(lines(tree))
+    assert "made by Experiment team/build, sealed (UID uid-build)" in said
+    assert f"raw: {BYTES}" in said
+    assert OTHER not in said, "another run had read that"
+    # While it is being made, nothing is known of the run.
+    del values["status"]["derived"]["seal"]
+    assert not graph_of((), [values]).runs

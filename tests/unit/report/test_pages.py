@@ -280,7 +280,7 @@ def test_only_these_are_unwanted_when_they_are_true() -> None:
         )
         is_unwanted = tone(entry) == "bad"
         assert is_unwanted == (each in UNWANTED), each
-    assert len(TYPE_MEANINGS) == 34
+    assert len(TYPE_MEANINGS) == 35
 
 
 UNWANTED = {"Reconciling", "Stalled", "DriftDetected", "PlatformChanged", "Retiring"}
@@ -323,3 +323,21 @@ def test_a_time_is_shown_in_utc_wherever_it_was_written(until: str, shown: str) 
 def test_a_time_that_is_no_time_in_utc_is_shown_as_it_is() -> None:
     west = timezone(-timedelta(hours=12))
     assert words.time(datetime(9999, 12, 31, 23, tzinfo=west)) == "9999-12-31T23:00:00-12:00"
+
+
+def test_what_went_into_artifacts_is_on_the_page_of_their_pin() -> None:
+    obj = example("pin")
+    obj["spec"]["source"] = {"experimentRef": {"name": "build", "prefix": "features/"}}
+    read = {"kind": "DatasetPin", "digest": "sha256:" + "a" * 64, "readBy": "team/build"}
+    obj["status"]["derived"] = {
+        "experiment": "team/build",
+        "uid": "5f0c",
+        "sealedTime": "2026-11-27T00:00:00Z",
+        "inputs": [{"name": "final", "role": "holdout", **read}],
+        "moreInputs": True,
+    }
+    text = Read(pin_html(obj)).text
+    assert "artifacts of Experiment build, features/" in text
+    assert "team/build, UID 5f0c" in text
+    assert "holdout" in text
+    assert "Not all of what went in is named" in text

@@ -154,6 +154,7 @@ def _task(scope: Scope) -> TaskKey:
 def _covered(scope: Scope, entry: ResolvedInput) -> Covered:
     """Return an input with what its pin says of its coverage."""
     pin = _pin(scope, entry)
+    made = pin.status.derived
     return Covered(
         entry.name,
         entry.role or "",
@@ -162,6 +163,10 @@ def _covered(scope: Scope, entry: ResolvedInput) -> Covered:
         is_empty=entry.bytes == 0,
         digest=entry.digest,
         splits=within(pin),
+        made_by=made.experiment if made is not None else "",
+        made_from=frozenset(each.digest for each in made.inputs)
+        if made is not None
+        else frozenset(),
     )
 
 

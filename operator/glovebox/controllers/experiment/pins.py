@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
+from glovebox.api.derived import MAX_RECORDED, RecordedOrigin
 from glovebox.api.experiment_inputs import MaxProofAge
 from glovebox.api.experiment_status import InputGrant, InputManifest, InputStatus
 from glovebox.api.feature_set_pin import FeatureSetPin
@@ -20,6 +21,7 @@ from glovebox.controllers.experiment.grants import Asking, require_grants
 from glovebox.controllers.experiment.scope import Scope
 from glovebox.controllers.feature_set_pin import definitions_of
 from glovebox.controllers.offered import pins_offered
+from glovebox.controllers.pin_sources import why_at_home
 from glovebox.controllers.proof_demands import ages_of
 from glovebox.controllers.provenance import assess_pin
 from glovebox.data.features import feature_set_document
@@ -185,18 +187,20 @@ def _require_role(reference: _Reference, pin: DatasetPin) -> None:
 
 
 def _require_home(scope: Scope, reference: _Reference, pin: DatasetPin) -> None:
-    """Accept that a pin is used where it is; a part of a split lies in the operator's own folder.
+    """Accept that a pin is used where it is; what lies in the bucket of artifacts stays at home.
 
     Raises:
         Refused: `StoreNotLending`.
     """
-    if pin.status.part is None or pin.namespace == scope.experiment.namespace:
+    if pin.namespace == scope.experiment.namespace:
         return
-    raise Refused(
-        reasons.STORE_NOT_LENDING,
-        f"input `{reference.name}`: DatasetPin '{pin.name}' is a part of a split, which is used in"
-        f" its own namespace alone: declare the Experiment in '{pin.namespace}'",
-    )
+    what = why_at_home(pin.spec.source)
+    if what:
+        raise Refused(
+            reasons.STORE_NOT_LENDING,
+            f"input `{reference.name}`: DatasetPin '{pin.name}' is {what} used in its own namespace"
+            f" alone: declare the Experiment in '{pin.namespace}'",
+        )
 
 
 def _require_recent(scope: Scope, reference: _Reference, pin: DatasetPin) -> None:
@@ -258,6 +262,7 @@ def _entry(scope: Scope, reference: _Reference, pin: Pin, *, with_images: bool) 
             "bucket": source.bucket if source is not None else "",
             "prefix": source.prefix if source is not None else "",
             "stated": _stated(scope, pin),
+            "derived": _origin(pin),
         }
     )
 
@@ -271,9 +276,23 @@ def _stated(scope: Scope, pin: DatasetPin) -> StatedData:
         license=spec.license or "",
         region=spec.region or "",
         personal_data=spec.personal_data or "",
-        origin=origin or "",
+        origin=origin or ("Derived" if spec.source.experiment_ref is not None else ""),
         provenance=found.level,
         digest=found.digest,
+    )
+
+
+def _origin(pin: DatasetPin) -> RecordedOrigin | None:
+    """Return the seal that a pin is of, as it is recorded and sealed in turn."""
+    known = pin.status.derived
+    if known is None:
+        return None
+    return RecordedOrigin(
+        experiment=known.experiment,
+        uid=known.uid,
+        seal=known.seal,
+        inputs=known.inputs[:MAX_RECORDED],
+        more_inputs=known.more_inputs or len(known.inputs) > MAX_RECORDED,
     )
 
 
