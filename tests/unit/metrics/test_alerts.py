@@ -11,62 +11,30 @@ import promql_parser
 import pytest
 
 from glovebox.api.generated import stale_files
-from glovebox.metrics.reference_docs import metrics
 from glovebox.metrics.rule_files import PLAIN_RULES, rule_files
 from glovebox.metrics.rules import alerts, groups, named, plain_rules, thresholds
 from support.examples import REPOSITORY
+from support.promql import grouped, registered, selectors
 from support.promtool import needs_promtool, promtool, run_unit_tests, seconds
 from unit.metrics.alert_cases import CASES
 
 RULES = [rule for group in plain_rules()["groups"] for rule in group["rules"]]
-_FROM_SCRAPES = {"job", "instance", "namespace", "pod"}
 
 
-def _registered() -> dict[str, set[str]]:
-    """Return the labels of every series by its name, as it is served."""
-    found: dict[str, set[str]] = {}
-    for metric in metrics():
-        labels = set(metric.labels)
-        match metric.kind:
-            case "histogram":
-                found[f"{metric.name}_bucket"] = labels | {"le"}
-                found |= {f"{metric.name}_{part}": labels for part in ("count", "sum")}
-            case "info":
-                found[f"{metric.name}_info"] = labels
-            case _:
-                found[metric.name] = labels
-    return found
-
-
-def _selectors(expression: Any) -> list[Any]:
-    """Return every selector in a parsed expression."""
-    if isinstance(expression, promql_parser.VectorSelector):
-        return [expression]
-    parts = [getattr(expression, part, None) for part in ("expr", "lhs", "rhs", "vector_selector")]
-    arguments = [*parts, *(getattr(expression, "args", None) or ())]
-    return [found for each in arguments if each is not None for found in _selectors(each)]
-
-
-def _grouped(text: str) -> set[str]:
-    """Return the labels that an expression groups and matches by."""
-    found = re.findall(r"\b(?:by|on|without|ignoring) \(([^)]*)\)", text)
-    return {label.strip() for each in found for label in each.split(",") if label.strip()}
-
-
-def unknown(rules: list[dict[str, Any]], registered: dict[str, set[str]]) -> list[str]:
+def unknown(rules: list[dict[str, Any]], series: dict[str, set[str]]) -> list[str]:
     """Return what expressions name and no series has."""
-    known = dict(registered)
+    known = dict(series)
     for rule in rules:
         if "record" in rule:
-            known[rule["record"]] = _grouped(rule["expr"]) - {"le"}
+            known[rule["record"]] = grouped(rule["expr"]) - {"le"}
     wrong: list[str] = []
     for rule in rules:
         name = rule.get("alert") or rule["record"]
-        selectors = _selectors(promql_parser.parse(rule["expr"]))
-        if not selectors:
+        found = selectors(promql_parser.parse(rule["expr"]))
+        if not found:
             wrong.append(f"{name}: no series")
         labels: set[str] = set()
-        for selector in selectors:
+        for selector in found:
             if selector.name not in known:
                 wrong.append(f"{name}: {selector.name}")
                 continue
@@ -75,7 +43,7 @@ def unknown(rules: list[dict[str, Any]], registered: dict[str, set[str]]) -> lis
             wrong += [
                 f"{name}: {selector.name}{{{label}}}" for label in asked - known[selector.name]
             ]
-        wrong += [f"{name}: by {label}" for label in _grouped(rule["expr"]) - labels]
+        wrong += [f"{name}: by {label}" for label in grouped(rule["expr"]) - labels]
         told = " ".join(rule.get("annotations", {}).values())
         wrong += [
             f"{name}: $labels.{label}"
@@ -86,7 +54,7 @@ def unknown(rules: list[dict[str, Any]], registered: dict[str, set[str]]) -> lis
 
 
 def test_every_expression_is_about_series_and_labels_that_the_code_registers() -> None:
-    assert unknown(RULES, _registered()) == []
+    assert unknown(RULES, registered()) == []
 
 
 @pytest.mark.parametrize(
@@ -100,7 +68,7 @@ def test_every_expression_is_about_series_and_labels_that_the_code_registers() -
     ],
 )
 def test_what_no_series_has_is_found(expr: str, found: list[str]) -> None:
-    assert unknown([{"alert": "x", "expr": expr}], _registered()) == found
+    assert unknown([{"alert": "x", "expr": expr}], registered()) == found
 
 
 def test_every_threshold_is_used_and_every_name_is_a_threshold() -> None:
