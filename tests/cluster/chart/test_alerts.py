@@ -69,7 +69,7 @@ def test_an_alert_that_does_not_exist_is_refused() -> None:
     values = {"metrics": {"prometheusRule": {"enabled": True, "alerts": {"GloveboxDwon": {}}}}}
     done = run_helm("template", "glovebox", str(CHART), values=values)
     assert done.returncode != 0
-    assert "has GloveboxDwon, and there is no alert of that name" in done.stderr
+    assert "metrics.prometheusRule.alerts: there is no alert GloveboxDwon" in done.stderr
 
 
 def test_runbooks_can_be_elsewhere() -> None:
