@@ -117,7 +117,7 @@ def _index() -> Iterator[str]:
     yield "# Runbooks"
     yield ""
     yield "One page for each alert: what it means, what it does to users, how to see more, what to"
-    yield f"do. Alerts link here (`runbook_url`, by default below the repository's own; the value"
+    yield "do. Alerts link here (`runbook_url`, by default below the repository's own; the value"
     yield "`metrics.prometheusRule.runbooks` of the chart says where your copy is)."
     yield ""
     for group in groups():
