@@ -1,4 +1,4 @@
-"""Consistency of lineage over all custom resources, kept by each change: nothing is scanned.
+"""Consistency of lineage and evidence over all resources, kept by each change: nothing is scanned.
 
 What one object says of itself is not enough here: features are expired in one object and used in
 another, and data are trained on in one Experiment and tested on in the next. Counts are by content
@@ -35,6 +35,16 @@ _LINK_OF: Final = {
 }
 _LEARNT: Final = frozenset({"train"})
 _JUDGED: Final = frozenset({"validation", "test", "holdout"})
+# Of a namespace that is not as declared: it is being made or deleted, which is no fault.
+_UNDER_WAY: Final = frozenset(
+    {
+        reasons.DELETING,
+        reasons.NAMESPACE_TERMINATING,
+        reasons.NOT_LOOKED,
+        reasons.PENDING,
+        reasons.PROVISIONING,
+    }
+)
 # Whether values are as they are defined; None where a FeatureSetPin names no values.
 SCHEMAS: Final = ("Matches", "Differs", types.UNKNOWN, "None")
 _SCHEMA: Final = {types.TRUE: SCHEMAS[0], types.FALSE: SCHEMAS[1]}
@@ -52,6 +62,8 @@ class Threads:
         features: UIDs of the FeatureSetPins that an Experiment uses which is bound and not sealed.
         learnt: Content roots that such an Experiment trains on.
         judged: Content roots that such an Experiment validates or tests on.
+        incomplete: Whether isolation objects of a bound Experiment are not as declared, and the
+            operator says so: they were not restored within the grace time.
         unsealed: Since when a run is over that is not sealed, as Unix time.
         authorities: When the last certificate of a store's `caBundle` ends, as Unix time.
     """
@@ -63,6 +75,7 @@ class Threads:
     features: frozenset[str] = frozenset()
     learnt: frozenset[str] = frozenset()
     judged: frozenset[str] = frozenset()
+    incomplete: bool = False
     unsealed: float | None = None
     authorities: float | None = None
 
@@ -96,6 +109,7 @@ class Consistency(Generic[K]):
         self._learnt: dict[str, set[K]] = {}
         self._judged: dict[str, set[K]] = {}
         self._opposed: set[str] = set()
+        self.incomplete = 0
         self._unsealed: dict[K, float] = {}
         self._authorities: dict[K, float] = {}
 
@@ -125,6 +139,7 @@ class Consistency(Generic[K]):
                 if not of[content]:
                     del of[content]
         self._oppose(threads)
+        self.incomplete -= threads.incomplete
         self._unsealed.pop(key, None)
         self._authorities.pop(key, None)
 
@@ -159,6 +174,7 @@ class Consistency(Generic[K]):
         for content in threads.judged:
             self._judged.setdefault(content, set()).add(key)
         self._oppose(threads)
+        self.incomplete += threads.incomplete
         if threads.unsealed is not None:
             self._unsealed[key] = threads.unsealed
         if threads.authorities is not None:
@@ -177,7 +193,7 @@ class Consistency(Generic[K]):
 def _of_experiment(obj: Mapping[str, Any], status: Mapping[str, Any]) -> Threads:
     spec = obj.get("spec") or {}
     if status.get("seal"):
-        return Threads()
+        return Threads(incomplete=_is_incomplete(obj, status))
     entries = status.get("inputs") or ()
     datasets = (spec.get("inputs") or {}).get("datasets") or ()
     roles = {entry.get("name"): entry.get("role") for entry in datasets}
@@ -199,8 +215,16 @@ def _of_experiment(obj: Mapping[str, Any], status: Mapping[str, Any]) -> Threads
         ),
         learnt=contents(_LEARNT),
         judged=contents(_JUDGED),
+        incomplete=_is_incomplete(obj, status),
         unsealed=_unix((status.get("run") or {}).get("completionTime")),
     )
+
+
+def _is_incomplete(obj: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
+    entry = condition_of(status, types.NAMESPACE_READY)
+    if entry is None or not status.get("state") or obj["metadata"].get("deletionTimestamp"):
+        return False
+    return entry["status"] == types.FALSE and entry["reason"] not in _UNDER_WAY
 
 
 def _broken(kind: str, status: Mapping[str, Any]) -> frozenset[str]:

@@ -159,6 +159,10 @@ WATCH: Final = {
         "Above 0: what a pin was made from cannot be followed. `source`: `status.provenance.gaps`"
         " of the DatasetPin says which; `split`, `input`, `reference`: its condition `Ready` does."
     ),
+    "glovebox_experiments_isolation_incomplete": (
+        "Above 0: a repair was refused, for example by another policy of the cluster; the condition"
+        " `NamespaceReady` says why."
+    ),
     "glovebox_feature_sets_by_schema": "`Differs`: values that no Experiment may use.",
     "glovebox_expired_feature_sets_in_use": (
         "Above 0: Experiments go on with definitions whose validity has ended."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +18,6 @@ import yaml
 from glovebox.api import generated
 from glovebox.api.reasons import MEANINGS
 from glovebox.metrics.rules import (
-    RUNBOOKS,
     Alert,
     alerts,
     groups,
@@ -29,7 +29,8 @@ from glovebox.metrics.rules import (
 )
 
 _MODULE: Final = "glovebox.metrics.rule_files"
-_MADE: Final = f"Made by `python -m {_MODULE}` from operator/glovebox/metrics/alerts. Do not edit."
+_MADE: Final = f"Made by `python -m {_MODULE}` from metrics/alerts. Do not edit."
+_WIDTH: Final = 100
 CHART_RULES: Final = Path("helm/glovebox/files/rules.yaml")
 PLAIN_RULES: Final = Path("docs/reference/prometheus-rules.yaml")
 PAGE: Final = Path("docs/reference/alerts.md")
@@ -70,13 +71,19 @@ def rule_files(root: Path) -> dict[Path, str]:
 
 
 def _yaml(content: dict[str, Any]) -> str:
-    body = yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=10_000, allow_unicode=True)
+    body = yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=_WIDTH - 8, allow_unicode=True)
     return f"# {_MADE}\n{body}"
 
 
 def _said(text: str) -> str:
     """Return an annotation as a page shows it: a label's name for its value, N for a number."""
     return _VALUE.sub("N", _LABEL.sub(lambda found: f"*{found[1]}*", text)).replace("|", "\\|")
+
+
+def _wrapped(text: str, width: int = _WIDTH) -> str:
+    """Return paragraphs as narrow as pages are."""
+    joined = " ".join(text.split())
+    return textwrap.fill(joined, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _page() -> Iterator[str]:
@@ -110,12 +117,18 @@ def _index() -> Iterator[str]:
     yield "# Runbooks"
     yield ""
     yield "One page for each alert: what it means, what it does to users, how to see more, what to"
-    yield f"do. Alerts link here (`runbook_url`, by default below <{RUNBOOKS}>; the value"
+    yield "do. Alerts link here (`runbook_url`, by default below the repository's own; the value"
     yield "`metrics.prometheusRule.runbooks` of the chart says where your copy is)."
     yield ""
     for group in groups():
         names = ", ".join(f"[{alert.alert}]({alert.name}.md)" for alert in group.alerts)
-        yield f"- {group.title}: {names}"
+        yield textwrap.fill(
+            f"- {group.title}: {names}",
+            _WIDTH,
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
     yield ""
 
 
@@ -125,16 +138,18 @@ def _runbook(alert: Alert) -> Iterator[str]:
     yield f"# {alert.name}"
     yield ""
     yield f"Severity `{alert.severity}`: {_WHEN[alert.severity]}. {lasting}"
-    yield from ("", "## Meaning", "", _said(alert.summary), _said(alert.description), "")
+    said = _wrapped(f"{_said(alert.summary)} {_said(alert.description)}")
+    yield from ("", "## Meaning", "", said, "")
     yield from ("```promql", with_defaults(alert.expr), "```")
     if alert.reason:
         yield from ("", f"The reason `{alert.reason}` in conditions and Events says:", "")
-        yield f"> {MEANINGS[alert.reason].means}"
-    yield from ("", "## Impact", "", alert.impact.rstrip(), "", "## Diagnosis", "")
-    yield from ("```sh", _said(alert.diagnosis.rstrip()).replace("\\|", "|"), "```")
-    yield from ("", "## Mitigation", "", alert.mitigation.rstrip())
+        yield textwrap.indent(_wrapped(MEANINGS[alert.reason].means, _WIDTH - 2), "> ")
+    yield from ("", "## Impact", "", _wrapped(alert.impact), "", "## Diagnosis", "")
+    commands = _LABEL.sub(lambda found: found[1].upper(), alert.diagnosis.rstrip())
+    yield from ("```sh", commands, "```")
+    yield from ("", "## Mitigation", "", _wrapped(alert.mitigation))
     if alert.reason:
-        yield from ("", MEANINGS[alert.reason].cure)
+        yield from ("", _wrapped(MEANINGS[alert.reason].cure))
     yield ""
 
 

@@ -245,6 +245,11 @@ class StateCollector(Collector):
             "Contents that one unsealed Experiment trains on and another validates or tests on.",
             value=found.opposed,
         )
+        yield GaugeMetricFamily(
+            "glovebox_experiments_isolation_incomplete",
+            "Bound Experiments whose isolation objects are not as declared, nor restored in time.",
+            value=found.incomplete,
+        )
         unsealed = GaugeMetricFamily(
             "glovebox_seal_oldest_waiting_timestamp_seconds",
             "When the run ended that has waited longest for its seal; absent when none waits.",

@@ -65,7 +65,7 @@ def counted(series: str, *, at: int, fault: str = "0+1x90", calm: str = "0 0 0 2
     """Return the case of an alert on growth: on and on, never, and once a little."""
     return Case(
         Fault({series: fault}, at=at),
-        {"healthy": Calm({series: "7x90"}), "blip": Calm({series: calm})},
+        {"healthy": Calm({series: "7x90"}), "few": Calm({series: calm})},
     )
 
 
@@ -94,7 +94,7 @@ def _built() -> dict[str, Case]:
         "SeriesLeftOut": "glovebox_metrics_series_left_out",
         "ObjectsFailed": 'glovebox_objects{kind="DatasetPin", status="Failed"}',
         "OrphanFound": "glovebox_orphan_namespaces",
-        "IsolationIncomplete": 'glovebox_drift_outstanding{managed_kind="NetworkPolicy"}',
+        "IsolationIncomplete": "glovebox_experiments_isolation_incomplete",
         "DriftDetected": 'glovebox_drift_outstanding{managed_kind="ConfigMap"}',
         "ProbeFailed": 'glovebox_experiments_isolated{status="False"}',
         "PinnedDataDiffer": 'glovebox_digest_mismatches{kind="DatasetPin"}',
@@ -270,7 +270,7 @@ def _built() -> dict[str, Case]:
             Fault({repairs % "deferred": "0+1x60"}, at=1500),
             {
                 "repaired": Calm({repairs % "success": "0+5x60", repairs % "deferred": "0x60"}),
-                "blip": Calm({repairs % "deferred": "0 0 0 1x60"}),
+                "few": Calm({repairs % "deferred": "0 0 0 1x60"}),
             },
         ),
         "ProofFound": Case(
@@ -282,7 +282,7 @@ def _built() -> dict[str, Case]:
                 "others are sealed": Calm(
                     {_SEALS % "error": "0+1x60", _SEALS % "success": "0+1x60"}
                 ),
-                "blip": Calm({_SEALS % "error": "0 0 0 2x60", _SEALS % "success": "0x60"}),
+                "few": Calm({_SEALS % "error": "0 0 0 2x60", _SEALS % "success": "0x60"}),
             },
         ),
         "LedgerWentBack": Case(
