@@ -104,7 +104,7 @@ class Consistency(Generic[K]):
         self._threads: dict[K, Threads] = {}
         self.links: Counter[str] = Counter()
         self.schemas: Counter[str] = Counter()
-        self._expired: set[str] = set()
+        self._expired: dict[K, str] = {}
         self._users: Counter[str] = Counter()
         self._learnt: dict[str, set[K]] = {}
         self._judged: dict[str, set[K]] = {}
@@ -128,7 +128,7 @@ class Consistency(Generic[K]):
             return
         self.links.subtract(threads.links)
         self.schemas[threads.schema] -= 1
-        self._expired.discard(threads.uid)
+        self._expired.pop(key, None)
         for uid in threads.features:
             self._users[uid] -= 1
             if not self._users[uid]:
@@ -146,7 +146,7 @@ class Consistency(Generic[K]):
     @property
     def expired_in_use(self) -> int:
         """How many FeatureSetPins are expired, and used by Experiments that are not sealed."""
-        return sum(1 for uid in self._expired if self._users[uid])
+        return sum(1 for uid in self._expired.values() if self._users[uid])
 
     @property
     def opposed(self) -> int:
@@ -167,7 +167,7 @@ class Consistency(Generic[K]):
         self.links.update(threads.links)
         self.schemas[threads.schema] += 1
         if threads.expired:
-            self._expired.add(threads.uid)
+            self._expired[key] = threads.uid
         self._users.update(threads.features)
         for content in threads.learnt:
             self._learnt.setdefault(content, set()).add(key)
