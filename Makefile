@@ -74,6 +74,8 @@ lint: environment ## Check format, style, types, layers and generated files
 	@$(BIN)/python -m glovebox.api.reference_docs --check
 	@$(BIN)/python -m glovebox.api.condition_docs --check
 	@$(BIN)/python -m glovebox.metrics.reference_docs --check
+	@$(BIN)/python -m glovebox.metrics.dashboard_files --check
+	@$(BIN)/python -m glovebox.metrics.rule_files --check
 	@$(BIN)/python docs/img/draw.py --check
 
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --durations 20
@@ -144,4 +146,6 @@ generate: environment ## Regenerate CRDs, reference pages and pictures from thei
 	@$(BIN)/python -m glovebox.api.reference_docs
 	@$(BIN)/python -m glovebox.api.condition_docs
 	@$(BIN)/python -m glovebox.metrics.reference_docs
+	@$(BIN)/python -m glovebox.metrics.dashboard_files
+	@$(BIN)/python -m glovebox.metrics.rule_files
 	@$(BIN)/python docs/img/draw.py

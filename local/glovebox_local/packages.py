@@ -61,6 +61,10 @@ PACKAGES = (
     Package("mmdebstrap", "mmdebstrap", "makes the image that those start from"),
     Package("busybox-static", "busybox", "the image of the tests' pods"),
     Package("openssl", "openssl", "checks signatures in tests, as a stranger", for_nodes=False),
+    Package("prometheus", "promtool", "tests alerts, and fires them in tests", for_nodes=False),
+    Package(
+        "prometheus-alertmanager", "amtool", "checks routes of alerts in tests", for_nodes=False
+    ),
 )
 # Asked for by nothing but the tests of other stores.
 CEPH_PACKAGES = tuple(

@@ -155,6 +155,29 @@ WATCH: Final = {
     "glovebox_datasets": (
         "`users=0` grows: data is pinned that nobody uses; `glovebox lineage` names users."
     ),
+    "glovebox_broken_links": (
+        "Above 0: what a pin was made from cannot be followed. `source`: `status.provenance.gaps`"
+        " of the DatasetPin says which; `split`, `input`, `reference`: its condition `Ready` does."
+    ),
+    "glovebox_experiments_isolation_incomplete": (
+        "Above 0: a repair was refused, for example by another policy of the cluster; the condition"
+        " `NamespaceReady` says why."
+    ),
+    "glovebox_feature_sets_by_schema": "`Differs`: values that no Experiment may use.",
+    "glovebox_expired_feature_sets_in_use": (
+        "Above 0: Experiments go on with definitions whose validity has ended."
+    ),
+    "glovebox_datasets_in_opposed_roles": (
+        "Above 0: what one Experiment is judged by, another one learns from. Within one Experiment"
+        " that is refused."
+    ),
+    "glovebox_seal_oldest_waiting_timestamp_seconds": (
+        "More than an hour ago: results stay unsealed; the Experiment's condition `Sealed` says"
+        " why."
+    ),
+    "glovebox_store_authorities_earliest_expiry_timestamp_seconds": (
+        "Within 14 days: renew `spec.tls.caBundle`, or the store cannot be spoken to."
+    ),
     "glovebox_lineage_unwritten_experiments": (
         "Above 0 for minutes: the store does not take events; they are written once it does."
     ),

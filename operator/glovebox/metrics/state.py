@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from glovebox.api import conditions as types
 from glovebox.api.data_terms import PROVENANCE_LEVELS
 from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN
+from glovebox.metrics.consistency import LINKS, SCHEMAS
 from glovebox.metrics.tally import (
     CONTRACTS,
     DISTRIBUTIONS,
@@ -65,6 +66,7 @@ class StateCollector(Collector):
         yield from self._experiments()
         yield from self._pins()
         yield from self._datasets()
+        yield from self._consistency()
         yield from self._engine()
 
     def _objects(self) -> Iterable[GaugeMetricFamily]:
@@ -215,6 +217,54 @@ class StateCollector(Collector):
         if self._tells_lineage:
             unwritten.add_metric((), self._tally.unwritten)
         yield from (states, datasets, unwritten)
+
+    def _consistency(self) -> Iterable[GaugeMetricFamily]:
+        found = self._tally.consistency
+        links = GaugeMetricFamily(
+            "glovebox_broken_links",
+            "Pins that name what they come from, which is not there, or is another by now.",
+            labels=("link",),
+        )
+        for link in LINKS:
+            links.add_metric((link,), found.links[link])
+        schemas = GaugeMetricFamily(
+            "glovebox_feature_sets_by_schema",
+            "FeatureSetPins by whether their values are as they are defined.",
+            labels=("state",),
+        )
+        for state in SCHEMAS:
+            schemas.add_metric((state,), found.schemas[state])
+        yield from (links, schemas)
+        yield GaugeMetricFamily(
+            "glovebox_expired_feature_sets_in_use",
+            "FeatureSetPins that are expired, and used by Experiments that are not sealed.",
+            value=found.expired_in_use,
+        )
+        yield GaugeMetricFamily(
+            "glovebox_datasets_in_opposed_roles",
+            "Contents that one unsealed Experiment trains on and another validates or tests on.",
+            value=found.opposed,
+        )
+        yield GaugeMetricFamily(
+            "glovebox_experiments_isolation_incomplete",
+            "Bound Experiments whose isolation objects are not as declared, nor restored in time.",
+            value=found.incomplete,
+        )
+        unsealed = GaugeMetricFamily(
+            "glovebox_seal_oldest_waiting_timestamp_seconds",
+            "When the run ended that has waited longest for its seal; absent when none waits.",
+        )
+        authorities = GaugeMetricFamily(
+            "glovebox_store_authorities_earliest_expiry_timestamp_seconds",
+            "When the first ObjectStore is left without a valid authority in its `caBundle`.",
+        )
+        for family, value in (
+            (unsealed, found.oldest_unsealed),
+            (authorities, found.first_authorities),
+        ):
+            if value is not None:
+                family.add_metric((), value)
+            yield family
 
     def _engine(self) -> Iterable[GaugeMetricFamily]:
         depth = GaugeMetricFamily(

@@ -20,6 +20,7 @@ from glovebox.api import reasons
 from glovebox.api.data_terms import PROVENANCE_LEVELS
 from glovebox.data.proof_levels import Level
 from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, FEATURE_SET_PIN
+from glovebox.metrics.consistency import Consistency
 from glovebox.status.kstatus import condition_of, kstatus
 
 K = TypeVar("K", bound=Hashable)
@@ -189,9 +190,11 @@ class StateTally(Generic[K]):
         self.checks: Earliest[K] = Earliest()
         self.proofs: Counter[str] = Counter()
         self.proven: dict[str, Earliest[K]] = {level: Earliest() for level in LEVELS}
+        self.consistency: Consistency[K] = Consistency()
 
     def upsert(self, key: K, obj: Mapping[str, Any]) -> None:
         """Count an object that is new or changed."""
+        self.consistency.upsert(key, obj)
         before, facts = self._facts.get(key), read_facts(obj)
         if facts == before:
             return
@@ -203,6 +206,7 @@ class StateTally(Generic[K]):
 
     def delete(self, key: K) -> None:
         """Count an object no more."""
+        self.consistency.delete(key)
         facts = self._facts.pop(key, None)
         if facts is not None:
             self._count(facts, -1)

@@ -143,7 +143,7 @@ def test_the_api_server_accepts_every_object(empty: Cluster, variant: Path) -> N
     Objects take another name, because those of the release stand already; definitions
     cannot.
     """
-    elsewhere = {"CustomResourceDefinition", "ServiceMonitor"}
+    elsewhere = {"CustomResourceDefinition", "ServiceMonitor", "PrometheusRule"}
     objects = [
         thing
         for thing in render(yaml.safe_load(variant.read_text()))

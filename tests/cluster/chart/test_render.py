@@ -429,3 +429,17 @@ def test_the_quickstart_shows_as_many_kinds_and_guards_as_are_installed() -> Non
     shown = re.findall(r"(\d+) kinds, (\d+) guards", text)
 
     assert shown == [(str(len(KINDS)), str(len(guards)))]
+
+
+def test_dashboards_are_what_was_generated_and_are_there_on_demand() -> None:
+    assert not [each for each in render({}) if "dashboard" in each["metadata"]["name"]]
+    wanted = {"enabled": True, "labels": {"folder": "1"}, "annotations": {"place": "Glovebox"}}
+    made = [
+        each
+        for each in render({"metrics": {"dashboards": wanted}})
+        if each["kind"] == "ConfigMap" and each["metadata"]["labels"].get("folder") == "1"
+    ]
+    found = {name: text for each in made for name, text in each["data"].items()}
+    files = (CHART / "files" / "dashboards").glob("*.json")
+    assert found == {file.name: file.read_text() for file in files}
+    assert all(each["metadata"]["annotations"] == {"place": "Glovebox"} for each in made)

@@ -1,0 +1,276 @@
+"""Dashboards: whole, on series that the code registers, with something to show in each panel."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shutil
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import promql_parser
+import pytest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.exposition import start_http_server
+
+from glovebox.api.generated import stale_files
+from glovebox.kube.resources import Key
+from glovebox.metrics.dashboard_files import (
+    CHART_FOLDER,
+    dashboard_files,
+    dashboards,
+    expression,
+    grafana,
+)
+from glovebox.metrics.engine import EngineMetrics
+from glovebox.metrics.lineage import LineageCollector, LineageMetrics, Waiting
+from glovebox.metrics.state import StateCollector
+from glovebox.metrics.tally import StateTally
+from glovebox_local.ports import LOOPBACK, choose_ports
+from support.examples import REPOSITORY
+from support.promql import FROM_SCRAPES, grouped, registered, selectors
+
+if TYPE_CHECKING:
+    from glovebox.metrics.dashboard_files import Panel
+
+PROCESS = {"process_resident_memory_bytes": set[str](), "process_cpu_seconds_total": set[str]()}
+PANELS = [
+    (f"{name}: {panel.title}", panel)
+    for name, board in dashboards().items()
+    for panel in board.panels
+]
+# An alert knows of it, another panel says it from the other side, or somebody has to look for it.
+LEFT_OUT = {
+    "glovebox_contract_rows_total",
+    "glovebox_digest_checked_bytes_total",
+    "glovebox_digest_checks_total",
+    "glovebox_digest_oldest_check_timestamp_seconds",
+    "glovebox_lineage_delivery_duration_seconds_bucket",
+    "glovebox_lineage_destination_up",
+    "glovebox_metrics_series_left_out",
+    "glovebox_objects_unobserved",
+    "glovebox_orphans_closed_total",
+    "glovebox_pin_proof_requests_total",
+    "glovebox_pin_proofs_total",
+    "glovebox_reconcile_in_progress",
+    "glovebox_records_without_experiment",
+    "glovebox_reflector_failures_total",
+    "glovebox_split_total",
+    "glovebox_statistics_rows_total",
+    "glovebox_store_authorities_earliest_expiry_timestamp_seconds",
+    "glovebox_transient_errors_total",
+}
+_INTERVAL = {"$__rate_interval": "15s", "$job": "glovebox"}
+
+
+def filled(text: str) -> str:
+    """Return an expression with the variables that Grafana would replace."""
+    for name, value in _INTERVAL.items():
+        text = text.replace(name, value)
+    return text
+
+
+@pytest.mark.parametrize(("name", "panel"), PANELS, ids=[name for name, _ in PANELS])
+def test_every_expression_is_about_series_and_labels_that_the_code_registers(
+    name: str, panel: Panel
+) -> None:
+    known = registered() | PROCESS
+    for query in panel.queries:
+        text = filled(expression(query))
+        found = selectors(promql_parser.parse(text))
+        assert found, name
+        labels = set(FROM_SCRAPES)
+        for selector in found:
+            asked = {matcher.name: matcher.value for matcher in selector.matchers.matchers}
+            assert asked.pop("job") == "glovebox", f"{name} shows what other jobs say too"
+            assert set(asked) <= known[selector.name], name
+            labels |= known[selector.name]
+        assert grouped(text) <= labels, name
+        assert set(re.findall(r"\{\{(\w+)\}\}", query.legend)) <= labels, name
+
+
+def test_every_rate_is_over_what_grafana_knows_is_enough_or_over_what_the_title_says() -> None:
+    words = {"1h": "hour", "1d": "day"}
+    for name, panel in PANELS:
+        for span in re.findall(r"\[([^]]*)\]", panel.queries[0].expr):
+            assert span == "$__rate_interval" or words[span] in name, name
+
+
+def test_panels_do_not_cover_each_other_and_have_numbers_of_their_own() -> None:
+    for name in dashboards():
+        panels = grafana(name)["panels"]
+        assert len({panel["id"] for panel in panels}) == len(panels)
+        taken: set[tuple[int, int]] = set()
+        for panel in panels:
+            place = panel["gridPos"]
+            cells = set(
+                itertools.product(
+                    range(place["x"], place["x"] + place["w"]),
+                    range(place["y"], place["y"] + place["h"]),
+                )
+            )
+            assert place["x"] + place["w"] <= 24
+            assert not cells & taken, panel["title"]
+            taken |= cells
+
+
+def test_titles_are_unique_and_every_panel_says_what_to_make_of_it() -> None:
+    assert len({name for name, _ in PANELS}) == len(PANELS)
+    assert [name for name, panel in PANELS if not panel.description.endswith(".")] == []
+
+
+def test_the_files_of_the_chart_are_up_to_date() -> None:
+    files = dashboard_files(REPOSITORY)
+    assert stale_files(files) == []
+    assert set((REPOSITORY / CHART_FOLDER).glob("*")) == set(files)
+
+
+def test_every_series_is_on_a_dashboard_or_is_left_out_on_purpose() -> None:
+    shown = {
+        selector.name
+        for _, panel in PANELS
+        for query in panel.queries
+        for selector in selectors(promql_parser.parse(filled(expression(query))))
+    }
+    parts = {"_count", "_sum"}
+    missing = {
+        series
+        for series in registered()
+        if series not in shown and not any(series.endswith(part) for part in parts)
+    }
+    assert missing == LEFT_OUT
+
+
+@contextmanager
+def scraped(folder: Path) -> Iterator[Callable[[Panel], bool]]:
+    """Start a Prometheus over a process in which everything happens, again at each question.
+
+    Yield what says whether a panel has something to show.
+    """
+    registry = CollectorRegistry()
+    engine, lineage = EngineMetrics(registry), LineageMetrics(registry, ["catalogue"])
+    tally: StateTally[Key] = StateTally()
+    for obj in (PIN, EXPERIMENT):
+        tally.upsert(Key.of(obj), obj)
+    registry.register(
+        StateCollector(
+            tally,
+            queues=lambda: {"cluster": (2, 0.5)},
+            reflectors=lambda: {"Namespace": time.time()},
+            sweeps=lambda: {"experiment": time.time()},
+            drifting=lambda: ["NetworkPolicy"],
+            tells_lineage=True,
+        )
+    )
+    registry.register(LineageCollector(lambda: {"catalogue": Waiting(1, time.time(), is_up=True)}))
+    ProcessCollector(registry=registry)
+    web, port = choose_ports(["metrics", "prometheus"]).values()
+    server, thread = start_http_server(web, LOOPBACK, registry)
+    config = folder / "prometheus.yml"
+    target = {"targets": [f"{LOOPBACK}:{web}"]}
+    config.write_text(
+        json.dumps(
+            {
+                "global": {"scrape_interval": "1s"},
+                "scrape_configs": [{"job_name": "glovebox", "static_configs": [target]}],
+            }
+        )
+    )
+    arguments = [
+        f"--config.file={config}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address={LOOPBACK}:{port}",
+    ]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(["prometheus", *arguments], stdout=log, stderr=log)
+
+    def answered(panel: Panel) -> bool:
+        happening(engine, lineage)
+        return shows(f"http://{LOOPBACK}:{port}", panel)
+
+    try:
+        yield answered
+    finally:
+        process.terminate()
+        process.wait(20)
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+PIN = {
+    "apiVersion": "glovebox.dev/v1alpha1",
+    "kind": "DatasetPin",
+    "metadata": {"name": "moved", "namespace": "team", "uid": "1", "generation": 1},
+    "spec": {"distribution": {"required": False}},
+    "status": {
+        "observedGeneration": 1,
+        "conditions": [
+            {"type": "Ready", "status": "False", "reason": "DistributionMoved"},
+            {"type": "DistributionStable", "status": "False", "reason": "DistributionMoved"},
+        ],
+        "distribution": {"worstPsi": 22204},
+        "verification": [{"level": "Full", "lastTime": "2026-11-01T00:00:00Z"}],
+    },
+}
+EXPERIMENT = {
+    "apiVersion": "glovebox.dev/v1alpha1",
+    "kind": "Experiment",
+    "metadata": {"name": "bound", "namespace": "team", "uid": "2", "generation": 1},
+    "status": {
+        "observedGeneration": 1,
+        "conditions": [{"type": "Ready", "status": "True", "reason": "Provisioned"}],
+        "artifacts": {"credentialsExpireTime": "2026-11-01T00:00:00Z"},
+        "run": {"completionTime": "2026-11-01T00:00:00Z"},
+    },
+}
+
+
+def happening(*all_metrics: object) -> None:
+    """Let everything that is counted happen once, for each value of labels."""
+    for metric in (each for metrics in all_metrics for each in vars(metrics).values()):
+        if not isinstance(metric, Counter | Gauge | Histogram):
+            continue
+        names = metric._labelnames
+        if names and not metric._metrics:
+            metric.labels(*("primary" for _ in names))
+        for child in list(metric._metrics.values()) if names else [metric]:
+            if isinstance(child, Histogram):
+                child.observe(0.5)
+            elif isinstance(child, Counter | Gauge):
+                child.inc()
+
+
+@pytest.mark.skipif(
+    shutil.which("prometheus") is None,
+    reason="this machine has no Prometheus: `glovebox local packages` brings it",
+)
+def test_every_panel_has_something_to_show_in_a_real_prometheus(tmp_path: Path) -> None:
+    with scraped(tmp_path) as answered:
+        empty = [name for name, _ in PANELS]
+        deadline = time.monotonic() + 60
+        while empty and time.monotonic() < deadline:
+            time.sleep(0.5)
+            empty = [name for name, panel in PANELS if name in empty and not answered(panel)]
+    assert empty == []
+
+
+def shows(address: str, panel: Panel) -> bool:
+    """Return whether each question of a panel has an answer, and none is `not a number`."""
+    for query in panel.queries:
+        asked = urllib.parse.urlencode({"query": filled(expression(query))})
+        try:
+            with urllib.request.urlopen(f"{address}/api/v1/query?{asked}", timeout=10) as answer:  # noqa: S310 - our own loopback address
+                found: list[Any] = json.load(answer)["data"]["result"]
+        except OSError:
+            return False
+        if not found or any(each["value"][1] == "NaN" for each in found):
+            return False
+    return True
