@@ -89,7 +89,9 @@ def document(**changes: Any) -> dict[str, Any]:
 
 
 def fields(*given: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return document(recordSet=[{"@type": "cr:RecordSet", "@id": "rows", "field": list(given), **more}])
+    return document(
+        recordSet=[{"@type": "cr:RecordSet", "@id": "rows", "field": list(given), **more}]
+    )
 
 
 def column(name: str, kind: str = "sc:Text", **more: Any) -> dict[str, Any]:
