@@ -219,6 +219,16 @@ def lineage_note(prefix: str, digest: str, destination: str) -> str:
     return f"{prefix}{short_hash(digest, destination)}"
 
 
+def artifacts_session(uid: str) -> str:
+    """Return the name of the sessions with which an Experiment's run writes, as logs show it."""
+    return f"glovebox-{short_hash(uid)}"
+
+
+def inputs_session(uid: str) -> str:
+    """Return the name of the sessions with which an Experiment's run reads, as logs show it."""
+    return f"glovebox-{short_hash(uid, 'inputs')}"
+
+
 def artifact_prefix(team: str, name: str, uid: str) -> str:
     """Return the key prefix of artifacts; its last `/` keeps `run7/` from covering `run70/`."""
     return f"{team}/{name}/{uid}/"

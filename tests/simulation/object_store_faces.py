@@ -216,7 +216,15 @@ class SimS3:
         """See boto3."""
         found = self._do("ListObjectsV2", lambda: self._server.current(self._who, Bucket, Prefix))
         most = options.get("MaxKeys", 1000)
-        rows = [{"Key": each.key, "Size": len(each.body)} for each in found[:most]]
+        rows = [
+            {
+                "Key": each.key,
+                "Size": len(each.body),
+                "ETag": each.etag,
+                "LastModified": each.modified,
+            }
+            for each in found[:most]
+        ]
         return {"Contents": rows, "KeyCount": len(rows), "IsTruncated": len(found) > most}
 
     def create_multipart_upload(self, *, Bucket: str, Key: str, **_: Any) -> dict[str, Any]:

@@ -50,8 +50,13 @@ class RunningStore:
 
 
 @contextlib.contextmanager
-def running_seaweed(base: Path) -> Iterator[RunningStore]:
-    """Start `weed server` on free loopback ports, wait for S3, and end all that it started."""
+def running_seaweed(base: Path, audit: Path | None = None) -> Iterator[RunningStore]:
+    """Start `weed server` on free loopback ports, wait for S3, and end all that it started.
+
+    Args:
+        base: Its folder.
+        audit: Says where its audit log goes; None for none.
+    """
     ports = free_ports(10)
     (base / "s3.json").write_text(json.dumps(_identities()))
     (base / "iam.json").write_text(json.dumps(_iam()))
@@ -84,6 +89,7 @@ def running_seaweed(base: Path) -> Iterator[RunningStore]:
         f"-filer.localSocket={base / 'filer.sock'}",
         *options,
     ]
+    command += [f"-s3.auditLogConfig={audit}"] if audit is not None else []
     # The kernel ends it with us, however we end.
     process = start_program(
         command, log=base / "weed.log", environment={**ENVIRONMENT, **_SSE_KEY}, tied=True

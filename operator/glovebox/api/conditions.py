@@ -34,6 +34,8 @@ CONTRACT_MET: Final = "ContractMet"
 # DatasetPin: there where the pin asks for them. The second is a part of Ready where that is asked.
 STATISTICS_COMPUTED: Final = "StatisticsComputed"
 DISTRIBUTION_STABLE: Final = "DistributionStable"
+# DatasetPin: there where its store names an access log; no part of Ready.
+READS_EXPECTED: Final = "ReadsExpected"
 # FeatureSetPin: there where the pin names its values; then it is a part of Ready.
 SCHEMA_MATCHES: Final = "SchemaMatches"
 # FeatureSetPin: there where the values come from a sealed Experiment; then it is a part of Ready.
@@ -55,6 +57,8 @@ CONNECTION_ENCRYPTED: Final = "ConnectionEncrypted"
 # ObjectStore: only with `spec.ledger`; no part of Ready, because runs need no ledger.
 LEDGER_WRITTEN: Final = "LedgerWritten"
 LEDGER_ANCHORED: Final = "LedgerAnchored"
+# ObjectStore: only with `spec.accessLog`; no part of Ready, because runs need no log.
+ACCESS_LOG_READ: Final = "AccessLogRead"
 
 # Experiment.
 INPUTS_VERIFIED: Final = "InputsVerified"
@@ -162,6 +166,13 @@ TYPE_MEANINGS: Final = {
         " `required`",
         "not compared yet, or nobody can say: `status.distribution` says of which columns",
     ),
+    READS_EXPECTED: TypeMeaning(
+        "DatasetPin (where its ObjectStore has `spec.accessLog`)",
+        "the access log, as far as it was read, tells of no read that nobody declared",
+        "somebody read pinned bytes who is no run that has them among its inputs, read much more"
+        " than there is, or was denied; `status.reads.unusual` says who. `Ready` stays as it is",
+        "the log was not read yet, or which objects are the pin's is not known",
+    ),
     SCHEMA_MATCHES: TypeMeaning(
         "FeatureSetPin (with `spec.materialized`)",
         "every feature, key and time is in every file of the values, as it is declared",
@@ -173,6 +184,12 @@ TYPE_MEANINGS: Final = {
         "the run that wrote the values read all of `spec.inputs`, by its seal",
         "it did not read all of them; the message names which",
         "more went into the values than the seal names",
+    ),
+    ACCESS_LOG_READ: TypeMeaning(
+        "ObjectStore (with `spec.accessLog`)",
+        "what there is of the access log is read",
+        "what is read is mostly no access log; `Ready` stays as it is",
+        "the log was not read yet, or it cannot be",
     ),
     RETIRING: TypeMeaning(
         "FeatureSetPin",

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from glovebox.api.access_log import PinReads
 from glovebox.api.base import Model, Resource, Status, TolerantModel
 from glovebox.api.contract import Contract
 from glovebox.api.contract_status import ContractStatus
@@ -480,7 +481,7 @@ class DatasetPinStatus(Status):
     Conditions: `Ready`, `Reconciling`, `Stalled`, `Verified`, `DriftDetected`,
     `ProofsCurrent`, `ProvenanceComplete`, `ContractMet` (of a pin with a contract),
     `StatisticsComputed` (with `spec.statistics`), `DistributionStable` (with `spec.distribution`),
-    `DeletionProtected`.
+    `ReadsExpected` (where the ObjectStore names an `accessLog`), `DeletionProtected`.
     """
 
     digest: str = Field(
@@ -545,6 +546,13 @@ class DatasetPinStatus(Status):
     used_by: PinUsers | None = Field(
         default=None,
         description="Who uses the content, found by its content root. Absent while nobody does.",
+    )
+    reads: PinReads | None = Field(
+        default=None,
+        description=(
+            "What the store's access log tells of reads. Absent where nothing was read, or the"
+            " ObjectStore names no `accessLog`."
+        ),
     )
     why_retained: str = Field(
         default="",

@@ -125,6 +125,19 @@ EVENTS: Final = (
         "once, when they were compared, and of some nothing is known",
     ),
     EventEntry(
+        reasons.UNUSUAL_READS,
+        "Warning",
+        "DatasetPin",
+        "when the access log first tells of a reader that nobody declared, of a burst, or of an"
+        " attempt that was denied; the note says who",
+    ),
+    EventEntry(
+        reasons.ACCESS_LOG_NOT_UNDERSTOOD,
+        "Warning",
+        "ObjectStore",
+        "when most lines of the access log are of none that is known",
+    ),
+    EventEntry(
         reasons.PROOF_FOUND,
         "Warning",
         "DatasetPin",

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from glovebox.api.access_log import AccessLogStatus, StoreAccessLog
 from glovebox.api.base import Model, Resource, Status, TolerantModel
 from glovebox.api.label_selector import LabelSelector
 from glovebox.api.ledger_anchors import (
@@ -432,6 +433,13 @@ class ObjectStoreSpec(Model):
                 reason=FORBIDDEN,
             ),
             rule(
+                "!has(self.accessLog) || self.accessLog.bucket != self.artifacts.bucket",
+                "must not be the bucket of artifacts: runs write there, and could write lines of a"
+                " log. Use a bucket of its own",
+                field_path=".accessLog.bucket",
+                reason=FORBIDDEN,
+            ),
+            rule(
                 "!has(self.tls) || self.endpoint.startsWith('https://')",
                 "must be left out when `endpoint` begins with `http://`: nobody shows a certificate"
                 " there, and nothing is encrypted. Use the store's `https://` address",
@@ -562,6 +570,13 @@ class ObjectStoreSpec(Model):
             " binding, start and end of the run, seal, deletion. When absent: none is written."
         ),
     )
+    access_log: StoreAccessLog | None = Field(
+        default=None,
+        description=(
+            "The access log of the store, in which reads of pinned bytes are looked for that no run"
+            " has among its inputs. Nothing is refused by what is found. When absent: none is read."
+        ),
+    )
     verify_interval_seconds: int = Field(
         default=86400,
         ge=60,
@@ -618,7 +633,7 @@ class ObjectStoreStatus(Status):
 
     Conditions: `Ready`, `VersioningProven`, `LockProven`, `ConditionalWritesProven`,
     `CredentialScopeProven`, `EncryptionProven`, `ConnectionEncrypted`, `KeyPublished`,
-    `DeletionProtected`, `RecordsFound`, `LedgerWritten`, `LedgerAnchored`.
+    `DeletionProtected`, `RecordsFound`, `LedgerWritten`, `LedgerAnchored`, `AccessLogRead`.
     """
 
     bucket: str = Field(
@@ -644,8 +659,8 @@ class ObjectStoreStatus(Status):
         default="",
         max_length=71,
         description=(
-            "Digest of what was checked: the spec without `access`, `ledger`, `verification` and"
-            " `verifyIntervalSeconds`, whose change calls for no new check."
+            "Digest of what was checked: the spec without `access`, `accessLog`, `ledger`,"
+            " `verification` and `verifyIntervalSeconds`, whose change calls for no new check."
         ),
     )
     ledger: StoreLedgerStatus | None = Field(
@@ -654,6 +669,9 @@ class ObjectStoreStatus(Status):
             "The newest head of the ledger that was seen signed. A ledger that does not continue it"
             " is neither written nor signed."
         ),
+    )
+    access_log: AccessLogStatus | None = Field(
+        default=None, description="How far the access log was read. Absent before that."
     )
 
 

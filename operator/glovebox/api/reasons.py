@@ -644,6 +644,41 @@ BUILT_FROM_MORE: Final = _reason(
     " `spec.inputs` did.",
     "Build the values in a run with fewer inputs.",
 )
+READS_EXPECTED: Final = _reason(
+    "ReadsExpected",
+    "DatasetPin `ReadsExpected`",
+    "As far as the access log was read, pinned bytes were read by runs that have them among their"
+    " inputs, by those whom `spec.accessLog.readers` of the ObjectStore names, or by nobody.",
+)
+UNUSUAL_READS: Final = _reason(
+    "UnusualReads",
+    "DatasetPin `ReadsExpected`; Event",
+    "The access log tells of reads that nobody declared, of much more than there is, or of attempts"
+    " that the store denied; `status.reads.unusual` says who, how often, and which object of the"
+    " log tells it. Nothing is refused by it, and it is told for 30 days.",
+    "Ask whoever has that identity. Whoever should read is named in `spec.accessLog.readers` of the"
+    " ObjectStore; who should not is kept out in the store, by its own policies.",
+)
+ACCESS_LOG_READ: Final = _reason(
+    "AccessLogRead",
+    "ObjectStore `AccessLogRead`",
+    "What there is of the access log is read; `status.accessLog` says how far.",
+)
+ACCESS_LOG_NOT_READ: Final = _reason(
+    "AccessLogNotRead",
+    "ObjectStore `AccessLogRead`; DatasetPin `ReadsExpected`",
+    "The access log was not read yet, or it cannot be; or a pin has too many objects, listed one by"
+    " one, for their reads to be looked for.",
+    "Let the operator list the bucket of the log and read its objects. What was not read is read"
+    " later, as long as the log is kept.",
+)
+ACCESS_LOG_NOT_UNDERSTOOD: Final = _reason(
+    "AccessLogNotUnderstood",
+    "ObjectStore `AccessLogRead`; Event",
+    "More than half of the lines below `spec.accessLog` are of no access log that is known.",
+    "Let the prefix hold nothing but the log: lines of S3's server access log, or one JSON object"
+    " for each record of SeaweedFS' audit log.",
+)
 SCHEMA_MATCHES: Final = _reason(
     "SchemaMatches",
     "FeatureSetPin `SchemaMatches`; Event",

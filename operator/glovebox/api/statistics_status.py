@@ -55,7 +55,8 @@ class ComparedColumn(TolerantModel):
         max_length=24,
         description=(
             "What moved (`PSI`, `KS`, `TotalVariation`, `NullShare`, `Came`, `Went`), or why"
-            " nothing is known (`TooFewRows`, `TypeChanged`, `TooManyValues`, `NotShown`)."
+            " nothing is known (`TooFewRows`, `TypeChanged`, `TooManyValues`, `NotShown`,"
+            " `NotDescribed`)."
         ),
     )
     psi: int | None = Field(

@@ -30,6 +30,8 @@ _HEADINGS: Final = (
     "SINCE",
     "UNTIL",
     "LAST USED",
+    "LAST READ",
+    "UNUSUAL",
 )
 
 
@@ -58,6 +60,8 @@ def access_review(
     ] = Shown.TABLE,
 ) -> None:
     """Show who can read which data, through which pin or grant, and when that was last used.
+
+    LAST READ and UNUSUAL are what the store's access log tells of a pin, where one is read.
 
     Exit code 0: shown. 2: the cluster could not be asked, or refuses to list what is needed. The
     cluster is found as kubectl finds it.
@@ -95,6 +99,8 @@ def _table(readings: Iterable[Reading]) -> list[str]:
             each.since,
             each.until or "-",
             each.last_used or "never",
+            each.last_read or "-",
+            str(each.unusual or "-"),
         )
         for each in readings
     ]

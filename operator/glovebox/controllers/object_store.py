@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore, StoreLedgerStatus
+from glovebox.controllers.access_log import forget_log, look_at_log
 from glovebox.controllers.bucket_retention import retention_of_new_bucket
 from glovebox.controllers.ledger_anchors import AnchorsLook, forget_anchors, look_after_anchors
 from glovebox.controllers.ledger_heads import LedgerLook, forget_ledger, look_after_ledger
@@ -65,7 +66,8 @@ _KEYS_RETRY_SECONDS: Final = 60.0
 async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     """Check the store if it is new, was changed, or is due; look after keys, records and ledger."""
     look = await _with_keys(ports, obj, await _look(ports, obj))
-    return _with_ledger(ports, obj, await _with_records(ports, obj, look))
+    look = _with_ledger(ports, obj, await _with_records(ports, obj, look))
+    return await look_at_log(ports, obj, look)
 
 
 def _with_ledger(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:
@@ -284,7 +286,7 @@ async def _check(ports: Ports, store: ObjectStore) -> StoreFacts:
 def _checked(store: ObjectStore) -> str:
     """Return the digest of what the checks depend on: who may use the store is none of it."""
     spec = store.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-    for name in ("access", "ledger", "verification", "verifyIntervalSeconds"):
+    for name in ("access", "accessLog", "ledger", "verification", "verifyIntervalSeconds"):
         spec.pop(name, None)
     return digest_of(spec)
 
@@ -312,6 +314,7 @@ def _seconds_of_rest(ports: Ports, store: ObjectStore) -> float:
 def forget(ports: Ports, key: Key, uid: str) -> None:
     """Drop what is remembered of a store that is gone."""
     forget_ledger(ports, key, uid)
+    forget_log(ports, uid)
     ports.compared.pop(uid, None)
     ports.record_differences.pop(uid, None)
     ports.tasks.forget_owner(key)

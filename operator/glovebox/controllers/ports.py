@@ -17,6 +17,7 @@ from glovebox.apply.events import EventRecorder
 from glovebox.apply.writer import Writer
 from glovebox.controllers.held_logs import HeldLogs
 from glovebox.controllers.message_pace import MessagePace
+from glovebox.controllers.read_logs import ReadLog
 from glovebox.controllers.registry import Registry
 from glovebox.controllers.shared_reads import SharedReads
 from glovebox.data.overlap import Overlap
@@ -238,6 +239,8 @@ class Ports:
     compared: dict[str, float] = field(default_factory=dict)
     # And what that found last: Experiments that the store lost, and how many runs it has besides.
     record_differences: dict[str, tuple[tuple[str, ...], int]] = field(default_factory=dict)
+    # By UID of a store, how far its access log was read, and what that tells.
+    access_logs: dict[str, ReadLog] = field(default_factory=dict)
     # By UID of a store, when holds of its manifests are looked at again.
     swept_holds: dict[str, float] = field(default_factory=dict)
     # Tells this cluster from others that share a bucket; empty until it was read.

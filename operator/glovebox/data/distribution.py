@@ -44,6 +44,8 @@ _EXPECTED: Final = 5
 _RAREST: Final = 1e-4
 _WHOLE: Final = 10_000
 TYPE_CHANGED: Final = "TypeChanged"
+# In both datasets, and described by one pin alone.
+NOT_DESCRIBED: Final = "NotDescribed"
 Verdict = Literal["stable", "moved", "unknown"]
 _ORDER: Final = {"moved": 0, "unknown": 1, "stable": 2}
 
@@ -146,6 +148,10 @@ def _names(reference: Statistics, counted: Counted) -> Iterator[Compared]:
     both = {each.name for each in reference.columns} & {each.name for each in counted.columns}
     for name in sorted((there ^ here) - both):
         yield Compared(name, "moved", "Came" if name in here else "Went")
+    one = {each.name for each in reference.columns} ^ {each.name for each in counted.columns}
+    for name in sorted(one & there & here):
+        # Else leaving a column out of `spec.statistics` would make what moved stable.
+        yield Compared(name, "unknown", NOT_DESCRIBED)
 
 
 def _column(

@@ -47,6 +47,7 @@ OPERATIONS: Final = (
     "issue_credentials",
     "seal",
     "lineage",
+    "access_log",
 )
 GRANULARITIES: Final = ("Rows", "Objects")
 SPLIT_RESULTS: Final = ("part", "none")
@@ -54,6 +55,8 @@ CHECKS: Final = ("match", "mismatch", "missing", "unreadable", "error")
 PROVEN: Final = ("Head", "Sample", "Full")
 PROOF_RESULTS: Final = ("passed", "found")
 PROOF_FINDINGS: Final = ("changed", "missing", "unreadable", "weakened")
+LOG_RESULTS: Final = ("taken", "unparsed", "repeated")
+UNUSUAL_KINDS: Final = ("NotAnInput", "Burst", "Denied")
 RUNS: Final = ("started", "succeeded", "failed")
 PROBES: Final = ("passed", "failed", "unknown")
 REPAIRS: Final = ("success", "deferred", "alerted")
@@ -264,6 +267,24 @@ class EngineMetrics:
             ("level", "finding"),
             registry=registry,
         )
+        self.log_lines = Counter(
+            "glovebox_access_log_lines_total",
+            "Lines of access logs that were read.",
+            ("result",),
+            registry=registry,
+        )
+        self.log_newest = Gauge(
+            "glovebox_access_log_newest_line_timestamp_seconds",
+            "Time of the newest line of the access log of each ObjectStore.",
+            ("store",),
+            registry=registry,
+        )
+        self.unusual_reads = Counter(
+            "glovebox_unusual_reads_total",
+            "Readers of pins that an access log told of, and that nobody declared.",
+            ("kind",),
+            registry=registry,
+        )
         self.split = Counter(
             "glovebox_split_total",
             "Rows or whole objects that SplitPins gave to a part, and those that belong to none.",
@@ -419,6 +440,8 @@ class EngineMetrics:
             (self.proof_bytes, (PROVEN,)),
             (self.proof_requests, (PROVEN,)),
             (self.proof_findings, (PROVEN, PROOF_FINDINGS)),
+            (self.log_lines, (LOG_RESULTS,)),
+            (self.unusual_reads, (UNUSUAL_KINDS,)),
             (self.split, (GRANULARITIES, SPLIT_RESULTS)),
             (self.contract_violations, (RULE_NAMES,)),
             (self.distribution_columns, (VERDICTS,)),

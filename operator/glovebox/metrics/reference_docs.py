@@ -125,6 +125,17 @@ WATCH: Final = {
     "glovebox_pin_proof_findings_total": "Any increase: data rot, or somebody changes them.",
     "glovebox_pin_oldest_proof_timestamp_seconds": "Older than the longest interval of that level.",
     "glovebox_pins_by_proofs": "`ProofOverdue`; `WaitingForBudget` for days: the budget is small.",
+    "glovebox_access_log_lines_total": (
+        "`unparsed`: what is below `spec.accessLog` is no access log, or lines were cut off."
+        " `repeated` lines count once."
+    ),
+    "glovebox_access_log_newest_line_timestamp_seconds": (
+        "Far behind: the log does not arrive, or cannot be read; nothing is found meanwhile."
+    ),
+    "glovebox_unusual_reads_total": (
+        "Any increase: somebody reads pinned data, or tries to; `status.reads` of the pins says"
+        " who. `Denied` alone may be a mistake in a run."
+    ),
     "glovebox_contract_rows_total": "The rate is what checks of contracts come through.",
     "glovebox_contract_violations_total": (
         "Any growth: data came in that is not what its users were promised; `status.contract` of"

@@ -29,6 +29,7 @@ from glovebox.report.page import (
 )
 from glovebox.report.proofs import proofs_section
 from glovebox.report.readings import Reading, table_of
+from glovebox.report.reads import reads_section
 
 # Where less than this holds nothing, a bar would not be seen.
 _SEEN: Final = 0.005
@@ -52,6 +53,9 @@ def pin_page(pin: DatasetPin, readings: Sequence[Reading] | None, now: datetime)
         shown_conditions.answer(
             pin.status, conditions.DISTRIBUTION_STABLE, "Distribution stable", "Distribution moved"
         ),
+        shown_conditions.answer(
+            pin.status, conditions.READS_EXPECTED, "Reads as declared", "Unusual reads"
+        ),
     )
     return Page(
         kind=pin.KIND,
@@ -67,6 +71,7 @@ def pin_page(pin: DatasetPin, readings: Sequence[Reading] | None, now: datetime)
                 _contract(pin),
                 distribution_section(pin),
                 _access(pin, readings),
+                reads_section(pin),
                 shown_conditions.section(pin.status),
             ]
         ),

@@ -28,6 +28,9 @@ class Reading:
         since: Since when, RFC 3339.
         until: Until when; empty for no end.
         last_used: When an Experiment of the namespace was last bound by it; empty for never.
+        last_read: When the store's access log last tells of a read of the pin, whoever read; empty
+            for never, and where nobody knows.
+        unusual: How many findings the log tells of.
     """
 
     content: str
@@ -38,6 +41,8 @@ class Reading:
     since: str
     until: str
     last_used: str
+    last_read: str = ""
+    unusual: int = 0
 
 
 def review(
@@ -93,6 +98,7 @@ def _by_pins(pins: Iterable[Mapping[str, Any]], times: _Times) -> Iterator[Readi
     for pin in pins:
         metadata, status = pin["metadata"], pin.get("status") or {}
         root, namespace = str(status.get("digest") or ""), str(metadata["namespace"])
+        reads = status.get("reads") or {}
         role = str((status.get("part") or {}).get("role") or "")
         if root:
             yield Reading(
@@ -104,6 +110,8 @@ def _by_pins(pins: Iterable[Mapping[str, Any]], times: _Times) -> Iterator[Readi
                 since=str(metadata["creationTimestamp"]),
                 until="",
                 last_used=times.get((namespace, root, str(metadata["name"])), ""),
+                last_read=str(reads.get("lastTime") or ""),
+                unusual=len(reads.get("unusual") or ()),
             )
 
 
@@ -169,7 +177,7 @@ def _state(obj: Mapping[str, Any]) -> str:
 def table_of(readings: Sequence[Reading]) -> Table:
     """Return who can read it, a row for each way."""
     return Table(
-        ("Namespace", "Through", "Roles", "State", "Since", "Until", "Last used"),
+        ("Namespace", "Through", "Roles", "State", "Since", "Until", "Last used", "Last read"),
         tuple(
             (
                 each.namespace,
@@ -179,6 +187,7 @@ def table_of(readings: Sequence[Reading]) -> Table:
                 _when(each.since),
                 _when(each.until) or "no end",
                 _when(each.last_used) or "never",
+                _when(each.last_read) or "not known",
             )
             for each in readings
         ),

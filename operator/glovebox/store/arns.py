@@ -13,6 +13,7 @@ from typing import Any, Final
 
 DEFAULT_PARTITION: Final = "aws"
 _ROLE: Final = re.compile(r"arn:([a-z0-9-]+):")
+_ROLE_NAME: Final = re.compile(r"arn:([a-z0-9-]+):iam::([0-9]*:)?role/(?:.*/)?([^/]+)")
 _KMS_KEY: Final = re.compile(r"arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]+:key/[A-Za-z0-9-]+")
 
 
@@ -20,6 +21,19 @@ def partition_of(role_arn: str) -> str:
     """Return the partition of a role; that of AWS itself where its ARN names none."""
     found = _ROLE.match(role_arn)
     return found[1] if found else DEFAULT_PARTITION
+
+
+def sessions_of(role_arn: str) -> str:
+    """Return a pattern of the ARNs of all sessions of a role; empty where it is no ARN.
+
+    Its only group is the name of the session. Stores that know one account alone let it be left
+    out of the role; SeaweedFS names it in the session all the same.
+    """
+    found = _ROLE_NAME.fullmatch(role_arn)
+    if found is None:
+        return ""
+    account = re.escape(found[2]) if found[2] else "(?:[0-9]*:)?"
+    return f"arn:{found[1]}:sts::{account}assumed-role/{re.escape(found[3])}/(.+)"
 
 
 def bucket_arn(partition: str, bucket: str) -> str:

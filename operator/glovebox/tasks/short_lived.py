@@ -36,24 +36,34 @@ def put_short_lived(
     body: bytes,
     *,
     locked: bool,
+    only_new: bool = False,
     now: Callable[[], datetime] = utc_now,
 ) -> None:
     """Write an object that is to be deleted later. Blocks.
 
+    Args:
+        store: Of the bucket.
+        bucket: The bucket of artifacts.
+        key: Below `PREFIX`.
+        body: Its bytes.
+        locked: Whether the bucket has an object lock.
+        only_new: Whether it is refused where something is there.
+        now: The present time.
+
     Raises:
-        GloveboxError: It could not be written.
+        GloveboxError: It could not be written; `PreconditionFailed` where it was refused.
     """
-    lock: dict[str, Any] = {}
+    options: dict[str, Any] = {"IfNoneMatch": "*"} if only_new else {}
     if locked:
         until = now() + timedelta(seconds=LOCK_SECONDS)
-        lock = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": until}
+        options |= {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": until}
     with translated(f"write s3://{bucket}/{key}"):
         store.s3.put_object(
             Bucket=bucket,
             Key=key,
             Body=body,
             ChecksumSHA256=base64.b64encode(hashlib.sha256(body).digest()).decode(),
-            **lock,
+            **options,
         )
 
 

@@ -179,3 +179,12 @@ def test_the_table_and_the_json_say_the_same(monkeypatch: pytest.MonkeyPatch) ->
         "shop",
         "data",
     ]
+
+
+def test_what_the_access_log_tells_of_a_pin_is_shown_with_it() -> None:
+    read = pin("data", "set")
+    read["status"]["reads"] = {"lastTime": BOUND, "unusual": [{"kind": "NotAnInput"}]}
+    (found,) = review([read], [], [])
+    assert (found.last_read, found.unusual) == (BOUND, 1)
+    (unread,) = review([pin("data", "set")], [], [])
+    assert (unread.last_read, unread.unusual) == ("", 0)

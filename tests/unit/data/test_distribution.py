@@ -259,12 +259,19 @@ def test_columns_that_came_and_went_are_named() -> None:
     assert column_of(drift(asked(v="Number", new="Text"), before, now), "new").reason == "Came"
 
 
-def test_a_column_that_only_one_pin_describes_is_not_compared() -> None:
+def test_a_column_that_only_one_pin_describes_is_unknown() -> None:
+    """Else whoever leaves out of `spec.statistics` what moved would call the rest stable."""
     data = files(v=normal(5000, 1), w=normal(5000, 2))
-    reference = describe(asked(v="Number", w="Number"), data)
-    found = compare(reference, count(NUMBER, data, reference), DistributionThresholds())
-    assert [each.name for each in found.columns] == ["v"]
-    assert found.verdict == "stable"
+    both, one = asked(v="Number", w="Number"), NUMBER
+    for there, here in ((both, one), (one, both)):
+        reference = describe(there, data)
+        found = compare(reference, count(here, data, reference), DistributionThresholds())
+        assert column_of(found, "w").reason == "NotDescribed"
+        assert column_of(found, "w").verdict == "unknown"
+        assert column_of(found, "v").verdict == "stable"
+        assert found.verdict == "unknown"
+    alike = describe(one, data)
+    assert compare(alike, count(one, data, alike), DistributionThresholds()).verdict == "stable"
 
 
 def test_another_type_is_unknown() -> None:

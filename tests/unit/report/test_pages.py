@@ -105,7 +105,7 @@ LEFT_OUT = re.compile(
     r"|nullShareBefore))"
     r"|verification\.(locks|current\.(startedTime|after|needs|seed)"
     r"|findings\.(changed|missing|unreadable|weakened))|budgetSpent\..*"
-    r"|lineage\.namespace|purpose\.(owner|ticket)|conditions\.observedGeneration"
+    r"|reads\.unusual\.(kind|reader)|lineage\.namespace|purpose\.(owner|ticket)|conditions\.observedGeneration"
     r"|findings\.(changed|hidden|unreadable))"
 )
 
@@ -230,6 +230,7 @@ def test_the_worst_comes_first() -> None:
         ("Not as pinned", "bad"),
         ("Contract broken", "bad"),
         ("Distribution moved", "bad"),
+        ("Unusual reads", "bad"),
     ]
     assert page.summary == "the files are not what the contract says: 4 violations of 2 rules"
 
@@ -280,7 +281,7 @@ def test_only_these_are_unwanted_when_they_are_true() -> None:
         )
         is_unwanted = tone(entry) == "bad"
         assert is_unwanted == (each in UNWANTED), each
-    assert len(TYPE_MEANINGS) == 35
+    assert len(TYPE_MEANINGS) == 37
 
 
 UNWANTED = {"Reconciling", "Stalled", "DriftDetected", "PlatformChanged", "Retiring"}
@@ -316,7 +317,7 @@ def test_who_can_read_it_is_listed_or_said_not_to_be() -> None:
 )
 def test_a_time_is_shown_in_utc_wherever_it_was_written(until: str, shown: str) -> None:
     reading = Reading("", "team-b", "AccessGrant a/b", (), "Ready", "", until, "")
-    ((*_, found, _),) = table_of([reading]).rows
+    ((*_, found, _, _),) = table_of([reading]).rows
     assert found == shown
 
 

@@ -183,7 +183,7 @@ async def _ask(scope: Scope, resolved: Resolved) -> SessionCredentials:
             role_arn=store.spec.sts.role_arn,
             bucket=store.spec.artifacts.bucket,
             prefix=_prefix(scope),
-            session_name=f"glovebox-{names.short_hash(scope.experiment.uid)}",
+            session_name=names.artifacts_session(scope.experiment.uid),
             duration_seconds=resolved.platform.profile.spec.credentials.duration_seconds,
             key_ids=encrypting_keys(scope.ports, store),
         )

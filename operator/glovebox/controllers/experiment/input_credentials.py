@@ -85,7 +85,7 @@ async def ensure_input_credentials(scope: Scope, resolved: Resolved) -> float | 
     if expire is None or said != left_out or scope.now >= expire - reserve:
         # Whatever the watch has not told yet.
         await _require_live(scope, datasets)
-        name = f"glovebox-{names.short_hash(scope.experiment.uid, 'inputs')}"
+        name = names.inputs_session(scope.experiment.uid)
         files: dict[str, str] = {}
         ends: list[datetime] = []
         wanted = {item.store for item in datasets}
