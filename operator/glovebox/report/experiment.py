@@ -159,11 +159,31 @@ def _inputs(experiment: Experiment) -> Section:
     headings = ("Input", "Role", "Pin", "Content", "Objects", "Size", "All bytes read", "Grants")
     return Section(
         "What goes in",
-        (Table(headings, rows),),
+        (Table(headings, rows), *_broken(experiment)),
         shown_conditions.answer(
             experiment.status, conditions.INPUTS_VERIFIED, "As pinned", "Not as pinned"
         ),
     )
+
+
+def _broken(experiment: Experiment) -> Iterator[Block]:
+    """Yield what was found broken, where the experiment was stopped for it."""
+    broken = experiment.status.broken_inputs
+    if not broken:
+        return
+    headings = ("Found broken", "Pin", "Which versions", "What", "When", "So the profile said")
+    rows = tuple(
+        (
+            each.name,
+            each.pin_ref,
+            words.digest(each.pin_digest),
+            f"{each.reason}: {each.message}",
+            words.time(each.found_time),
+            Mark(each.action, Tone.BAD),
+        )
+        for each in broken
+    )
+    yield Table(headings, rows)
 
 
 def _leakage(experiment: Experiment) -> Section:
