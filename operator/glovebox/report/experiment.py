@@ -172,11 +172,11 @@ def _broken(experiment: Experiment) -> Iterator[Block]:
     if not broken:
         return
     headings = ("Found broken", "Pin", "Which versions", "What", "When", "So the profile said")
-    rows = tuple(
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             each.name,
             each.pin_ref,
-            words.digest(each.pin_digest),
+            words.digest(each.pin_digest) or "",
             f"{each.reason}: {each.message}",
             words.time(each.found_time),
             Mark(each.action, Tone.BAD),
