@@ -273,6 +273,7 @@ def _stated(scope: Scope, pin: DatasetPin) -> StatedData:
         origin=origin or "",
         provenance=found.level,
         digest=found.digest,
+        contract=pin.status.contract.digest if pin.status.contract is not None else "",
     )
 
 
