@@ -24,6 +24,8 @@ FINALIZER: Final = f"{GROUP}/finalizer"
 # On profiles, stores and pins while something is bound to them. The guards know both: with the
 # finalizer a profile or store cannot be deleted, and the refusal tells the count.
 FINALIZER_IN_USE: Final = f"{GROUP}/in-use"
+# When a proof of a pin was asked for, RFC 3339, by the level.
+ANNOTATION_PROVE: Final = f"{GROUP}/prove-"
 ANNOTATION_USERS: Final = f"{GROUP}/users"
 
 # Labels. `managed-by` selects what our watches see; the guards match namespaces by

@@ -10,13 +10,14 @@ import orjson
 import pytest
 
 from glovebox.api import reasons
-from glovebox.kube.kinds import DATASET_PIN, EVENT
+from glovebox.kube.kinds import DATASET_PIN, EVENT, EXPERIMENT
 from glovebox.kube.resources import Key
 from glovebox.store.manifests import PREFIX
 from simulation.api_transport import Fault
 from simulation.object_store import NoAnswerError
 from simulation.stage import Stage, play
 from simulation.status_faults import OF_A_STATUS, FailingStatus, named
+from simulation.test_ends import statements
 from simulation.test_leakage import made
 from simulation.world import LOADER, SOURCE, TEAM, pin_spec
 
@@ -269,3 +270,27 @@ def test_a_pin_that_is_deleted_while_it_is_checked_leaves_no_task() -> None:
         assert not tasks.names(key)
 
     play(scene)
+
+
+def test_what_was_promised_of_an_input_is_recorded_and_sealed() -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage, "good")
+        declare(stage, "good", "good")
+        await until(stage, "good", reasons.VERIFIED)
+        promised = status(stage, "good")["contract"]["digest"]
+        inputs = {"datasets": [{"name": "fit", "pinRef": {"name": "good"}, "role": "train"}]}
+        stage.declare(run=False, inputs=inputs)
+        await stage.provisioned()
+        assert stage.status()["inputs"][0]["stated"]["contract"] == promised
+        wanted = {"spec": {"lifecycle": {"desired": "Sealed"}}}
+        assert stage.world.edit(EXPERIMENT, TEAM, "x", wanted)
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), HOUR)
+        (statement,) = statements(stage)
+        (fit,) = [
+            each
+            for each in statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+            if each.get("name") == "fit"
+        ]
+        assert fit["annotations"]["stated"]["contract"] == promised
+
+    play(scene, sweeps=False)

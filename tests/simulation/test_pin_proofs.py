@@ -10,6 +10,8 @@ import pytest
 
 from glovebox.api import reasons
 from glovebox.kube.kinds import DATASET_PIN, EVENT, NAMESPACE, OBJECT_STORE
+from glovebox.status.text import format_time
+from simulation.api_server import ADMINISTRATOR, Asked
 from simulation.api_transport import Fault
 from simulation.object_store import NoAnswerError, S3Error, Version
 from simulation.stage import Stage, play
@@ -530,5 +532,145 @@ def test_a_lock_that_is_not_seen_once_is_compared_with_what_was_seen_before() ->
         await stage.sleep(1.1 * HOUR)
         (found,) = level(stage, "Head")["findings"]["objects"]
         assert (found["path"], found["what"]) == ("2", "weakened")
+
+    play(scene, sweeps=False)
+
+
+def test_a_namespace_with_many_pins_leaves_another_one_its_half_of_the_day() -> None:
+    async def scene(stage: Stage) -> None:
+        asked = Asked(ADMINISTRATOR, "create", NAMESPACE, "", "team-b")
+        stage.world.server.create(asked, {"metadata": {"name": "team-b"}})
+        access = [
+            {"namespaces": [TEAM, "team-b"], "sources": [{"bucket": SOURCE}], "artifacts": True}
+        ]
+        stage.world.edit(OBJECT_STORE, None, "primary", {"spec": {"access": access}})
+        budget(stage, bytesPerDay=40)
+        many = [f"many{at}" for at in range(4)]
+        for name in many:
+            put(stage, name)
+            declare(stage, name, fullIntervalSeconds=6 * 3600)
+            await pinned(stage, name)
+        await stage.sleep(MINUTE)
+        put(stage, "lone")
+        spec = pin_spec("lone/") | {"verification": {"fullIntervalSeconds": 6 * 3600}}
+        spec["verification"] |= {"sampleIntervalSeconds": NEVER, "headIntervalSeconds": NEVER}
+        stage.world.declare(DATASET_PIN, "lone", spec, namespace="team-b")
+        await stage.sleep(6.5 * HOUR)
+        read = counting(stage)
+        now = stage.world.clock.now()
+        await stage.sleep(24 * HOUR - now.hour * HOUR + HOUR)
+        # Forty bytes a day, of which each namespace has half; the other one's pins are older.
+        assert sorted(each for each in read if each.startswith("lone/")) == ["lone/0", "lone/1"]
+        assert len(read) == 4
+
+    play(scene, sweeps=False)
+
+
+@pytest.mark.parametrize("which", ["Head", "Sample", "Full", "List"])
+def test_a_proof_that_somebody_asks_for_is_made_at_once_and_once(which: str) -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage)
+        declare(stage, sampleObjects=2)
+        await pinned(stage)
+        await stage.sleep(2 * HOUR)
+        now = stage.world.clock.now()
+        key = f"glovebox.dev/prove-{which.lower()}"
+
+        def ask(value: str) -> None:
+            wanted = {"metadata": {"annotations": {key: value}}}
+            assert stage.world.edit(DATASET_PIN, TEAM, "good", wanted)
+
+        ask("today")
+        await stage.sleep(MINUTE)
+        assert key in stage.condition("ProofsCurrent", "good", DATASET_PIN)["message"]
+        assert level(stage, which).get("lastTime", "") < format_time(now)
+        read = counting(stage)
+        ask(format_time(stage.world.clock.now()))
+        await stage.until(
+            "it is made", lambda: level(stage, which).get("lastTime", "") >= format_time(now), 60.0
+        )
+        assert key not in stage.condition("ProofsCurrent", "good", DATASET_PIN)["message"]
+        await stage.process.kill()
+        stage.process.start()
+        before = level(stage, which)["lastTime"]
+        await stage.sleep(2 * HOUR)
+        assert level(stage, which)["lastTime"] == before
+        assert len(read) <= {"List": 0, "Head": 2 * FILES, "Sample": 2, "Full": FILES}[which]
+
+    play(scene, sweeps=False)
+
+
+def test_what_is_asked_for_waits_for_the_budget_as_all_proofs_do() -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage)
+        declare(stage)
+        await pinned(stage)
+        await stage.sleep(HOUR)
+        budget(stage, bytesPerDay=20)
+        now = format_time(stage.world.clock.now())
+        wanted = {"metadata": {"annotations": {"glovebox.dev/prove-full": now}}}
+        assert stage.world.edit(DATASET_PIN, TEAM, "good", wanted)
+        await stage.until(
+            "it waits",
+            lambda: (
+                stage.condition("ProofsCurrent", "good", DATASET_PIN)["reason"]
+                == reasons.WAITING_FOR_BUDGET
+            ),
+            HOUR,
+        )
+        assert level(stage, "Full")["current"]["objects"] == 2
+        await stage.until("it is made", lambda: "current" not in level(stage, "Full"), 3 * DAY)
+
+    play(scene, sweeps=False)
+
+
+def test_a_sample_reads_no_more_bytes_than_the_pin_says() -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage)
+        declare(stage, sampleIntervalSeconds=3600, sampleBytes=25)
+        await pinned(stage)
+        read = counting(stage)
+        await stage.sleep(1.5 * HOUR)
+        assert len(read) == 2
+        assert level(stage, "Sample")["objects"] == 2
+        assert level(stage, "Sample")["result"] == "Passed"
+
+    play(scene, sweeps=False)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_pin_that_was_found_broken_is_not_whole_because_it_is_created_again(
+    restarts: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage)
+        declare(stage, fullIntervalSeconds=3600)
+        await pinned(stage)
+        whole = version(stage, 2).body
+        version(stage, 2).body = b"object noX"
+        await stage.until("it is found", lambda: told(stage), 2 * HOUR)
+        assert stage.world.remove(DATASET_PIN, TEAM, "good")
+        await stage.until("it is gone", lambda: not status(stage), HOUR)
+        if restarts:
+            await stage.process.kill()
+            stage.process.start()
+        declare(stage, fullIntervalSeconds=3600)
+        await stage.until(
+            "it is judged",
+            lambda: (
+                stage.condition("Ready", "good", DATASET_PIN).get("reason")
+                in {reasons.PINNED_DIFFERENTLY, reasons.VERIFIED}
+            ),
+            HOUR,
+        )
+        ready = stage.condition("Ready", "good", DATASET_PIN)
+        assert (ready["status"], ready["reason"]) == ("False", reasons.PINNED_DIFFERENTLY)
+        assert "manifest" not in status(stage)
+        version(stage, 2).body = whole
+        await stage.until(
+            "it is whole",
+            lambda: stage.condition("Ready", "good", DATASET_PIN)["status"] == "True",
+            DAY,
+        )
 
     play(scene, sweeps=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model
@@ -15,6 +17,8 @@ from glovebox.api.data_terms import (
 )
 from glovebox.api.experiment_inputs import Role
 from glovebox.api.schema import list_map, list_set, rule, rules
+
+OnBrokenInput = Literal["Warn", "Freeze", "Fail"]
 
 
 class RoleOrigins(Model):
@@ -125,4 +129,14 @@ class DataRules(Model):
     )
     licenses: LicenseRules = Field(
         default=LicenseRules(), description="Under which licences data may be used."
+    )
+    on_broken_input: OnBrokenInput = Field(
+        default="Warn",
+        description=(
+            "What becomes of an Experiment that goes on when pinned versions of a dataset are found"
+            " changed or gone. `Warn`: it goes on, and `InputsVerified` says so. `Freeze`: its pods"
+            " are stopped and none is admitted until the pin is whole again. `Fail`: its run is"
+            " ended for good and sealed with that finding. A store that does not answer, or bytes"
+            " that cannot be read, are no such finding."
+        ),
     )

@@ -52,6 +52,13 @@ EVENTS: Final = (
         )
     ),
     EventEntry(
+        reasons.INPUT_BROKEN,
+        "Warning",
+        "Experiment",
+        "once for each input that is found broken, where the profile stops the experiment for that,"
+        " and once when a run is over for it",
+    ),
+    EventEntry(
         reasons.SEALED, "Normal", "Experiment", "once, when the results were listed and signed"
     ),
     *(

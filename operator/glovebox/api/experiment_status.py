@@ -136,6 +136,24 @@ class InputStatus(TolerantModel):
     )
 
 
+class BrokenInput(TolerantModel):
+    """An input of which pinned versions were found changed or gone while the experiment went on."""
+
+    name: str = Field(max_length=63, description="Name of the input.")
+    pin_ref: str = Field(
+        max_length=317, description="Name of the DatasetPin; with its namespace, if another one."
+    )
+    pin_digest: str = Field(
+        default="", max_length=71, description="The pin root that was bound: which versions."
+    )
+    action: Literal["Freeze", "Fail"] = Field(
+        description="What the bound profile says of it (`spec.data.onBrokenInput`)."
+    )
+    reason: str = Field(max_length=1024, description="What was found, in one word.")
+    message: str = Field(default="", max_length=1024, description="What was found.")
+    found_time: Time = Field(description="When the operator saw it.")
+
+
 class ProvisionedStatus(TolerantModel):
     """The latch: when everything was seen in place for the first time, and for what."""
 
@@ -488,6 +506,15 @@ class ExperimentStatus(Status):
         ),
     )
     run: RunStatus | None = Field(default=None, description="What became of the run.")
+    broken_inputs: tuple[BrokenInput, ...] = Field(
+        default=(),
+        max_length=64,
+        json_schema_extra=list_map("name"),
+        description=(
+            "Inputs that were found broken, where the bound profile stops the experiment for that."
+            " An entry with `Freeze` goes when its pin is whole again; one with `Fail` stays."
+        ),
+    )
     isolation: IsolationStatus | None = Field(
         default=None, description="What the probe of isolation found last."
     )

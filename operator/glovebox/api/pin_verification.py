@@ -60,6 +60,17 @@ class Verification(Model):
             " probability."
         ),
     )
+    sample_bytes: int = Field(
+        default=1073741824,
+        ge=1,
+        le=1099511627776,
+        json_schema_extra={"format": "int64"},
+        description=(
+            "How many bytes a sample reads at most; the default is 1 GiB. Of the chosen objects"
+            " those are read that still fit, in the order in which they were chosen; the first is"
+            " read however large it is. With fewer objects it finds less."
+        ),
+    )
     full_interval_seconds: int = Field(
         default=7776000,
         ge=60,
@@ -160,6 +171,15 @@ class ProofUnderWay(TolerantModel):
         json_schema_extra={"format": "int64"},
         description="Size of the next object, where what was left of the budget was less.",
     )
+    hidden_locks: int = Field(
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description=(
+            "Of how many objects the store did not say how they are locked: of these no lock was"
+            " compared. Of level `Head` alone."
+        ),
+    )
     waiting_until_time: Time | None = Field(
         default=None,
         description="When there is budget again. Absent while it does not wait for any.",
@@ -206,6 +226,15 @@ class LevelProof(TolerantModel):
         description=(
             "Which record of locks later proofs of level `Head` compare with. It lies in the bucket"
             " of artifacts. Absent before the first."
+        ),
+    )
+    hidden_locks: int = Field(
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description=(
+            "Of how many objects the store did not say how they are locked: of these no lock was"
+            " compared. Of level `Head` alone."
         ),
     )
     findings: ProofFindings | None = Field(

@@ -1126,6 +1126,14 @@ PIN_NOT_READY: Final = _reason(
     "A pin is not Ready; the message has its own.",
     "Look at the pin.",
 )
+INPUT_BROKEN: Final = _reason(
+    "InputBroken",
+    "Experiment `Succeeded`, `Ready`, `Stalled`; Event, `status.run`, and the reason in the seal",
+    "Pinned versions of an input were found changed or gone, and the profile says"
+    " `spec.data.onBrokenInput: Freeze` or `Fail`: the experiment was stopped.",
+    "Look at the DatasetPin that `status.brokenInputs` names. `Freeze` ends when it is whole again,"
+    " or with `spec.lifecycle.desired: Sealed`; after `Fail` create a new Experiment.",
+)
 PIN_CHANGED: Final = _reason(
     "PinChanged",
     "Experiment `InputsVerified`",

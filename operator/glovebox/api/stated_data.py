@@ -20,3 +20,8 @@ class StatedData(TolerantModel):
         default="", max_length=63, description="`status.provenance.level`, as it was found then."
     )
     digest: str = Field(default="", max_length=71, description="`status.provenance.digest`.")
+    contract: str = Field(
+        default="",
+        max_length=71,
+        description="`status.contract.digest`: what was promised of the tables, and met.",
+    )

@@ -34,7 +34,7 @@ from glovebox.controllers.pin_proofs import look_at_proofs
 from glovebox.controllers.pin_sources import is_locked, ready_store, source_of
 from glovebox.controllers.pin_users import users_of_content
 from glovebox.controllers.ports import Ports
-from glovebox.controllers.proof_demands import intervals_of
+from glovebox.controllers.proof_demands import due_on_request, intervals_of, requests_of
 from glovebox.controllers.provenance import assess_pin
 from glovebox.controllers.sealed_pin import being_pinned, recorded_origin, seal_to_read
 from glovebox.controllers.statistics import look_at_statistics
@@ -358,6 +358,7 @@ def _build_part(
         built.roots.bytes,
         after=HASH,
         access=access,
+        recorded_root=built.roots.pin,
     )
     state = place.ensure(
         ports,
@@ -509,7 +510,8 @@ def _key(pin: DatasetPin, name: str) -> TaskKey:
 def _due_time(ports: Ports, pin: DatasetPin) -> datetime | None:
     if pin.status.manifest is None or pin.status.listed_time is None:
         return None
-    return pin.status.listed_time + intervals_of(ports, pin)[Level.LIST]
+    due = pin.status.listed_time + intervals_of(ports, pin)[Level.LIST]
+    return due_on_request(due, pin.status.listed_time, requests_of(pin).get(Level.LIST))
 
 
 def _seconds_until_due(ports: Ports, pin: DatasetPin) -> float:

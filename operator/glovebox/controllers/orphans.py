@@ -226,8 +226,10 @@ def _is_closed(obj: Mapping[str, Any] | None) -> bool:
     status, spec = ((obj or {}).get(part) or {} for part in ("status", "spec"))
     if status.get("state") == names.STATE_SEALED:
         return bool(status.get("namespace"))
+    is_frozen = status.get("state") == names.STATE_FROZEN
     desired = (spec.get("lifecycle") or {}).get("desired")
-    return bool(status.get("namespace")) and (status.get("state") == desired == names.STATE_FROZEN)
+    stays = desired == names.STATE_FROZEN or bool(status.get("brokenInputs"))
+    return bool(status.get("namespace")) and is_frozen and stays
 
 
 async def _take_late_session(ports: Ports, owner: Key, metadata: Mapping[str, Any]) -> None:

@@ -27,7 +27,12 @@ from glovebox.controllers.pin_progress import pin_progress
 from glovebox.controllers.pin_sources import is_locked
 from glovebox.controllers.pin_tables import read_pinned
 from glovebox.controllers.ports import Ports
-from glovebox.controllers.proof_demands import intervals_of
+from glovebox.controllers.proof_demands import (
+    due_on_request,
+    intervals_of,
+    remark_on_requests,
+    requests_of,
+)
 from glovebox.controllers.store_connections import note_refusal
 from glovebox.data.proof_budget import Allowance, Claim, Cost, Given, day_of, next_day, share
 from glovebox.data.proof_levels import PROVEN, Level, ProofSlice, due_time, is_overdue, last_time
@@ -87,7 +92,15 @@ async def look_at_proofs(
     if not wanted:
         ports.tasks.drop(_key(pin))
         ports.allowances.pop(pin.uid, None)
-        status = with_proofs(obj, look.status, proofs, Standing(), now, fields=_ended(obj, look))
+        status = with_proofs(
+            obj,
+            look.status,
+            proofs,
+            Standing(),
+            now,
+            fields=_ended(obj, look),
+            remark=remark_on_requests(pin),
+        )
         wait = (min(dues.values()) - now).total_seconds()
         return replace(look, status=status, retry_seconds=earlier(look.retry_seconds, wait))
     given = _given(ports, pin)
@@ -97,7 +110,9 @@ async def look_at_proofs(
     if proof is None or proof.current is None:
         seed = _seed(ports) if level is Level.SAMPLE else ""
         proofs[level] = began(proof, level, now, seed)
-        status = with_proofs(obj, look.status, proofs, _standing(dues, intervals, now), now)
+        standing = _standing(dues, intervals, now)
+        remark = remark_on_requests(pin)
+        status = with_proofs(obj, look.status, proofs, standing, now, remark=remark)
         return replace(look, status=status, retry_seconds=0.0)
     try:
         found = await _go_on(ports, pin, proofs, level, work_class)
@@ -173,7 +188,14 @@ def _recorded(
         else _standing(_dues(pin, found.proofs, intervals), intervals, now, found.error)
     )
     status = with_proofs(
-        obj, look.status, found.proofs, standing, now, judged=judged, fields=fields
+        obj,
+        look.status,
+        found.proofs,
+        standing,
+        now,
+        judged=judged,
+        fields=fields,
+        remark=remark_on_requests(pin),
     )
     look = replace(look, status=status)
     if found.part is None:
@@ -246,8 +268,15 @@ def _count(
 def _dues(
     pin: DatasetPin, proofs: Mapping[Level, LevelProof], intervals: Mapping[Level, timedelta]
 ) -> dict[Level, datetime]:
-    past, pinned = past_of(proofs), _pinned(pin)
-    return {level: due_time(level, past, intervals[level], pinned) for level in PROVEN}
+    past, pinned, asked = past_of(proofs), _pinned(pin), requests_of(pin)
+    return {
+        level: due_on_request(
+            due_time(level, past, intervals[level], pinned),
+            last_time(level, past),
+            asked.get(level),
+        )
+        for level in PROVEN
+    }
 
 
 def _pinned(pin: DatasetPin) -> datetime:
@@ -310,6 +339,7 @@ async def _go_on(
             allowance.most,
             seed=current.seed,
             sample=pin.spec.verification.sample_objects,
+            sample_bytes=pin.spec.verification.sample_bytes,
             after=current.after,
             is_first=allowance.is_first,
         ),
@@ -363,21 +393,22 @@ def _allowance(
     if given is not None and given.level is level:
         return given.allowance
     own = _claim(pin, proofs, level)
-    spent = Cost()
+    spent: dict[str, Cost] = {}
     others: list[Claim] = []
-    known = set()
+    known: dict[str, str] = {}
     for other in _pins_of(ports, store.name):
-        known.add(other.uid)
+        known[other.uid] = other.namespace
         was = other.status.budget_spent
         if was is not None and was.date == day_of(ports.now()):
-            spent += Cost(was.bytes, was.requests)
+            before = spent.get(other.namespace, Cost())
+            spent[other.namespace] = before + Cost(was.bytes, was.requests)
         if other.uid != pin.uid:
             others += _waiting(other, ports.now())
     for uid, taken in list(ports.allowances.items()):
         if uid == pin.uid or taken.store != store.name:
             continue
         if uid in known:
-            spent += taken.allowance.most
+            spent[known[uid]] = spent.get(known[uid], Cost()) + taken.allowance.most
         else:
             del ports.allowances[uid]  # its pin is gone, and with it what was to be taken
     rules = store.spec.verification.budget
@@ -426,7 +457,8 @@ def _claim(pin: DatasetPin, proofs: Mapping[Level, LevelProof], level: Level) ->
     last = last_time(level, past_of(proofs)) or _pinned(pin)
     # A byte at least: nothing is read of a budget that is used up.
     least = Cost(max(current.needs, min(size, 1)), each)
-    return Claim(last, pin.uid, Cost(size, min(left * each, _MOST.requests)), least)
+    want = Cost(size, min(left * each, _MOST.requests))
+    return Claim(last, pin.uid, want, least, tenant=pin.namespace)
 
 
 def _bytes_left(pin: DatasetPin, current: ProofUnderWay, level: Level, left: int) -> int:
@@ -437,7 +469,8 @@ def _bytes_left(pin: DatasetPin, current: ProofUnderWay, level: Level, left: int
     whole = pin.status.bytes or 0
     if level is Level.SAMPLE:
         average = -(-whole // max(1, pin.status.objects or 0))
-        return min(current.needs + average * left, whole - current.bytes)
+        bound = max(0, pin.spec.verification.sample_bytes - current.bytes)
+        return min(current.needs + average * left, whole - current.bytes, bound)
     return whole - current.bytes
 
 

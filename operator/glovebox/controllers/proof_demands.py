@@ -2,15 +2,16 @@
 
 A demand makes a proof due at once where the last one is too old. Once the Experiment is bound, it
 demands nothing more. Who may not use the pin without a grant demands nothing of it either: only
-Experiments of the pin's own namespace do.
+Experiments of the pin's own namespace do. A person who may edit the pin asks by an annotation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from glovebox import names
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.experiment_inputs import MaxProofAge
 from glovebox.controllers.ports import Ports
@@ -52,6 +53,53 @@ def intervals_of(ports: Ports, pin: DatasetPin) -> dict[Level, timedelta]:
             if isinstance(age, int):
                 seconds[level] = min(seconds[level], age)
     return {level: timedelta(seconds=each) for level, each in seconds.items()}
+
+
+def requests_of(pin: DatasetPin) -> dict[Level, datetime]:
+    """Return when somebody asked for a proof, by its level; what is no time is left out.
+
+    It is an annotation such as `glovebox.dev/prove-full`, which needs no memory of ours: a proof
+    that ended before that moment is too old, and one that ended later answers it.
+    """
+    found = {level: _moment(_asked(pin, level)) for level in Level}
+    return {level: moment for level, moment in found.items() if moment is not None}
+
+
+def remark_on_requests(pin: DatasetPin) -> str:
+    """Return what is said of annotations that ask for a proof and hold no time."""
+    wrong = [
+        f"`{names.ANNOTATION_PROVE}{level.value.lower()}`"
+        for level in Level
+        if _asked(pin, level) and _moment(_asked(pin, level)) is None
+    ]
+    if not wrong:
+        return ""
+    return f"; {', '.join(wrong)} is no time such as 2026-11-28T01:30:00Z, and asks for nothing"
+
+
+def due_on_request(due: datetime, last: datetime | None, request: datetime | None) -> datetime:
+    """Return when a proof is due that somebody may have asked for.
+
+    Args:
+        due: When it is due without that.
+        last: When it was last made.
+        request: When somebody asked for it.
+    """
+    if request is None or (last is not None and last >= request):
+        return due
+    return min(due, request)
+
+
+def _asked(pin: DatasetPin, level: Level) -> str:
+    return pin.metadata.annotations.get(f"{names.ANNOTATION_PROVE}{level.value.lower()}", "")
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
 
 
 def _demands(ports: Ports, pin: DatasetPin) -> Iterator[Mapping[str, Any]]:

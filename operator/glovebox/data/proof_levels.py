@@ -71,6 +71,7 @@ class ProofSlice:
         finished: Whether that was the last of all.
         needs: Size of the next one, where that was more than was left.
         findings: What is not as it was.
+        hidden_locks: Of how many the store does not say how they are locked.
     """
 
     objects: int = 0
@@ -80,6 +81,7 @@ class ProofSlice:
     finished: bool = False
     needs: int = 0
     findings: Findings = NOTHING
+    hidden_locks: int = 0
 
 
 def last_time(level: Level, past: Mapping[Level, Past]) -> datetime | None:
@@ -125,11 +127,26 @@ def rank(seed: str, pin_root: str, path: str) -> bytes:
     return hashlib.sha256(f"{seed}\n{pin_root}\n{path}\n".encode()).digest()
 
 
-def choose(entries: Iterable[Entry], seed: str, pin_root: str, number: int) -> list[Entry]:
+def choose(
+    entries: Iterable[Entry], seed: str, pin_root: str, number: int, most_bytes: int = 0
+) -> list[Entry]:
     """Return the sample: so many entries of a manifest at most, in its order.
 
-    Holds as many entries as it returns, however many there are.
+    Holds no more entries than that number, however many there are.
+
+    Args:
+        entries: Of the manifest.
+        seed: What decides.
+        pin_root: Of the pin.
+        number: How many are chosen at most.
+        most_bytes: How large they are together at most, but for the first; 0 for any size.
     """
     ranked = ((rank(seed, pin_root, entry.path), entry.path, entry) for entry in entries)
-    chosen = heapq.nsmallest(number, ranked, key=lambda each: each[:2])
-    return sorted((entry for _, _, entry in chosen), key=lambda entry: entry.path.encode())
+    chosen: list[Entry] = []
+    size = 0
+    for _, _, entry in heapq.nsmallest(number, ranked, key=lambda each: each[:2]):
+        if chosen and most_bytes and size + entry.size > most_bytes:
+            continue
+        chosen.append(entry)
+        size += entry.size
+    return sorted(chosen, key=lambda entry: entry.path.encode())

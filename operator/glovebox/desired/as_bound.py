@@ -128,7 +128,9 @@ def _inputs(
 def _free(obj: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is free to edit, as far as it can be read."""
     spec = obj.get("spec") or {}
-    frozen = (obj.get("status") or {}).get("state") == names.STATE_FROZEN
+    status = obj.get("status") or {}
+    # What is frozen for a broken input is so by the status, and no longer than that says.
+    frozen = status.get("state") == names.STATE_FROZEN and not status.get("brokenInputs")
     return {
         "purpose": _readable(
             Purpose, {"description": _UNREADABLE, "owner": _UNREADABLE}, spec.get("purpose")

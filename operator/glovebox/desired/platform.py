@@ -146,7 +146,7 @@ def _given(rules: Mapping[str, Any]) -> dict[str, Any]:
             )
         else:
             value = rule
-        if value not in ({}, [], "None"):
+        if value not in ({}, [], "None", "Warn"):
             found[name] = value
     return found
 

@@ -174,7 +174,7 @@ def _inputs(experiment: Experiment) -> Section:
     of_seals = ("Input", "Written by", "By the seal", "Made from", "Read by", "Content")
     return Section(
         "What goes in",
-        (Table(headings, rows), Table(of_seals, made)),
+        (Table(headings, rows), Table(of_seals, made), *_broken(experiment)),
         shown_conditions.answer(
             experiment.status, conditions.INPUTS_VERIFIED, "As pinned", "Not as pinned"
         ),
@@ -187,6 +187,26 @@ def _unnamed(origin: RecordedOrigin) -> tuple[UpstreamInput, ...]:
         return ()
     name = "more" if origin.more_inputs else "nothing"
     return (UpstreamInput(name=name, kind="not named", digest="", read_by=""),)
+
+
+def _broken(experiment: Experiment) -> Iterator[Block]:
+    """Yield what was found broken, where the experiment was stopped for it."""
+    broken = experiment.status.broken_inputs
+    if not broken:
+        return
+    headings = ("Found broken", "Pin", "Which versions", "What", "When", "So the profile said")
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (
+            each.name,
+            each.pin_ref,
+            words.digest(each.pin_digest) or "",
+            f"{each.reason}: {each.message}",
+            words.time(each.found_time),
+            Mark(each.action, Tone.BAD),
+        )
+        for each in broken
+    )
+    yield Table(headings, rows)
 
 
 def _leakage(experiment: Experiment) -> Section:

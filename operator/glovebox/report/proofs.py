@@ -23,7 +23,16 @@ def proofs_section(pin: DatasetPin) -> Section:
             ("Last listed", words.time(status.listed_time)),
         ),
         Table(
-            ("Proof", "Last", "Came to", "Objects", "Bytes read", "Sample by", "Under way"),
+            (
+                "Proof",
+                "Last",
+                "Came to",
+                "Objects",
+                "Bytes read",
+                "Sample by",
+                "Locks not shown",
+                "Under way",
+            ),
             tuple(_proof(each) for each in status.verification),
         ),
     ]
@@ -80,5 +89,6 @@ def _proof(proof: LevelProof) -> tuple[Cell, ...]:
         words.number(proof.objects),
         words.size(proof.bytes, short=True),
         Code(proof.seed) if proof.seed else "",
+        words.number(proof.hidden_locks) if proof.hidden_locks else "",
         under_way,
     )

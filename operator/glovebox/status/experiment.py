@@ -29,6 +29,7 @@ from glovebox.api import reasons
 from glovebox.api.conditions import Answer
 from glovebox.desired.drift import Applied, describe_held
 from glovebox.kube.kinds import LIMIT_RANGE, RESOURCE_QUOTA
+from glovebox.status.broken_inputs import broken_of
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.delivery import delivers_to_people, mark_delivery
 from glovebox.status.drift import is_fought_over, mark_drift
@@ -207,6 +208,7 @@ def _mark_references(builder: StatusBuilder, seen: Seen) -> None:
             _mark(builder, types.PLATFORM_CHANGED, facts.platform_changed)
         if facts.inputs_granted is not None:
             _mark(builder, types.INPUTS_GRANTED, facts.inputs_granted)
+        builder.set(brokenInputs=[plain(each) for each in facts.broken] or None)
     elif outcome.reason in _INPUT_REASONS:
         builder.mark_false(types.INPUTS_VERIFIED, outcome.reason, outcome.message)
 
@@ -293,7 +295,7 @@ def _mark_credentials(builder: StatusBuilder, seen: Seen) -> None:
         if ends:
             artifacts["sessionsEndTime"] = ends
         builder.set(artifacts=artifacts)
-        _mark(builder, types.CREDENTIALS_FRESH, _credentials(facts, state_of(seen)))
+        _mark(builder, types.CREDENTIALS_FRESH, _credentials(facts, seen))
         return
     recorded = (seen.previous.get("artifacts") or {}).get("credentialsExpireTime")
     if recorded and datetime.fromisoformat(recorded) <= seen.now:
@@ -307,17 +309,18 @@ def _mark_credentials(builder: StatusBuilder, seen: Seen) -> None:
     builder.mark(types.CREDENTIALS_FRESH, answer, outcome.reason, outcome.message)
 
 
-def _credentials(facts: CredentialsFacts, state: str) -> Finding:
+def _credentials(facts: CredentialsFacts, seen: Seen) -> Finding:
     if facts.problem:
         return Finding(types.TRUE, reasons.CREDENTIALS_ISSUED, facts.problem)
     if facts.expire_time is not None:
         message = f"for `{facts.uri}` alone, renewed before they expire"
         return Finding(types.TRUE, reasons.CREDENTIALS_ISSUED, message)
-    if state == names.STATE_SEALED:
+    if state_of(seen) == names.STATE_SEALED:
         # What is closed for good needs none: that is as it should be.
         message = "the experiment is closed: its credentials were taken away"
         return Finding(types.TRUE, reasons.SEALED, message)
-    message = "`spec.lifecycle.desired` is Frozen: no credentials are issued"
+    why = "an input is broken" if broken_of(seen.previous) else "`spec.lifecycle.desired` is Frozen"
+    message = f"{why}: no credentials are issued"
     return Finding(types.FALSE, reasons.FROZEN, message)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from glovebox.api.attempt_status import TenantPods
 from glovebox.api.conditions import Answer
@@ -98,6 +98,7 @@ class RunFacts:
         ended: Whether this look saw its end for the first time.
         leaving: UIDs of pods that somebody ends: their logs go with them.
         tenant_pods: Who else had pods; None when nobody was seen.
+        broken: What is done about a broken input for which it has not started; empty for none.
     """
 
     requested: bool
@@ -107,6 +108,7 @@ class RunFacts:
     ended: bool = False
     leaving: tuple[str, ...] = ()
     tenant_pods: TenantPods | None = None
+    broken: Literal["", "Freeze", "Fail"] = ""
 
 
 @dataclass(frozen=True, slots=True)

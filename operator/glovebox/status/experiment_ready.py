@@ -11,6 +11,12 @@ from typing import Final
 from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
+from glovebox.status.broken_inputs import (
+    broken_of,
+    describe_broken,
+    stops_for_good,
+    why_frozen,
+)
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.delivery import delivers_to_people
 from glovebox.status.experiment_facts import RunFacts
@@ -64,6 +70,13 @@ def mark_ready(builder: StatusBuilder, seen: Seen, held: HeldBack) -> None:
         builder.mark_false(types.READY, told.reason, told.message)
         builder.mark_true(types.STALLED, told.reason, told.message)
         return
+    broken = broken_of(seen.previous)
+    if state == names.STATE_SEALED and stops_for_good(broken):
+        # Without a run, or before it: it ended all the same, and not well.
+        message = f"the experiment was ended: {describe_broken(broken)}"
+        builder.mark_false(types.READY, reasons.INPUT_BROKEN, message)
+        builder.mark_true(types.STALLED, reasons.INPUT_BROKEN, message)
+        return
     refused = first_with(seen, Verdict.REFUSED)
     if refused is not None:
         builder.mark_false(types.READY, refused.reason, refused.message)
@@ -98,10 +111,7 @@ def _mark_ready_of_what_stands(
         builder.mark_true(types.RECONCILING, outcome.reason or reasons.PROVISIONING, message)
         return
     if state == names.STATE_FROZEN:
-        message = (
-            "frozen on request: no pod may start, nothing was deleted but workloads and credentials"
-        )
-        builder.mark_false(types.READY, reasons.FROZEN, message)
+        builder.mark_false(types.READY, *_frozen(seen))
         return
     if state == names.STATE_SEALED and sealed:
         builder.mark_true(types.READY, reasons.SEALED, "the results are sealed")
@@ -117,6 +127,16 @@ def _mark_ready_of_what_stands(
         return
     message = "the experiment's namespace is provisioned"
     builder.mark_true(types.READY, reasons.PROVISIONED, message)
+
+
+def _frozen(seen: Seen) -> tuple[str, str]:
+    broken = broken_of(seen.previous)
+    if broken:
+        return reasons.INPUT_BROKEN, why_frozen(broken)
+    return (
+        reasons.FROZEN,
+        "frozen on request: no pod may start, nothing was deleted but workloads and credentials",
+    )
 
 
 def _mark_open_still(builder: StatusBuilder, seen: Seen) -> None:

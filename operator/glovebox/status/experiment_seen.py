@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.status.broken_inputs import broken_of, stops_for_good
 from glovebox.status.experiment_facts import NamespaceFacts
 from glovebox.status.outcome import GRACE, Grace, Outcome, Verdict, skipped
 
@@ -143,6 +144,8 @@ def state_of(seen: Seen) -> str:
     desired = (spec.get("lifecycle") or {}).get("desired", "Active")
     over = bool((status.get("run") or {}).get("completionTime"))
     closed = status.get("seal") or status.get("state") == names.STATE_SEALED
-    if closed or desired == "Sealed" or (over and desired != "Frozen"):
+    broken = broken_of(status)
+    frozen = desired == "Frozen" or bool(broken)
+    if closed or desired == "Sealed" or stops_for_good(broken) or (over and not frozen):
         return names.STATE_SEALED
-    return names.STATE_FROZEN if desired == "Frozen" else names.STATE_OPEN
+    return names.STATE_FROZEN if frozen else names.STATE_OPEN

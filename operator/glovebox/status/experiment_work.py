@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
+from glovebox.api.conditions import Answer
 from glovebox.api.experiment_status import RunStatus
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.experiment_facts import RunFacts, SealFacts
@@ -28,6 +29,10 @@ def mark_run(builder: StatusBuilder, run: Outcome, deliver: Outcome, *, provisio
     if not facts.requested:
         message = "`spec.run` is not set: the namespace is for interactive use"
         builder.mark_unknown(types.SUCCEEDED, reasons.RUN_NOT_REQUESTED, message)
+        return
+    if facts.run is None and facts.broken:
+        answer: Answer = types.FALSE if facts.broken == "Fail" else types.UNKNOWN
+        builder.mark(types.SUCCEEDED, answer, reasons.INPUT_BROKEN, facts.pending)
         return
     if facts.run is None:
         stopped = provisioned and run.is_done

@@ -27,7 +27,7 @@ from glovebox.data.compare import Difference, Findings
 from glovebox.data.proof_levels import Level, Past, ProofSlice, last_time
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.dataset_pin import PinFacts, compute_conditions
-from glovebox.status.text import format_time
+from glovebox.status.text import counted, format_time
 
 CURRENT: Final = "each level was proven as recently as `spec.verification` says"
 _PASSING: Final = (types.RECONCILING, types.STALLED)
@@ -112,6 +112,7 @@ def advanced(
             "needs": part.needs,
             "waiting_until_time": None,
             "findings": found,
+            "hidden_locks": current.hidden_locks + part.hidden_locks,
         }
         under_way = current.model_copy(update=update)
         return {**proofs, level: proof.model_copy(update={"current": under_way})}
@@ -124,6 +125,7 @@ def advanced(
         bytes=size,
         seed=current.seed,
         locks=locks or proof.locks,
+        hidden_locks=current.hidden_locks + part.hidden_locks,
         findings=kept,
     )
     after = {**proofs, level: ended}
@@ -196,6 +198,7 @@ def with_proofs(
     *,
     judged: PinFacts | None = None,
     fields: Mapping[str, Any] | None = None,
+    remark: str = "",
 ) -> dict[str, Any] | None:
     """Return a status that says how a pin was proven; `found` where that is no news.
 
@@ -207,6 +210,7 @@ def with_proofs(
         now: The present time.
         judged: What Verified, DriftDetected and Ready follow from, where proofs changed that.
         fields: What else the status records; None takes a field away.
+        remark: What else a person should know of it, to go behind the message.
     """
     before: Mapping[str, Any] = found if found is not None else obj.get("status") or {}
     own = [each["type"] for each in _conditions(before)]
@@ -224,7 +228,8 @@ def with_proofs(
     known = [] if types.PROOFS_CURRENT in own else recorded
     previous = {**before, "conditions": [*_conditions(before), *known]}
     builder = StatusBuilder(previous, generation, lasting, now)
-    builder.mark(types.PROOFS_CURRENT, standing.answer, standing.reason, standing.message)
+    message = f"{standing.message}{_hidden_locks(proofs)}{remark}"
+    builder.mark(types.PROOFS_CURRENT, standing.answer, standing.reason, message)
     for verdict in compute_conditions(judged) if judged is not None else ():
         builder.mark(verdict.type, verdict.status, verdict.reason, verdict.message)
     builder.set(verification=_rendered(before, proofs) or None, **(fields or {}))
@@ -232,6 +237,18 @@ def with_proofs(
     status["observedGeneration"] = before.get("observedGeneration", generation)
     status["conditions"] = [*status["conditions"], *passing]
     return dict(status) if status != before else dict(found) if found is not None else None
+
+
+def _hidden_locks(proofs: Mapping[Level, LevelProof]) -> str:
+    """Return what is said where locks are not compared because the store does not show them."""
+    head = proofs.get(Level.HEAD)
+    hidden = head.hidden_locks if head is not None else 0
+    if not hidden:
+        return ""
+    return (
+        f"; the store did not show the locks of {counted(hidden, 'object')}, so of these a lock"
+        " that is shortened is not found: grant s3:GetObjectRetention on the source"
+    )
 
 
 def _conditions(status: Mapping[str, Any]) -> list[Any]:

@@ -134,15 +134,31 @@ def is_made_for(pod: Mapping[str, Any], job_uid: str) -> bool:
     return any(owner.get("controller") and owner.get("uid") == job_uid for owner in owners)
 
 
-def job_lost(recorded: RunStatus, now: datetime, reason: str) -> RunStatus:
+def job_lost(recorded: RunStatus, now: datetime, reason: str, why: str = "") -> RunStatus:
     """Return the end of a run whose Job is gone.
 
     Args:
         recorded: The run as it was known.
         now: The present time.
-        reason: `RunStopped`, `RunLost` or `Abandoned`.
+        reason: `RunStopped`, `RunLost`, `Abandoned`, or `InputBroken` with `why`.
+        why: What is said of it; what is always said of this reason when empty.
     """
-    return _ended(recorded, now, "Failed", reason, _JOB_GONE[reason])
+    return _ended(recorded, now, "Failed", reason, why or _JOB_GONE[reason])
+
+
+def failed_by_input(run: RunStatus, why: str) -> RunStatus:
+    """Return a run that ended by itself after its inputs were found broken: no success is claimed.
+
+    Args:
+        run: As its Job says it ended.
+        why: What was found of its inputs.
+    """
+    if run.outcome != "Succeeded":
+        return run
+    message = f"its program ended well, but what it read is broken: {why}"[:_MESSAGE_MAX]
+    return run.model_copy(
+        update={"outcome": "Failed", "reason": reasons.INPUT_BROKEN, "message": message}
+    )
 
 
 def run_restored(job_uid: str, started: str, record: str, now: datetime) -> RunStatus:

@@ -54,6 +54,7 @@ class ProofPlan:
         most: What this call may take.
         seed: Of a sample.
         sample: How many objects a sample reads.
+        sample_bytes: How many bytes of them at most; 0 for any.
         after: Path of the last object that was looked at; empty at the beginning.
         is_first: Whether one object is looked at, however large it is.
     """
@@ -63,6 +64,7 @@ class ProofPlan:
     most: Cost
     seed: str = ""
     sample: int = 0
+    sample_bytes: int = 0
     after: str = ""
     is_first: bool = False
 
@@ -87,6 +89,7 @@ class _Seen:
     requests: int
     difference: Difference | None = None
     lock: Lock | None = None
+    hides_lock: bool = False
     # Why the store as a whole did not answer: nothing is known of the object.
     failure: GloveboxError | None = None
 
@@ -160,11 +163,12 @@ class _Proof:
         if access is not None:
             entries = granted(entries, access)
         again: list[Entry] = []
-        objects = size = requests = 0
+        objects = size = requests = hidden = 0
         after = plan.after
         for entry, seen in self._answered(self._within(entries)):
             objects, after = objects + 1, entry.path
             requests += seen.requests
+            hidden += seen.hides_lock
             size += entry.size if plan.level is not Level.HEAD else 0
             found = self._compared(entry, seen)
             if found is not None and found.kind == "unreadable":
@@ -189,6 +193,7 @@ class _Proof:
             finished=self._needs is None,
             needs=self._needs or 0,
             findings=tally.findings(),
+            hidden_locks=hidden,
         )
 
     def _answered(
@@ -231,7 +236,7 @@ class _Proof:
         plan = self._plan
         entries: Iterable[Entry] = fetch_manifest(self._artifacts, self._manifest, self._stop)
         if plan.level is Level.SAMPLE:
-            entries = choose(entries, plan.seed, plan.pin_root, plan.sample)
+            entries = choose(entries, plan.seed, plan.pin_root, plan.sample, plan.sample_bytes)
         return entries
 
     def _within(self, entries: Iterable[Entry]) -> Iterator[Entry]:
@@ -305,7 +310,8 @@ class _Proof:
         try:
             lock = shown if shown.mode else locks.read(entry.key, entry.version_id, headers)
         except LockHiddenError:
-            return _Seen(_HEAD_REQUESTS, difference)  # not known, so nothing is compared
+            # Not known, so nothing is compared, and that is said.
+            return _Seen(_HEAD_REQUESTS, difference, hides_lock=True)
         return _Seen(1 if shown.mode else _HEAD_REQUESTS, difference, lock)
 
 

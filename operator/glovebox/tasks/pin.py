@@ -11,18 +11,19 @@ it is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from glovebox.api import reasons
 from glovebox.data.compare import Findings
 from glovebox.data.digest import digest_of
-from glovebox.data.manifest import DigestSource
+from glovebox.data.manifest import DigestSource, Entry
 from glovebox.errors import InvalidInput, Refused
 from glovebox.status.text import format_time
 from glovebox.store.connection import Stop, Store
-from glovebox.store.manifests import protect_manifest
+from glovebox.store.manifests import fetch_manifest, protect_manifest
+from glovebox.store.pin_doubts import is_doubted
 from glovebox.store.pin_records import PREFIX, PinRecord, pin_key, read_pin, record_pin
 from glovebox.store.pins import (
     BuiltPin,
@@ -109,6 +110,8 @@ class VerifyRequest:
         full: Read and hash every byte as well.
         after: The moment of the check before, as recorded: what that one found is no answer.
         access: As in `PinRequest`.
+        recorded_root: The pin root of what is taken from a record; every byte is read where these
+            versions were ever found broken. Empty for what is pinned already.
     """
 
     store: Store
@@ -119,6 +122,7 @@ class VerifyRequest:
     full: bool = False
     after: str = ""
     access: SourceAccess | None = None
+    recorded_root: str = ""
 
     @property
     def basis(self) -> str:
@@ -144,11 +148,13 @@ async def pin_dataset(
     seal = await _read_seal(context, request)
     origin = seal.origin if seal is not None else None
     record = await _recorded(request)
-    if record is not None and await _stands(context, request, record):
+    doubted = record is not None and await _is_doubted(request, record)
+    if record is not None and not doubted and await _stands(context, request, record):
         return BuiltPin(record.roots, record.manifest, record.verified, origin)
     expected = record.roots.content if record is not None else request.expected
     try:
-        built = replace(await _build(context, request, expected, seal), origin=origin)
+        built = await _build(context, request, expected, seal, doubted=record if doubted else None)
+        built = replace(built, origin=origin)
     except InvalidInput as error:
         if record is None or error.reason != reasons.DIGEST_MISMATCH:
             raise
@@ -171,6 +177,12 @@ async def _recorded(request: PinRequest) -> PinRecord | None:
     store, bucket = request.store, request.artifacts_bucket
     key = pin_key(request.owner, request.source, request.expected)
     return await store.run_job(lambda stop: read_pin(store, bucket, key, stop))
+
+
+async def _is_doubted(request: PinRequest, record: PinRecord) -> bool:
+    """Return whether a recorded version was ever found broken: then a listing is not believed."""
+    store, bucket, root = request.store, request.artifacts_bucket, record.roots.pin
+    return await store.run_job(lambda stop: is_doubted(store, bucket, root, stop))
 
 
 async def _stands(context: TaskContext, request: PinRequest, record: PinRecord) -> bool:
@@ -231,8 +243,23 @@ def _differs(request: PinRequest, record: PinRecord, found: str) -> InvalidInput
 
 
 async def _build(
-    context: TaskContext, request: PinRequest, expected: str | None, seal: ReadSeal | None
+    context: TaskContext,
+    request: PinRequest,
+    expected: str | None,
+    seal: ReadSeal | None,
+    *,
+    doubted: PinRecord | None = None,
 ) -> BuiltPin:
+    """Have everything read.
+
+    Args:
+        context: Of the task.
+        request: What to read.
+        expected: Content root that it must have.
+        seal: The seal whose artifacts it is over; None for any other source.
+        doubted: What was recorded of versions that were found broken since. What earlier attempts
+            found other than that is read again: it may have been restored under the same ids.
+    """
     checkpoint = context.checkpoint or StoredCheckpoint(
         request.store,
         request.artifacts_bucket,
@@ -250,6 +277,10 @@ async def _build(
         assert seal is not None  # noqa: S101 - as the line below has it
         return sealed_candidates(request.store, request.sealed, seal, stop)
 
+    def recall(stop: Stop) -> Iterator[Entry]:
+        known = journal.entries(stop)
+        return known if doubted is None else _as_recorded(request.store, doubted, known)
+
     attempt = build_pin(
         narrowed(request.store, request.access, request.source),
         request.source,
@@ -260,12 +291,30 @@ async def _build(
         on_progress=tell,
         access=request.access,
         artifacts_store=request.store,
-        recall=journal.entries,
+        recall=recall,
         on_hashed=journal.add,
         stop=context.stop,
         sealed=listed if seal is not None else None,
     )
     return await journaled(request.store, journal, attempt)
+
+
+def _as_recorded(store: Store, record: PinRecord, known: Iterable[Entry]) -> Iterator[Entry]:
+    """Yield of what was hashed, in the order of paths, what is as the recorded manifest says."""
+    try:
+        recorded = fetch_manifest(store, record.manifest, Stop())
+        last = next(recorded, None)
+        for entry in known:
+            while last is not None and last.path.encode() < entry.path.encode():
+                last = next(recorded, None)
+            if last is not None and _said(last) == _said(entry):
+                yield entry
+    except InvalidInput:
+        return  # it is gone, or not what it was: everything is read again
+
+
+def _said(entry: Entry) -> tuple[str, str, str]:
+    return entry.path, entry.version_id, entry.sha256
 
 
 async def verify_dataset(context: TaskContext, request: VerifyRequest) -> Findings:
@@ -287,11 +336,15 @@ async def verify_dataset(context: TaskContext, request: VerifyRequest) -> Findin
             )
         )
 
+    full, root = request.full, request.recorded_root
+    if root and not full:
+        store, bucket = request.store, request.manifest.bucket
+        full = await store.run_job(lambda stop: is_doubted(store, bucket, root, stop))
     return await verify_pin(
         narrowed(request.store, request.access, request.source),
         request.source,
         request.manifest,
-        full=request.full,
+        full=full,
         access=request.access,
         artifacts_store=request.store,
         on_progress=tell,

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import structlog
+
 from glovebox.data.digest import digest_of
 from glovebox.data.proof_levels import Level, ProofSlice
+from glovebox.errors import GloveboxError
 from glovebox.store.connection import Store
 from glovebox.store.manifests import ManifestLocation
+from glovebox.store.pin_doubts import note_doubt
 from glovebox.store.pin_proofs import ProofPlan, prove_pin
 from glovebox.store.source_access import SourceAccess, narrowed
 from glovebox.store.sources import Source
@@ -20,6 +24,7 @@ from glovebox.tasks.context import Progress, TaskContext
 from glovebox.tasks.lock_records import StoredLocks
 
 PROVE: str = "prove"
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,7 @@ async def prove_dataset(context: TaskContext, request: ProofRequest) -> ProofSli
         if books is not None
         else None
     )
-    return await prove_pin(
+    part = await prove_pin(
         narrowed(request.store, request.access, request.source),
         request.manifest,
         request.plan,
@@ -126,3 +131,25 @@ async def prove_dataset(context: TaskContext, request: ProofRequest) -> ProofSli
         on_progress=tell,
         stop=context.stop,
     )
+    if not part.findings.intact and request.locks is not None:
+        await _note(context, request, request.locks.bucket, part)
+    return part
+
+
+async def _note(context: TaskContext, request: ProofRequest, bucket: str, part: ProofSlice) -> None:
+    """Note that what is recorded of the pin is not to be believed when it is created again.
+
+    Before the status says what was found: whoever deletes the pin in between changes nothing. What
+    was found is told whether the note can be written or not; while it stands it is looked at again
+    within a day, and noted then.
+    """
+    found = part.findings.summary()
+    try:
+        await request.store.run_job(
+            lambda stop: note_doubt(
+                request.store, bucket, request.plan.pin_root, found, request.started, stop
+            ),
+            context.stop,
+        )
+    except GloveboxError as error:
+        log.warning("that a pin is broken could not be noted in the store", error=error.message)

@@ -30,6 +30,7 @@ class ProofQuestion(Strict):
     pin_root: str
     seed: str
     sample: int
+    sample_bytes: int
     after: str
     most_bytes: int
     most_requests: int
@@ -53,6 +54,7 @@ class ProofQuestion(Strict):
                 "pin_root": plan.pin_root,
                 "seed": plan.seed,
                 "sample": plan.sample,
+                "sample_bytes": plan.sample_bytes,
                 "after": plan.after,
                 "most_bytes": plan.most.bytes,
                 "most_requests": plan.most.requests,
@@ -75,6 +77,7 @@ class ProofQuestion(Strict):
             pin_root=self.pin_root,
             seed=self.seed,
             sample=self.sample,
+            sample_bytes=self.sample_bytes,
             after=self.after,
             most=Cost(self.most_bytes, self.most_requests),
             is_first=self.is_first,

@@ -171,6 +171,7 @@ class VerifyQuestion(Strict):
     bytes: int | None
     full: bool
     access: AccessDocument | None
+    recorded_root: str = ""
 
     @classmethod
     def of(cls, request: VerifyRequest) -> VerifyQuestion:
@@ -182,6 +183,7 @@ class VerifyQuestion(Strict):
             bytes=request.bytes,
             full=request.full,
             access=AccessDocument.of(request.access),
+            recorded_root=request.recorded_root,
         )
 
     async def perform(
@@ -197,6 +199,7 @@ class VerifyQuestion(Strict):
             bytes=self.bytes,
             full=self.full,
             access=self.access.access() if self.access is not None else None,
+            recorded_root=self.recorded_root,
         )
         findings = await verify_dataset(context, request)
         return {"findings": _FINDINGS.dump_python(findings, mode="json")}

@@ -14,11 +14,13 @@ import pytest
 
 from glovebox_local.operator_process import OPERATOR_NAMESPACE
 from support.cluster import Cluster
+from support.kubelet import RUN_JOB
 from support.operator_process import (
     BREAK_GLASS,
     Operator,
     Team,
     experiment_spec,
+    profile_spec,
     store_spec,
 )
 from support.own_store import ADMIN, RunningStore, running_seaweed
@@ -321,3 +323,92 @@ def test_an_experiment_waits_for_the_proof_that_it_demands_and_the_pin_is_proven
         assert found[level]["lastTime"] > hour_ago
         assert found[level]["result"] == "Passed"
     assert bound["status"]["inputs"][0]["verifiedTime"] == found["Full"]["lastTime"]
+
+
+def _bound_to(
+    platform: Team, team: Team, pin: Json, action: str, **changes: Any
+) -> tuple[str, Json]:
+    """Return the name of an Experiment under a profile with that action, and the Experiment."""
+    profile, name = f"{team.name}-{action.lower()}", action.lower()
+    platform.declare("IsolationProfile", profile, profile_spec(data={"onBrokenInput": action}))
+    platform.expect("IsolationProfile", profile)
+    team.declare("DatasetPin", "train", pin)
+    team.expect("DatasetPin", "train")
+    entry = {"name": "train", "pinRef": {"name": "train"}, "role": "train"}
+    spec = experiment_spec(profile, "primary", inputs={"datasets": [entry]}, **changes)
+    team.declare("Experiment", name, spec)
+    return name, team.expect("Experiment", name, "NamespaceReady")
+
+
+def test_a_run_is_ended_and_sealed_where_the_profile_fails_it_for_a_broken_pin(
+    cluster: Cluster, platform: Team, team: Team, operator: Operator
+) -> None:
+    bucket = team.bucket(MONTHS)
+    run = {"image": "trainer", "command": ["python", "-m", "train"]}
+    name, made = _bound_to(platform, team, pin_spec(bucket), "Fail", run=run)
+    namespace = made["status"]["namespace"]
+    eventually(
+        lambda: (team.read("Experiment", name)["status"].get("run") or {}).get("jobUid"),
+        what="the run was started and recorded",
+    )
+    s3 = cluster.store.client()
+    victim = s3.list_object_versions(Bucket=bucket, Prefix="train/01")["Versions"][0]
+    s3.delete_object(Bucket=bucket, Key=victim["Key"], VersionId=victim["VersionId"])
+    make_due(cluster, team, "train", listedTime=LONG_AGO)
+    eventually(
+        lambda: team.read("Experiment", name)["status"].get("brokenInputs"),
+        what="the broken input is recorded",
+        timeout=60,
+    )
+    operator.kill()
+    operator.start()
+    sealed = team.expect("Experiment", name, "Sealed", timeout=120)["status"]
+    assert (sealed["run"]["outcome"], sealed["run"]["reason"]) == ("Failed", "InputBroken")
+    assert sealed["brokenInputs"][0]["reason"] == "ObjectsMissing"
+    assert any("DatasetPin 'train' was found broken" in each for each in sealed["seal"]["findings"])
+    ready = team.condition("Experiment", name, "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "InputBroken")
+    assert team.api.find(f"/apis/batch/v1/namespaces/{namespace}/jobs/{RUN_JOB}") is None
+    labels = team.api.get(f"/api/v1/namespaces/{namespace}")["metadata"]["labels"]
+    assert labels["glovebox.dev/state"] == "Sealed"
+
+
+def test_what_is_frozen_for_a_broken_pin_admits_no_pods_until_that_is_whole_again(
+    cluster: Cluster, platform: Team, team: Team, second_store: str, rotting: RunningStore
+) -> None:
+    bucket, victim = f"{team.name}-set", "train/01.parquet"
+    pin = pin_spec(bucket, second_store, sampleObjects=299)
+    name, made = _bound_to(platform, team, pin, "Freeze")
+    namespace = made["status"]["namespace"]
+    version = client(rotting).list_object_versions(Bucket=bucket, Prefix=victim)["Versions"][0]
+    rot(rotting, bucket, victim, version["VersionId"], b"month X")
+    make_due(cluster, team, "train")
+    frozen = eventually(
+        lambda: (
+            status
+            if (status := team.read("Experiment", name)["status"]).get("state") == "Frozen"
+            else None
+        ),
+        what="it is frozen",
+        timeout=60,
+    )
+    assert frozen["brokenInputs"][0]["reason"] == "ObjectsChanged"
+    assert team.condition("Experiment", name, "Ready")["reason"] == "InputBroken"
+    # What the guards admit pods by, and what the team works with.
+    labels = team.api.get(f"/api/v1/namespaces/{namespace}")["metadata"]["labels"]
+    assert labels["glovebox.dev/state"] == "Frozen"
+    bindings = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings"
+    assert team.api.find(f"{bindings}/glovebox-tenant") is None
+    rot(rotting, bucket, victim, version["VersionId"], b"month 1")
+    rogue = cluster.api_as("rogue", ["system:masters", BREAK_GLASS])
+    aged = [
+        {**each, "lastTime": LONG_AGO}
+        for each in team.read("DatasetPin", "train")["status"]["verification"]
+    ]
+    rogue.patch(f"{team.path('DatasetPin', 'train')}/status", {"status": {"verification": aged}})
+    eventually(
+        lambda: team.read("Experiment", name)["status"].get("state") == "Open" or None,
+        what="it is open again",
+        timeout=60,
+    )
+    assert "brokenInputs" not in team.read("Experiment", name)["status"]

@@ -12,12 +12,13 @@ import pytest
 from glovebox.data.compare import Difference, Findings
 from glovebox.data.proof_budget import Cost
 from glovebox.data.proof_levels import Level, choose
-from glovebox.errors import Unavailable
+from glovebox.errors import InvalidInput, Unavailable
 from glovebox.store.connection import Stop, Store, Stores, StoreSettings
 from glovebox.store.manifests import fetch_manifest
 from glovebox.store.pin_proofs import ProofPlan, prove_pin
 from glovebox.store.pins import BuiltPin, PrefixSource, build_pin, verify_pin
 from glovebox.tasks.context import TaskContext
+from glovebox.tasks.pin import PinRequest, VerifyRequest, pin_dataset, verify_dataset
 from glovebox.tasks.proof import LockBooks, ProofRequest, prove_dataset
 from support.lying_store import Answered, Asked, Liar, lying
 from support.rotting import rot
@@ -257,3 +258,81 @@ async def test_a_lock_that_was_shortened_is_named_with_both(
         Retention={"Mode": "GOVERNANCE", "RetainUntilDate": until(6)},
     )
     assert (await proof("three", "four")).clean
+
+
+def hides_locks(asked: Asked, liar: Liar) -> Answered | None:
+    """Answer as to a user without s3:GetObjectRetention."""
+    if asked.method == "GET" and "retention" in asked.query:
+        return Answered(403, b"<Error><Code>AccessDenied</Code></Error>")
+    if asked.method != "HEAD":
+        return None
+    truth = liar.truth(asked)
+    shown = {
+        name: value for name, value in truth.headers.items() if "object-lock" not in name.lower()
+    }
+    return Answered(truth.status, truth.body, shown)
+
+
+async def test_of_how_many_objects_the_store_does_not_show_the_lock_is_counted(
+    store: Store, stores: Stores, settings: StoreSettings, locked_bucket: str
+) -> None:
+    for name in ("a", "b"):
+        put(
+            store,
+            locked_bucket,
+            f"set/{name}",
+            name.encode(),
+            ObjectLockMode="GOVERNANCE",
+            ObjectLockRetainUntilDate=until(5),
+        )
+    source = PrefixSource(locked_bucket, "set/")
+    built = await build_pin(store, source, artifacts_bucket=locked_bucket, lock=None)
+    assert settings.credentials is not None
+    with lying(settings.endpoint, settings.credentials, hides_locks) as endpoint:
+        blind = stores.open(dataclasses.replace(settings, endpoint=endpoint))
+        for through, hidden in ((store, 0), (blind, 2)):
+            request = ProofRequest(
+                "uid",
+                through,
+                source,
+                built.manifest,
+                plan(built, Level.HEAD),
+                "2026-11-27T00:00:00Z",
+                locks=LockBooks("", "one", locked_bucket, locked=True),
+            )
+            part = await prove_dataset(TaskContext(), request)
+            assert (part.hidden_locks, part.objects) == (hidden, 2)
+            assert part.findings.clean
+
+
+async def test_what_was_found_broken_is_read_again_by_whoever_creates_the_pin_again(
+    seaweed: RunningStore, store: Store, data_bucket: str, locked_bucket: str
+) -> None:
+    for place in range(3):
+        put(store, data_bucket, f"set/{place}", f"object number {place}".encode())
+    source = PrefixSource(data_bucket, "set/")
+    wanted = PinRequest("uid", store, source, locked_bucket, None, owner="team/set")
+    built = await pin_dataset(TaskContext(), wanted)
+    assert (await pin_dataset(TaskContext(), wanted)).recalled
+    victim = next(each for each in fetch_manifest(store, built.manifest, Stop()))
+    rot(seaweed, data_bucket, victim.key, victim.version_id, b"x" * 15)
+    request = ProofRequest(
+        "uid",
+        store,
+        source,
+        built.manifest,
+        plan(built, Level.FULL),
+        "2026-11-27T00:00:00Z",
+        locks=LockBooks("", "", locked_bucket, locked=True),
+    )
+    assert not (await prove_dataset(TaskContext(), request)).findings.intact
+    with pytest.raises(InvalidInput, match="was resolved before"):
+        await pin_dataset(TaskContext(), wanted)
+    part = VerifyRequest(store, source, built.manifest, recorded_root=built.roots.pin)
+    assert (await verify_dataset(TaskContext(), part)).changed == 1
+    # Of what is pinned already a listing is a listing.
+    listed = VerifyRequest(store, source, built.manifest)
+    assert (await verify_dataset(TaskContext(), listed)).clean
+    rot(seaweed, data_bucket, victim.key, victim.version_id, b"object number 0")
+    again = await pin_dataset(TaskContext(), wanted)
+    assert (again.roots, again.recalled) == (built.roots, "")

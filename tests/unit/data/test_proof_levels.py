@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -125,3 +126,12 @@ def test_every_object_is_sampled_as_often_as_any_other() -> None:
             hits[entry.path] += 1
     # 200 are expected of each; five standard deviations are 67.
     assert all(abs(count - 200) < 67 for count in hits.values())
+
+
+def test_a_sample_is_no_larger_than_it_may_be_but_for_its_first_object() -> None:
+    alike = [replace(entry, size=10) for entry in entries(50)]
+    every = choose(alike, "a", "root", 20)
+    for most, number in ((30, 3), (39, 3), (1, 1), (1000, 20)):
+        some = choose(alike, "a", "root", 20, most)
+        assert len(some) == number
+        assert set(some) <= set(every)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from glovebox.api.experiment_status import BrokenInput
 from glovebox.desired.drift import Applied, Drift, Result
 from glovebox.errors import (
     Conflict,
@@ -61,6 +62,7 @@ class References:
     artifacts_protected: Finding = TRUE
     platform_changed: Finding = AS_BOUND
     inputs_granted: Finding | None = None
+    broken: tuple[BrokenInput, ...] = ()
 
 
 def applied(result: Result, kind: str = "NetworkPolicy", change: Any = "modified") -> Applied:

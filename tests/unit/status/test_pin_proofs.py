@@ -207,3 +207,19 @@ def test_a_condition_that_nobody_looked_at_stays_with_its_generation() -> None:
 def test_findings_of_the_status_are_read_as_they_were_found() -> None:
     proof = LevelProof(level="Full", findings=ProofFindings(changed=1))
     assert standing_findings({Level.FULL: proof}) == (("Full", Findings(changed=1)),)
+
+
+def test_locks_that_the_store_does_not_show_are_told() -> None:
+    parts = (replace(PART, hidden_locks=2), replace(LAST, hidden_locks=1))
+    proofs = proven(Level.HEAD, *parts)
+    assert proofs[Level.HEAD].hidden_locks == 3
+    obj: dict[str, Any] = {"metadata": {"generation": 1}, "status": {}}
+    status = with_proofs(obj, None, proofs, Standing(), NOW)
+    assert status is not None
+    (said,) = [each for each in status["conditions"] if each["type"] == "ProofsCurrent"]
+    assert said["status"] == "True"
+    assert "did not show the locks of 3 objects" in said["message"]
+    assert "s3:GetObjectRetention" in said["message"]
+    again = with_proofs(obj, None, proven(Level.HEAD, PART, LAST, before=proofs), Standing(), NOW)
+    assert again is not None
+    assert "locks" not in again["conditions"][0]["message"]

@@ -30,9 +30,8 @@ from glovebox.desired.inputs import PinKind, ResolvedInput
 from glovebox.errors import InvalidInput, NotReady, Refused
 from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN
 from glovebox.kube.resources import Key
-from glovebox.status.experiment_facts import Finding
 from glovebox.status.pin_proofs import last_proof
-from glovebox.status.references import NotValid, Pin, inputs_verified
+from glovebox.status.references import NotValid, Pin
 from glovebox.status.text import format_time
 
 _ASK_AGAIN_SECONDS: Final = 600.0
@@ -93,15 +92,15 @@ def _used(name: str, pin: FeatureSetPin) -> UsedFeatures:
     )
 
 
-def compare_inputs(scope: Scope) -> Finding:
-    """Return InputsVerified of the inputs that were bound."""
+def pins_now(scope: Scope) -> dict[str, Pin | NotValid | None]:
+    """Return the pins of the inputs as they are now, by the name of the input."""
     pins: dict[str, Pin | NotValid | None] = {}
     for reference in _references(scope):
         try:
             pins[reference.name] = _named(scope, reference)
         except ValidationError:
             pins[reference.name] = NotValid()
-    return inputs_verified(scope.experiment.status.inputs, pins)
+    return pins
 
 
 def resolved_inputs(scope: Scope, bound: tuple[InputStatus, ...]) -> tuple[ResolvedInput, ...]:
@@ -279,6 +278,7 @@ def _stated(scope: Scope, pin: DatasetPin) -> StatedData:
         origin=origin or ("Derived" if spec.source.experiment_ref is not None else ""),
         provenance=found.level,
         digest=found.digest,
+        contract=pin.status.contract.digest if pin.status.contract is not None else "",
     )
 
 

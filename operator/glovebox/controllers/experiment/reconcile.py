@@ -296,6 +296,8 @@ def _looks_after(
     is_news = status.get("provisioned") != before.get("provisioned")
     if is_news and not _is_settled(ports, obj, status, outcomes):
         yield 0.0  # runs and the isolation check wait for nothing but this record
+    if status.get("brokenInputs") != before.get("brokenInputs"):
+        yield 0.0  # it is closed, or opened again, for what is recorded by this look
     if _closes(status, before):
         yield 0.0  # and the seal for nothing but that one
     if ledger and _is_untold(obj, status, outcomes):

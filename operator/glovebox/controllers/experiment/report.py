@@ -15,6 +15,7 @@ from glovebox.controllers.ports import Ports
 from glovebox.desired.drift import Applied, Drift, describe_held
 from glovebox.kube.resources import Key
 from glovebox.ledger.entry import Kind
+from glovebox.status.broken_inputs import broken_of, describe_broken
 from glovebox.status.experiment_facts import RunFacts, SealFacts
 from glovebox.status.experiment_work import plain
 from glovebox.status.kstatus import condition_of
@@ -85,6 +86,17 @@ def report(
         said = plain(run.run) if run is not None and run.run is not None else {}
         _report_steps(ports, obj, status, kinds, said)
     _report_references(ports, obj, before, status)
+    _report_broken(ports, obj, before, status)
+
+
+def _report_broken(
+    ports: Ports, obj: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]
+) -> None:
+    known = {each.name for each in broken_of(before)}
+    for each in broken_of(after):
+        if each.name not in known:
+            message = f"{each.action}: {describe_broken((each,))}"
+            ports.events.warning(obj, reasons.INPUT_BROKEN, message[:1024], action="Compare")
 
 
 def _report_steps(

@@ -15,11 +15,11 @@ from pydantic import BaseModel, ValidationError
 
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.api.experiment_status import InputStatus
+from glovebox.api.experiment_status import BrokenInput, InputStatus
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.experiment.grants import lapsed_inputs, next_expiry
-from glovebox.controllers.experiment.pins import bind_inputs, compare_inputs, resolved_inputs
+from glovebox.controllers.experiment.pins import bind_inputs, pins_now, resolved_inputs
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.offered import STORES
 from glovebox.desired.inputs import ResolvedInput
@@ -31,6 +31,7 @@ from glovebox.desired.platform import (
 from glovebox.errors import InvalidInput, NotReady, Refused
 from glovebox.kube.kinds import ISOLATION_PROFILE, OBJECT_STORE
 from glovebox.kube.resources import Key
+from glovebox.status.broken_inputs import find_broken
 from glovebox.status.experiment_facts import Finding
 from glovebox.status.outcome import Outcome, done
 from glovebox.status.references import (
@@ -60,6 +61,7 @@ class Resolved:
         artifacts_protected: What the condition ArtifactsProtected says.
         platform_changed: What the condition PlatformChanged says.
         inputs_granted: What the condition InputsGranted says; None where nothing is said of it.
+        broken: For which inputs the experiment is stopped, recorded or found just now.
         lapsed: Why inputs may not be read any more, by the name of the input.
     """
 
@@ -73,6 +75,7 @@ class Resolved:
     artifacts_protected: Finding
     platform_changed: Finding
     inputs_granted: Finding | None = None
+    broken: tuple[BrokenInput, ...] = ()
     lapsed: Mapping[str, Refused] = field(default_factory=dict, hash=False)
 
     @property
@@ -129,6 +132,11 @@ def _bound(scope: Scope) -> Resolved:
     }
     store = stores[platform.store.name]
     lapsed = lapsed_inputs(scope.ports, status.inputs, scope.now)
+    pins = pins_now(scope)
+    broken = status.broken_inputs
+    if not _is_closed(scope):
+        action = platform.profile.spec.data.on_broken_input
+        broken = find_broken(broken, status.inputs, pins, action, scope.now, goes_on=_reads(scope))
     return Resolved(
         platform=platform,
         platform_text=status.platform,
@@ -136,10 +144,11 @@ def _bound(scope: Scope) -> Resolved:
         inputs=resolved_inputs(scope, status.inputs),
         profile=profile,
         store=store,
-        inputs_verified=compare_inputs(scope),
+        inputs_verified=inputs_verified(status.inputs, pins),
         artifacts_protected=artifacts_protected_as_bound(platform, store),
         platform_changed=platform_changed(platform, profile, stores),
         inputs_granted=inputs_granted(status.inputs, lapsed) if _reads(scope) else None,
+        broken=broken,
         lapsed=lapsed,
     )
 
@@ -148,7 +157,13 @@ def _reads(scope: Scope) -> bool:
     """Whether anything is still to be read: what ends after that is no news."""
     status = scope.experiment.status
     over = status.run is not None and status.run.completion_time is not None
-    return not over and status.seal is None and status.state != names.STATE_SEALED
+    return not over and not _is_closed(scope)
+
+
+def _is_closed(scope: Scope) -> bool:
+    """Whether all is over for good: what is sealed is what there will ever be."""
+    status = scope.experiment.status
+    return status.seal is not None or status.state == names.STATE_SEALED
 
 
 def _live(scope: Scope, kind: str, name: str, model: type[R]) -> R | None:

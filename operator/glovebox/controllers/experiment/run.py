@@ -18,7 +18,7 @@ from typing import Any, Final
 from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
-from glovebox.api.experiment_status import RunStatus
+from glovebox.api.experiment_status import BrokenInput, RunStatus
 from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.experiment.earlier_runs import begin, note, sealed_before
 from glovebox.controllers.experiment.isolation import Stood, was_changed
@@ -33,9 +33,16 @@ from glovebox.desired.platform import store_changes
 from glovebox.kube.kinds import JOB
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.attempts import with_recorded, with_tenant_pods
+from glovebox.status.broken_inputs import (
+    describe_broken,
+    stops_for_good,
+    why_not_started,
+    why_run_stopped,
+)
 from glovebox.status.experiment_facts import NamespaceFacts, ProofFacts, RunFacts
 from glovebox.status.outcome import Outcome, done, waiting
 from glovebox.status.runs import (
+    failed_by_input,
     job_end,
     job_ended,
     job_lost,
@@ -72,8 +79,14 @@ async def follow_run(  # noqa: PLR0911, C901 - one way out for each state of a r
     if live is not None:
         return await _follow(scope, outcomes, live, started=False)
     if recorded is not None and recorded.job_uid:
-        lost = job_lost(recorded, scope.now, _why_gone(scope))
+        lost = job_lost(recorded, scope.now, *_why_gone(scope))
         return _ended(RunFacts(requested=True, run=lost))
+    broken = _broken(scope, outcomes)
+    if broken and not scope.experiment.is_deleting:
+        # Nothing begins on what is found just now either: it is recorded, and closed next.
+        pending = why_not_started(broken)
+        fails = stops_for_good(broken)
+        return done(RunFacts(requested=True, pending=pending, broken="Fail" if fails else "Freeze"))
     if not scope.is_open or scope.experiment.is_deleting:
         pending = "the run was not started: nothing may start in this namespace any more"
         return done(RunFacts(requested=True, pending=pending))
@@ -123,6 +136,9 @@ async def _follow(
         # What its program said last goes where more people read than may read the pod.
         known = await known_secrets(scope.ports, scope.key, scope.namespace)
     run = with_recorded(job_ended(live, pods, known), scope.experiment.status.run)
+    broken = _broken(scope, outcomes)
+    if stops_for_good(broken):
+        run = failed_by_input(run, describe_broken(broken))
     run = await note(scope, run, outcomes.facts("bind", Plan))
     leaving = (pod["metadata"]["uid"] for pod in pods if pod["metadata"].get("deletionTimestamp"))
     facts = RunFacts(
@@ -162,10 +178,20 @@ def _as_recorded(sealed: RunStatus, recorded: RunStatus | None) -> RunStatus:
     return sealed.model_copy(update={"job_uid": recorded.job_uid, "record": recorded.record})
 
 
-def _why_gone(scope: Scope) -> str:
+def _why_gone(scope: Scope) -> tuple[str, str]:
+    """Return the reason, and what is said of it where that is not always the same."""
+    broken = scope.experiment.status.broken_inputs
+    if broken:
+        return reasons.INPUT_BROKEN, why_run_stopped(broken)
     if not scope.is_open:
-        return reasons.RUN_STOPPED
-    return reasons.ABANDONED if scope.experiment.is_deleting else reasons.RUN_LOST
+        return reasons.RUN_STOPPED, ""
+    return reasons.ABANDONED if scope.experiment.is_deleting else reasons.RUN_LOST, ""
+
+
+def _broken(scope: Scope, outcomes: Outcomes) -> tuple[BrokenInput, ...]:
+    """Return the inputs that were found broken, by now or before."""
+    resolved = outcomes.facts("resolve", Resolved)
+    return resolved.broken if resolved is not None else scope.experiment.status.broken_inputs
 
 
 def _is_let_be(one: Applied) -> bool:

@@ -15,6 +15,7 @@ from glovebox.desired.platform import read_platform
 from glovebox.errors import GloveboxError
 from glovebox.kube.kinds import EXPERIMENT, Kind
 from glovebox.kube.resources import Key
+from glovebox.status.broken_inputs import stops_for_good
 from glovebox.status.outcome import Outcome
 
 T = TypeVar("T")
@@ -163,16 +164,19 @@ class Phase:
 def state_of(experiment: Experiment) -> str:
     """Return whether the namespace is open, frozen, or closed for good.
 
-    It is closed by its run's end, on request, or by the seal. Once it is recorded that everything
-    was closed, that is final, whatever the spec says: what is sealed is what there will ever be.
+    It is closed by its run's end, on request, for a broken input, or by the seal. Once it is
+    recorded that everything was closed, that is final, whatever the spec says: what is sealed is
+    what there will ever be.
     """
     status = experiment.status
     closed = status.seal is not None or status.state == names.STATE_SEALED
     over = status.run is not None and status.run.completion_time is not None
     lifecycle = experiment.spec.lifecycle
-    if closed or lifecycle.is_to_be_sealed or (over and not lifecycle.is_frozen):
+    frozen = lifecycle.is_frozen or bool(status.broken_inputs)
+    ends = lifecycle.is_to_be_sealed or stops_for_good(status.broken_inputs)
+    if closed or ends or (over and not frozen):
         return names.STATE_SEALED
-    return names.STATE_FROZEN if lifecycle.is_frozen else names.STATE_OPEN
+    return names.STATE_FROZEN if frozen else names.STATE_OPEN
 
 
 def namespace_of(experiment: Experiment) -> str:

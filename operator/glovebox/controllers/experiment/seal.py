@@ -45,6 +45,7 @@ from glovebox.controllers.store_connections import note_refusal
 from glovebox.desired.plan import Plan
 from glovebox.engine.tasks import TaskKey
 from glovebox.errors import GloveboxError
+from glovebox.status.broken_inputs import doubts_of_inputs, stops_for_good
 from glovebox.status.experiment_facts import AttemptFacts, RunFacts, SealFacts
 from glovebox.status.outcome import Outcome, done, waiting
 from glovebox.status.text import counted, format_time
@@ -192,6 +193,8 @@ def _bound_seal(
     images = {image.reference for image in experiment.spec.images}
     artifacts = experiment.status.artifacts
     outcome, reason = (run.outcome, run.reason) if run is not None else ("", "")
+    if not outcome and experiment.spec.run is not None and stops_for_good(resolved.broken):
+        outcome, reason = "Failed", reasons.INPUT_BROKEN
     if experiment.is_deleting and not outcome:
         outcome, reason = _of_the_deletion(scope)
     return BoundSeal(
@@ -207,7 +210,7 @@ def _bound_seal(
         run=run,
         outcome=outcome,
         reason=reason,
-        doubts=doubts,
+        doubts=(*doubts_of_inputs(resolved.broken), *doubts),
         ended=_ended(scope, run),
         purpose=experiment.status.purpose,
         leakage=experiment.status.leakage,
