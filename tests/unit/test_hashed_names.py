@@ -29,7 +29,6 @@ def test_whoever_hashes_a_name_is_known() -> None:
     """Each is a row of docs/explanation/threat-model.md, "Names that are hashed"."""
     assert users() == {
         "apply/events.py",
-        "controllers/experiment/artifact_credentials.py",
         "controllers/experiment/caches.py",
         "controllers/experiment/input_credentials.py",
         "controllers/feature_set_pin.py",

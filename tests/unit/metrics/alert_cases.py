@@ -136,6 +136,7 @@ def _built() -> dict[str, Case]:
     expiry = 'glovebox_credentials_earliest_expiry_timestamp_seconds{type="s3"}'
     authorities = "glovebox_store_authorities_earliest_expiry_timestamp_seconds"
     findings = 'glovebox_pin_proof_findings_total{level="Full", finding="changed"}'
+    reads = 'glovebox_unusual_reads_total{kind="%s"}'
     size = 'glovebox_ledger_size{store="a"}'
     cases = {name: gauge(f"Glovebox{name}", series) for name, series in gauges.items()}
     cases |= {name: age(f"Glovebox{name}", *given) for name, given in ages.items()}
@@ -275,6 +276,13 @@ def _built() -> dict[str, Case]:
         ),
         "ProofFound": Case(
             Fault({findings: "0x10 3x20"}, at=900), {"healthy": Calm({findings: "3x60"})}
+        ),
+        "UnusualReads": Case(
+            Fault({reads % "Burst": "0x10 1x20"}, at=900),
+            {
+                "told long ago": Calm({reads % "Burst": "3x60"}),
+                "a run's mistake": Calm({reads % "Denied": "0+1x60"}),
+            },
         ),
         "SealsFailing": Case(
             Fault({_SEALS % "error": "0+1x60", _SEALS % "success": "4x60"}, at=1800),
