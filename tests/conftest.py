@@ -62,6 +62,16 @@ def pytest_configure() -> None:
         )
 
 
+def pytest_make_parametrize_id(val: object) -> None:
+    """Refuse what would name a test by the moment of its collection.
+
+    Workers that read the tests in different seconds would not have the same ones: pytest names a
+    test by the bytes that it gets, and gzip writes the time into them.
+    """
+    if isinstance(val, bytes) and val[:2] == b"\x1f\x8b" and val[4:8] != bytes(4):
+        raise pytest.UsageError("gzip.compress: say `mtime=0`, or give the case an `id`")
+
+
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses by mark
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is live; begin with what takes longest, when several workers share the tests."""
