@@ -935,7 +935,7 @@ EXPERIMENT_NOT_SEALED: Final = _reason(
 EXPERIMENT_FAILED: Final = _reason(
     "ExperimentFailed",
     "DatasetPin `Verified`, `Ready`, `Stalled`",
-    "The run whose artifacts are to be pinned failed: what it left is no result.",
+    "The run whose artifacts are to be pinned did not succeed: what it left is no result.",
     "Create a pin of the artifacts of a run that succeeded.",
 )
 SEAL_ELSEWHERE: Final = _reason(

@@ -34,6 +34,7 @@ class SealedRun:
         artifacts: `s3://bucket/prefix/`.
         code: Repository and commit; empty where it declares none.
         image: Of the run; empty without one.
+        has_run: Whether it was to have one.
         findings: How many things the seal cannot vouch for.
         inputs: What went into it, and what that was made from.
         more_inputs: Whether that is not all.
@@ -47,6 +48,7 @@ class SealedRun:
     artifacts: str
     code: str
     image: str
+    has_run: bool
     findings: int
     inputs: tuple[UpstreamInput, ...]
     more_inputs: bool
@@ -89,6 +91,7 @@ def _run_of(report: Report) -> SealedRun:
         artifacts=str(definition["internalParameters"]["artifacts"]),
         code=f"{code['repository']}@{code['commit']}" if code else "",
         image=str(snapshot["images"][run["image"]]) if run else "",
+        has_run=bool(run),
         findings=sum(each.get("name") == FINDING for each in byproducts),
         inputs=inputs,
         more_inputs=more,
