@@ -637,13 +637,6 @@ BUILT_FROM_OTHERS: Final = _reason(
     "Build the values again out of these inputs, or name in `spec.inputs` what they were built"
     " from, and create a new pin that `supersedes` this one.",
 )
-BUILT_FROM_MORE: Final = _reason(
-    "BuiltFromMore",
-    "FeatureSetPin `BuiltFromInputs`",
-    "More went into the values than the seal names, so it is not known whether all of"
-    " `spec.inputs` did.",
-    "Build the values in a run with fewer inputs.",
-)
 SCHEMA_MATCHES: Final = _reason(
     "SchemaMatches",
     "FeatureSetPin `SchemaMatches`; Event",

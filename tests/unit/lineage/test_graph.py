@@ -266,7 +266,14 @@ def test_the_seal_that_a_pin_is_of_is_followed_when_its_experiment_is_gone() -> 
         "artifacts": "s3://results/team/build/uid-build/",
         "inputs": [
             {"name": "raw", "kind": "DatasetPin", "digest": BYTES, "readBy": "team/build"},
-            {"name": "older", "kind": "DatasetPin", "digest": OTHER, "readBy": "team/before"},
+            {
+                "name": "older",
+                "kind": "DatasetPin",
+                "digest": OTHER,
+                # Of the same name, and another one: it was deleted and declared again.
+                "readBy": "team/build",
+                "behind": "raw",
+            },
         ],
     }
     graph = graph_of((), [pin("team/raw", BYTES), values])

@@ -84,7 +84,7 @@ class Kept:
         """Lay down the documents of a seal."""
         covered = snapshot if snapshot is not None else RUN
         raw = encode_artifacts(prefix, artifacts)
-        about = {
+        about: dict[str, Any] = {
             "experiment": "team/build",
             "uid": "u1",
             "digest": digest_of(covered),
@@ -237,7 +237,9 @@ def test_a_list_of_another_prefix_than_is_signed_is_refused(kept: Kept) -> None:
     assert "names what is not below its prefix" in refused().message
 
 
-def test_a_list_that_is_another_one_when_it_is_read_again_is_refused(kept: Kept) -> None:
+def test_a_list_that_is_another_one_when_it_is_read_again_is_refused(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept.seal(artifact("a"))
     seal = read()
     (key,) = (each for each in kept.bodies if "/artifacts." in each)
@@ -247,7 +249,7 @@ def test_a_list_that_is_another_one_when_it_is_read_again_is_refused(kept: Kept)
     def swapped(*args: Any) -> Iterator[bytes]:
         yield from [edited] if args[2] == key else genuine(*args)
 
-    sealed_artifacts.object_chunks = swapped  # type: ignore[assignment] # restored by the fixture
+    monkeypatch.setattr(sealed_artifacts, "object_chunks", swapped)
     with pytest.raises(InvalidInput) as caught:
         list(sealed_candidates(STORE, wanted(), seal, Stop()))
     assert caught.value.reason == reasons.MANIFEST_DIFFERS
