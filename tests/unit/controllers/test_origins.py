@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 
+from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.derived import (
     MAX_RECORDED,
     MAX_RECORDED_BYTES,
@@ -11,8 +15,10 @@ from glovebox.api.derived import (
     UpstreamInput,
 )
 from glovebox.api.experiment_status import InputStatus
-from glovebox.controllers.origins import bounded
+from glovebox.controllers.origins import bounded, origin_of
+from glovebox.controllers.ports import Ports
 from glovebox.data.digest import canonical_json
+from glovebox.kube.resources import Key
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -50,3 +56,95 @@ def test_origins_take_a_bounded_place_together(inputs: int, upstream: int, *, is
     assert sum(len(canonical_json(each)) for each in recorded) <= MAX_RECORDED_BYTES
     assert all(each.seal == DIGEST for each in origins)
     assert is_cut or all(len(each.inputs) == upstream for each in origins)
+
+
+def pin(name: str, *, namespace: str = "team", digest: str = DIGEST, **status: Any) -> DatasetPin:
+    return DatasetPin.model_validate(
+        {
+            "apiVersion": "glovebox.dev/v1alpha1",
+            "kind": "DatasetPin",
+            "metadata": {"name": name, "namespace": namespace, "uid": name},
+            "spec": {
+                "storeRef": {"name": "primary"},
+                "source": {"prefix": {"bucket": "raw", "prefix": ""}},
+            },
+            "status": {"digest": digest, **status},
+        }
+    )
+
+
+def of_seal(experiment: str, seal: str = DIGEST) -> dict[str, Any]:
+    return {"derived": {"experiment": experiment, "uid": "u", "seal": seal}}
+
+
+def found(wanted: DatasetPin, *others: DatasetPin) -> str:
+    """Return the Experiment that a pin came from, or nothing."""
+    pins = {Key("DatasetPin", each.namespace, each.name): each for each in (wanted, *others)}
+    registry = SimpleNamespace(
+        pins_of=lambda root: [key for key, each in pins.items() if each.status.digest == root]
+    )
+    resources = SimpleNamespace(parsed=lambda key, _: pins[key])
+    ports = cast("Ports", SimpleNamespace(registry=registry, resources=resources))
+    origin = origin_of(ports, wanted)
+    return origin.experiment if origin is not None else ""
+
+
+PART = {
+    "split": "s",
+    "name": "train",
+    "role": "train",
+    "splits": [
+        {
+            "splitDigest": DIGEST,
+            "part": "train",
+            "sourceDigest": "sha256:" + "b" * 64,
+            "granularity": "Rows",
+            "by": "Key",
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "others", "experiment"),
+    [
+        pytest.param(
+            pin("a", **of_seal("team/own")),
+            (pin("0", **of_seal("team/other")),),
+            "team/own",
+            id="its own first",
+        ),
+        pytest.param(pin("a"), (pin("b", **of_seal("team/x")),), "team/x", id="of the same bytes"),
+        pytest.param(
+            pin("a"),
+            (pin("c", **of_seal("team/c")), pin("b", **of_seal("team/b"))),
+            "team/b",
+            id="of several the first by name, whoever came first",
+        ),
+        pytest.param(
+            pin("a"),
+            (pin("b", digest="sha256:" + "b" * 64, **of_seal("team/x")),),
+            "",
+            id="of other bytes",
+        ),
+        pytest.param(
+            pin("a", part=PART),
+            (pin("b", digest="sha256:" + "b" * 64, **of_seal("team/x")),),
+            "team/x",
+            id="of what it is a part of",
+        ),
+        pytest.param(
+            pin("a"),
+            (pin("b", namespace="other", **of_seal("other/x")),),
+            "",
+            id="nothing of another namespace is told",
+        ),
+        pytest.param(
+            pin("a"), (pin("b", **of_seal("team/x", "")),), "", id="its seal is not verified yet"
+        ),
+    ],
+)
+def test_origins_are_found_by_content(
+    wanted: DatasetPin, others: tuple[DatasetPin, ...], experiment: str
+) -> None:
+    assert found(wanted, *others) == experiment
