@@ -13,6 +13,7 @@ import pytest
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
+from glovebox.controllers import origins
 from glovebox.evidence.signer import new_key_pair
 from glovebox.evidence.statement import STATEMENT_NAME
 from glovebox.kube.kinds import (
@@ -591,3 +592,42 @@ def test_the_chain_is_sealed_on_and_on() -> None:
         ] == [("built", f"{TEAM}/y"), ("raw", f"{TEAM}/x")]
 
     play(scene)
+
+
+def test_what_is_not_recorded_of_a_chain_is_told_to_whoever_trains_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(origins, "MAX_RECORDED_BYTES", 0)
+
+    async def scene(stage: Stage) -> None:
+        declare_raw(stage)
+        declare_raw(stage, "final", rows=5)
+        writes(stage)
+        stage.declare(inputs=reading("raw"))
+        stage.world.declare(DATASET_PIN, "built", sealed_spec())
+        await until(stage, reasons.VERIFIED)
+        stage.world.actors.run_writes = lambda _: store_version(
+            stage,
+            str(stage.status("y")["artifacts"]["uri"]).removeprefix(f"s3://{BUCKET}/") + "m",
+            b"model",
+        )
+        stage.declare("y", inputs=reading("built"))
+        await stage.until("y is sealed", lambda: stage.status("y").get("seal"), HOUR)
+        (entry,) = stage.status("y")["inputs"]
+        assert entry["derived"]["moreInputs"]
+        assert "inputs" not in entry["derived"]
+        spec = sealed_spec("")
+        spec["source"]["experimentRef"]["name"] = "y"
+        stage.world.declare(DATASET_PIN, "twice", spec)
+        await until(stage, reasons.VERIFIED, "twice")
+        told = status(stage, "twice")["derived"]
+        assert told["moreInputs"]
+        assert [each["name"] for each in told["inputs"]] == ["built"]
+        trained = reading("twice")["datasets"] + reading("final", role="test")["datasets"]
+        stage.declare("z", run=False, inputs={"datasets": trained})
+        await stage.until("z is bound", lambda: stage.status("z").get("leakage"), HOUR)
+        rows = next(row for row in stage.status("z")["leakage"] if row["type"] == "SharedRows")
+        assert rows["level"] == "Unknown"
+        assert "more went into `twice` (train) than its seals name" in rows["message"]
+
+    play(scene, sweeps=False)

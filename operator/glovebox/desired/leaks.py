@@ -98,7 +98,7 @@ def _of_derivation(inputs: tuple[Covered, ...]) -> Iterator[Leak]:
     for earlier, later in in_order(inputs):
         if any(had_read(each, later) for each in earlier.made_from):
             what = (
-                f"input `{earlier.name}` ({earlier.role}) was written by Experiment"
+                f"input `{earlier.name}` ({earlier.role}) holds what was written by Experiment"
                 f" '{earlier.made_by}', which had read what `{later.name}` ({later.role}) holds"
             )
             yield Leak(earlier.name, later.name, "Rows", what)

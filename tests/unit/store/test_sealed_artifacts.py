@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from glovebox.store.connection import Stop, Store
 from glovebox.store.evidence_objects import list_key
 from glovebox.store.sealed_artifacts import ReadSeal, SealToRead, read_sealed, sealed_candidates
 from glovebox.store.sealing import seal_folder
+from glovebox.store.sources import SealSource, candidates
 
 PREFIX = "team/build/u1/"
 PAIR, FOREIGN = new_key_pair(), new_key_pair()
@@ -215,6 +217,22 @@ def test_what_somebody_laid_in_front_does_not_count(kept: Kept) -> None:
     assert pinned() == ["a"]
 
 
+def test_the_seal_of_another_one_that_was_laid_in_front_does_not_count(kept: Kept) -> None:
+    kept.seal(artifact("theirs"), uid="u0")
+    kept.seal(artifact("a"))
+    assert pinned() == ["a"]
+
+
+def test_a_snapshot_that_is_another_one_than_the_statement_repeats_is_refused(
+    kept: Kept,
+) -> None:
+    kept.seal(artifact("a"), digest=digest_of({"images": {}}))
+    kept.bodies[seal_folder("u1") + SNAPSHOT_NAME].append(canonical_json({"images": {}}))
+    error = refused()
+    assert error.reason == reasons.SEAL_INVALID
+    assert "repeats another snapshot" in error.message
+
+
 def test_a_key_that_ended_counts_only_where_the_store_says_since_when_it_has_the_seal(
     kept: Kept,
 ) -> None:
@@ -301,6 +319,16 @@ def test_the_seal_says_what_was_read_and_behind_which_input_the_rest_lies(kept: 
     ]
     assert [[each.part for each in entry.part_of] for entry in told.inputs] == [[], ["train"], []]
     assert not told.more_inputs
+
+
+def test_a_version_that_can_be_overwritten_in_place_is_refused(kept: Kept) -> None:
+    kept.seal(artifact("a", version_id="null"))
+    seal = wanted()
+    listed = functools.partial(sealed_candidates, STORE, seal, read(seal))
+    source = SealSource("build", "u1", "")
+    with pytest.raises(InvalidInput) as caught:
+        list(candidates(STORE, source, Stop(), sealed=listed))
+    assert caught.value.reason == reasons.VERSIONING_REQUIRED
 
 
 def test_what_is_not_there_is_waited_for(kept: Kept) -> None:
