@@ -13,9 +13,16 @@ import pytest
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
+from glovebox.controllers import origins
 from glovebox.evidence.signer import new_key_pair
 from glovebox.evidence.statement import STATEMENT_NAME
-from glovebox.kube.kinds import ACCESS_GRANT, DATASET_PIN, EXPERIMENT, FEATURE_SET_PIN
+from glovebox.kube.kinds import (
+    ACCESS_GRANT,
+    DATASET_PIN,
+    EXPERIMENT,
+    FEATURE_SET_PIN,
+    SPLIT_PIN,
+)
 from glovebox.store.sealing import PREFIX
 from simulation.object_store import NoAnswerError, Version
 from simulation.stage import Stage, play
@@ -463,6 +470,87 @@ def test_who_trains_on_what_was_made_out_of_its_test_data_is_refused() -> None:
     play(scene)
 
 
+def test_no_other_pin_of_the_artifacts_hides_what_they_were_made_from() -> None:
+    """Neither a part of a split of them, nor a pin of the same bytes by their prefix."""
+
+    async def scene(stage: Stage) -> None:
+        declare_raw(stage, "final", rows=5)
+        parts = [b'{"flight": %d, "hour": 7}\n' % at for at in range(4)]
+        writes(stage, {f"features/{at}.jsonl": body for at, body in enumerate(parts)})
+        stage.declare(inputs=reading("final"))
+        stage.world.declare(DATASET_PIN, "built", sealed_spec())
+        await until(stage, reasons.VERIFIED)
+        by_prefix = pin_spec(f"{artifacts_of(stage)}features/")
+        by_prefix["source"]["prefix"]["bucket"] = BUCKET
+        stage.world.declare(DATASET_PIN, "mirror", by_prefix)
+        split = {
+            "source": {"pinRef": {"name": "built"}},
+            "granularity": "Objects",
+            "rule": {"by": "Key", "salt": "s"},
+            "parts": [
+                {"name": "test", "role": "test", "share": 5000},
+                {"name": "train", "role": "train", "share": 5000},
+            ],
+        }
+        stage.world.declare(SPLIT_PIN, "parts", split)
+        of_the_part = {**pin_spec(), "source": {"split": {"name": "parts", "part": "train"}}}
+        stage.world.declare(DATASET_PIN, "part", of_the_part)
+        for at, name in enumerate(("mirror", "part")):
+            await until(stage, reasons.VERIFIED, name)
+            assert "derived" not in status(stage, name)
+            trained = reading(name)["datasets"] + reading("final", role="test")["datasets"]
+            stage.declare(f"y{at}", run=False, inputs={"datasets": trained})
+            refused = partial(is_because, stage, reasons.LEAKAGE_FOUND, f"y{at}", EXPERIMENT)
+            await stage.until(f"{name} is refused", refused, HOUR)
+        stage.declare("z", run=False, inputs=reading("part"))
+        await stage.until("z is bound", lambda: stage.status("z").get("inputs"), HOUR)
+        (entry,) = stage.status("z")["inputs"]
+        assert entry["derived"]["seal"] == status(stage)["derived"]["seal"]
+        assert [each["part"] for each in entry["partOf"]] == ["train"]
+
+    play(scene, sweeps=False)
+
+
+def test_the_seal_says_of_which_splits_is_what_the_run_read() -> None:
+    async def scene(stage: Stage) -> None:
+        body = b"".join(b'{"flight": %d}\n' % at for at in range(20))
+        for at in range(4):
+            stage.world.store.put(LOADER, SOURCE, f"all/{at}.jsonl", body + b"%d\n" % at)
+        stage.world.declare(DATASET_PIN, "all", pin_spec("all/"))
+        split = {
+            "source": {"pinRef": {"name": "all"}},
+            "granularity": "Objects",
+            "rule": {"by": "Key", "salt": "s"},
+            "parts": [
+                {"name": "test", "role": "test", "share": 5000},
+                {"name": "train", "role": "train", "share": 5000},
+            ],
+        }
+        stage.world.declare(SPLIT_PIN, "parts", split)
+        for name in ("train", "test"):
+            of_the_part = {**pin_spec(), "source": {"split": {"name": "parts", "part": name}}}
+            stage.world.declare(DATASET_PIN, name, of_the_part)
+        writes(stage)
+        stage.declare(inputs=reading("train"))
+        stage.world.declare(DATASET_PIN, "built", sealed_spec())
+        await until(stage, reasons.VERIFIED)
+        (told,) = status(stage)["derived"]["inputs"]
+        (of_split,) = told["partOf"]
+        assert (of_split["part"], of_split["sourceDigest"]) == (
+            "train",
+            status(stage, "all")["digest"],
+        )
+        whole = reading("built")["datasets"] + reading("all", role="test")["datasets"]
+        stage.declare("y", run=False, inputs={"datasets": whole})
+        refused = partial(is_because, stage, reasons.LEAKAGE_FOUND, "y", EXPERIMENT)
+        await stage.until("the whole is refused", refused, HOUR)
+        apart = reading("built")["datasets"] + reading("test", role="test")["datasets"]
+        stage.declare("z", run=False, inputs={"datasets": apart})
+        await stage.until("the other part is not", lambda: stage.status("z").get("inputs"), HOUR)
+
+    play(scene, sweeps=False)
+
+
 def test_artifacts_are_lent_to_nobody() -> None:
     async def scene(stage: Stage) -> None:
         writes(stage)
@@ -504,3 +592,42 @@ def test_the_chain_is_sealed_on_and_on() -> None:
         ] == [("built", f"{TEAM}/y"), ("raw", f"{TEAM}/x")]
 
     play(scene)
+
+
+def test_what_is_not_recorded_of_a_chain_is_told_to_whoever_trains_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(origins, "MAX_RECORDED_BYTES", 0)
+
+    async def scene(stage: Stage) -> None:
+        declare_raw(stage)
+        declare_raw(stage, "final", rows=5)
+        writes(stage)
+        stage.declare(inputs=reading("raw"))
+        stage.world.declare(DATASET_PIN, "built", sealed_spec())
+        await until(stage, reasons.VERIFIED)
+        stage.world.actors.run_writes = lambda _: store_version(
+            stage,
+            str(stage.status("y")["artifacts"]["uri"]).removeprefix(f"s3://{BUCKET}/") + "m",
+            b"model",
+        )
+        stage.declare("y", inputs=reading("built"))
+        await stage.until("y is sealed", lambda: stage.status("y").get("seal"), HOUR)
+        (entry,) = stage.status("y")["inputs"]
+        assert entry["derived"]["moreInputs"]
+        assert "inputs" not in entry["derived"]
+        spec = sealed_spec("")
+        spec["source"]["experimentRef"]["name"] = "y"
+        stage.world.declare(DATASET_PIN, "twice", spec)
+        await until(stage, reasons.VERIFIED, "twice")
+        told = status(stage, "twice")["derived"]
+        assert told["moreInputs"]
+        assert [each["name"] for each in told["inputs"]] == ["built"]
+        trained = reading("twice")["datasets"] + reading("final", role="test")["datasets"]
+        stage.declare("z", run=False, inputs={"datasets": trained})
+        await stage.until("z is bound", lambda: stage.status("z").get("leakage"), HOUR)
+        rows = next(row for row in stage.status("z")["leakage"] if row["type"] == "SharedRows")
+        assert rows["level"] == "Unknown"
+        assert "more went into `twice` (train) than its seals name" in rows["message"]
+
+    play(scene, sweeps=False)

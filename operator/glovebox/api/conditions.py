@@ -183,7 +183,7 @@ TYPE_MEANINGS: Final = {
         "FeatureSetPin (with values that a sealed Experiment wrote)",
         "the run that wrote the values read all of `spec.inputs`, by its seal",
         "it did not read all of them; the message names which",
-        "more went into the values than the seal names",
+        "the pin of the values is not ready",
     ),
     ACCESS_LOG_READ: TypeMeaning(
         "ObjectStore (with `spec.accessLog`)",

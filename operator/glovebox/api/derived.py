@@ -13,11 +13,14 @@ from pydantic import Field
 from glovebox.api.base import Model, TolerantModel
 from glovebox.api.scalars import Digest, KeyPrefix, ObjectName, Time
 from glovebox.api.schema import list_atomic
+from glovebox.api.split_pin import MAX_NESTED, PartOfSplit
 
 # All inputs of a run, and more of what these were made from.
 MAX_UPSTREAM: Final = 128
 # What an Experiment records of each of its inputs.
 MAX_RECORDED: Final = 32
+# And of all of them, as JSON: they lie beside the snapshot, in a ConfigMap.
+MAX_RECORDED_BYTES: Final = 64 << 10
 
 
 class ExperimentSource(Model):
@@ -50,6 +53,21 @@ class ExperimentSource(Model):
     )
 
 
+class UpstreamPart(TolerantModel):
+    """That what a run read is a part of a split."""
+
+    split_digest: str = Field(max_length=71, description="`status.digest` of the SplitPin.")
+    part: str = Field(max_length=63, description="Name of the part.")
+    source_digest: str = Field(max_length=71, description="Content root of what was split.")
+
+    @classmethod
+    def of(cls, split: PartOfSplit) -> UpstreamPart:
+        """Return what is told of a part further down."""
+        return cls(
+            split_digest=split.split_digest, part=split.part, source_digest=split.source_digest
+        )
+
+
 class UpstreamInput(TolerantModel):
     """Something that the run read, or that this was made from in turn."""
 
@@ -61,6 +79,19 @@ class UpstreamInput(TolerantModel):
     digest: str = Field(max_length=71, description="Digest of the content.")
     read_by: str = Field(
         max_length=317, description="`namespace/name` of the Experiment whose run read it."
+    )
+    behind: str = Field(
+        default="",
+        max_length=63,
+        description=(
+            "Name of the input that was made from it in turn. Absent of what the run itself read."
+        ),
+    )
+    part_of: tuple[UpstreamPart, ...] = Field(
+        default=(),
+        max_length=MAX_NESTED,
+        json_schema_extra=list_atomic(),
+        description="Of which splits it is a part, the innermost first. Empty of a whole dataset.",
     )
 
 

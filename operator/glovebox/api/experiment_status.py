@@ -8,11 +8,12 @@ from pydantic import Field
 
 from glovebox.api.attempt_status import MAX_PODS, RunNode, RunPod, TenantPods
 from glovebox.api.base import Status, TolerantModel
-from glovebox.api.derived import RecordedOrigin
+from glovebox.api.derived import RecordedOrigin, UpstreamPart
 from glovebox.api.leakage_status import LeakStatus
 from glovebox.api.ledger_entry_status import LedgerEntryStatus
 from glovebox.api.scalars import Time
 from glovebox.api.schema import list_atomic, list_map
+from glovebox.api.split_pin import MAX_NESTED
 from glovebox.api.stated_data import StatedData
 
 
@@ -125,8 +126,15 @@ class InputStatus(TolerantModel):
     derived: RecordedOrigin | None = Field(
         default=None,
         description=(
-            "The sealed Experiment whose artifacts the data are (datasets from a seal only)."
+            "The sealed Experiment whose artifacts the data are, or what they are a part of"
+            " (datasets from a seal only)."
         ),
+    )
+    part_of: tuple[UpstreamPart, ...] = Field(
+        default=(),
+        max_length=MAX_NESTED,
+        json_schema_extra=list_atomic(),
+        description="Of which splits the data are a part, the innermost first (datasets only).",
     )
     grants: tuple[InputGrant, ...] = Field(
         default=(),

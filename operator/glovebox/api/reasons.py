@@ -637,13 +637,6 @@ BUILT_FROM_OTHERS: Final = _reason(
     "Build the values again out of these inputs, or name in `spec.inputs` what they were built"
     " from, and create a new pin that `supersedes` this one.",
 )
-BUILT_FROM_MORE: Final = _reason(
-    "BuiltFromMore",
-    "FeatureSetPin `BuiltFromInputs`",
-    "More went into the values than the seal names, so it is not known whether all of"
-    " `spec.inputs` did.",
-    "Build the values in a run with fewer inputs.",
-)
 READS_EXPECTED: Final = _reason(
     "ReadsExpected",
     "DatasetPin `ReadsExpected`",
@@ -970,7 +963,7 @@ EXPERIMENT_NOT_SEALED: Final = _reason(
 EXPERIMENT_FAILED: Final = _reason(
     "ExperimentFailed",
     "DatasetPin `Verified`, `Ready`, `Stalled`",
-    "The run whose artifacts are to be pinned failed: what it left is no result.",
+    "The run whose artifacts are to be pinned did not succeed: what it left is no result.",
     "Create a pin of the artifacts of a run that succeeded.",
 )
 SEAL_ELSEWHERE: Final = _reason(

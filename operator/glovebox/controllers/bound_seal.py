@@ -379,6 +379,7 @@ def _statement_facts(bound: BoundSeal, prefix: str, now: datetime, builder: str)
             _stated(entry),
             tuple(_granted(each) for each in entry.grants),
             _origin(entry),
+            tuple(each.model_dump(by_alias=True, mode="json") for each in entry.part_of),
         )
         for entry in bound.inputs
     )

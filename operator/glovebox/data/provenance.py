@@ -163,8 +163,9 @@ def _missing_of_full(pin: DatasetPin) -> Iterator[Gap]:
         yield Gap("spec.retention", "how long they may be kept, and why, is not said")
     if not provenance.contact:
         yield Gap("spec.provenance.contact", "whom to ask is not said")
-    is_sealed = sealed is not None and sealed.sealed_time is not None
-    if not provenance.sources and provenance.origin != "Synthetic" and not is_sealed:
+    # A seal that names no input does not say what they were made from: of nothing, or by hand.
+    named = sealed is not None and sealed.sealed_time is not None and bool(sealed.inputs)
+    if not provenance.sources and provenance.origin != "Synthetic" and not named:
         yield Gap("spec.provenance.sources", "what they were made from is not said")
     origin = provenance.origin or ("Derived" if spec.source.experiment_ref is not None else None)
     if origin in {"Derived", "Synthetic", "Augmented"}:

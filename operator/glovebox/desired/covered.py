@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Final
 
 from glovebox.api.coverage import Coverage, TimeWindow
+from glovebox.api.derived import UpstreamInput
 from glovebox.api.split_pin import PartOfSplit
 from glovebox.data.printable import printable
 
@@ -29,7 +30,8 @@ class Covered:
         digest: Its content root.
         splits: Of which splits it is a part, the innermost first.
         made_by: The sealed Experiment whose artifacts it is; empty of any other.
-        made_from: Content roots of what went into that one, as far back as the seals say.
+        made_from: What went into that one, as far back as the seals say.
+        made_of_more: Whether more went into it than they name.
     """
 
     name: str
@@ -40,7 +42,8 @@ class Covered:
     digest: str = ""
     splits: tuple[PartOfSplit, ...] = ()
     made_by: str = ""
-    made_from: frozenset[str] = frozenset()
+    made_from: tuple[UpstreamInput, ...] = ()
+    made_of_more: bool = False
 
     @property
     def window(self) -> TimeWindow | None:

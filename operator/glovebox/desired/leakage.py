@@ -31,6 +31,7 @@ from glovebox.desired.parts_apart import (
     has_no_common_key,
     has_no_common_row,
     has_no_common_time,
+    separating,
     splits_text,
 )
 from glovebox.errors import Refused
@@ -194,6 +195,9 @@ def _rows_known(inputs: tuple[Covered, ...], overlap: Overlap) -> _Known:
     pairs = pairs_apart(inputs)
     if not pairs:
         return _nothing_to_compare(inputs)
+    unnamed = _made_of_unnamed(inputs)
+    if unnamed:
+        return "Unknown", unnamed
     apart = [pair for pair in pairs if has_no_common_row(*pair)]
     if len(apart) == len(pairs):
         message = f"no row is in two parts of {splits_text(pairs)}"
@@ -205,6 +209,17 @@ def _rows_known(inputs: tuple[Covered, ...], overlap: Overlap) -> _Known:
     looked = ", ".join(f"{overlap.rows[each.name]:,} of `{each.name}`" for each in read)
     message = f"none is shared by {columns_text(read[0].key)} ({looked}){left_out(inputs)}"
     return "Measured", message
+
+
+def _made_of_unnamed(inputs: tuple[Covered, ...]) -> str:
+    """Return what may have been made from what is tested on, as its seals do not name all of it."""
+    for earlier, later in in_order(inputs):
+        if earlier.made_of_more and separating(earlier, later) is None:
+            return (
+                f"more went into `{earlier.name}` ({earlier.role}) than its seals name, so nobody"
+                f" knows whether `{later.name}` ({later.role}) did"
+            )
+    return ""
 
 
 def _why_not_measured(

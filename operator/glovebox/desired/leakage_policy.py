@@ -14,7 +14,10 @@ from glovebox.errors import Refused
 _CURES: Final[Mapping[str, str]] = {
     "NoTestSet": "add an input with the role `test` or `holdout`",
     "SharedGroups": "use pins that say `spec.coverage.groups` by the same column",
-    "SharedRows": "use pins that say `spec.coverage.rows` by the same columns",
+    "SharedRows": (
+        "use pins that say `spec.coverage.rows` by the same columns, and artifacts of runs with"
+        " fewer inputs where their seals do not name all"
+    ),
     "TimeOrder": "use pins that say `spec.coverage.time` by the same column",
 }
 

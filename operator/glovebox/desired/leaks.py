@@ -12,7 +12,7 @@ from glovebox.api.experiment_inputs import SharedKind
 from glovebox.data.overlap import Kind, Overlap, Shared
 from glovebox.data.printable import printable
 from glovebox.desired.covered import Covered, columns_text, comparable_in_time, in_order, shown
-from glovebox.desired.parts_apart import origin_shared
+from glovebox.desired.parts_apart import had_read, origin_shared
 from glovebox.errors import Refused
 
 
@@ -96,10 +96,9 @@ def _of_origin(inputs: tuple[Covered, ...]) -> Iterator[Leak]:
 def _of_derivation(inputs: tuple[Covered, ...]) -> Iterator[Leak]:
     """Yield what is trained on and was made by a run that read what is tested on."""
     for earlier, later in in_order(inputs):
-        contents = {later.digest, *(each.source_digest for each in later.splits)} - {""}
-        if earlier.made_from & contents:
+        if any(had_read(each, later) for each in earlier.made_from):
             what = (
-                f"input `{earlier.name}` ({earlier.role}) was written by Experiment"
+                f"input `{earlier.name}` ({earlier.role}) holds what was written by Experiment"
                 f" '{earlier.made_by}', which had read what `{later.name}` ({later.role}) holds"
             )
             yield Leak(earlier.name, later.name, "Rows", what)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from glovebox.api.derived import UpstreamInput
 from glovebox.api.split_pin import PartOfSplit
 from glovebox.desired.covered import Covered
 
@@ -76,6 +77,19 @@ def origin_shared(one: Covered, other: Covered) -> str:
     if set(_origins(one)) & set(_origins(other)):
         return "both are parts of the same data, by different splits"
     return ""
+
+
+def had_read(read: UpstreamInput, used: Covered) -> bool:
+    """Return whether what a run read holds some of what an input holds, by contents and splits.
+
+    It does where one is the other or a part of it, and where both are parts of the same data,
+    unless these are different parts of one split.
+    """
+    parts = {each.split_digest: each.part for each in used.splits}
+    if any(parts.get(each.split_digest, each.part) != each.part for each in read.part_of):
+        return False
+    contents = {read.digest, *(each.source_digest for each in read.part_of)} - {""}
+    return not contents.isdisjoint({used.digest, *_origins(used)})
 
 
 def _origins(part: Covered) -> Iterator[str]:

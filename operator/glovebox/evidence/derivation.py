@@ -17,7 +17,7 @@ from glovebox.api import reasons
 from glovebox.api.derived import MAX_UPSTREAM, RecordedOrigin, UpstreamInput
 from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.errors import InvalidInput
-from glovebox.evidence.statement import FINDING, ORIGIN, SNAPSHOT_NAME
+from glovebox.evidence.statement import FINDING, ORIGIN, PART_OF, SNAPSHOT_NAME
 from glovebox.evidence.verification import Report
 
 
@@ -34,6 +34,7 @@ class SealedRun:
         artifacts: `s3://bucket/prefix/`.
         code: Repository and commit; empty where it declares none.
         image: Of the run; empty without one.
+        has_run: Whether it was to have one.
         findings: How many things the seal cannot vouch for.
         inputs: What went into it, and what that was made from.
         more_inputs: Whether that is not all.
@@ -47,6 +48,7 @@ class SealedRun:
     artifacts: str
     code: str
     image: str
+    has_run: bool
     findings: int
     inputs: tuple[UpstreamInput, ...]
     more_inputs: bool
@@ -89,6 +91,7 @@ def _run_of(report: Report) -> SealedRun:
         artifacts=str(definition["internalParameters"]["artifacts"]),
         code=f"{code['repository']}@{code['commit']}" if code else "",
         image=str(snapshot["images"][run["image"]]) if run else "",
+        has_run=bool(run),
         findings=sum(each.get("name") == FINDING for each in byproducts),
         inputs=inputs,
         more_inputs=more,
@@ -99,21 +102,27 @@ def _inputs(
     experiment: str, read: Any, dependencies: Any
 ) -> tuple[tuple[UpstreamInput, ...], bool]:
     """Return what the run read and what that was made from, and whether there is more."""
+    about = {
+        (str(each["name"]), str(said.get("kind"))): said for each, said in _annotated(dependencies)
+    }
     found: dict[tuple[str, str, str], UpstreamInput] = {}
     for each in read:
+        name, kind = str(each["name"]), str(each["kind"])
         entry = UpstreamInput(
-            name=str(each["name"]),
-            kind=str(each["kind"]),
+            name=name,
+            kind=kind,
             role=str(each.get("role") or ""),
             digest=str(each["digest"]),
             read_by=experiment,
+            part_of=about.get((name, kind), {}).get(PART_OF) or (),
         )
         found.setdefault((entry.digest, entry.role, entry.read_by), entry)
     more = False
-    for origin in _origins(dependencies):
+    for name, origin in _origins(dependencies):
         more = more or origin.more_inputs
         for entry in origin.inputs:
-            found.setdefault((entry.digest, entry.role, entry.read_by), entry)
+            behind = entry.model_copy(update={"behind": name})
+            found.setdefault((entry.digest, entry.role, entry.read_by), behind)
     return tuple(found.values())[:MAX_UPSTREAM], more or len(found) > MAX_UPSTREAM
 
 
@@ -122,12 +131,19 @@ def _snapshot_digest(dependencies: Any) -> str:
     return str(next(found))
 
 
-def _origins(dependencies: Any) -> Iterator[RecordedOrigin]:
+def _annotated(dependencies: Any) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     for entry in dependencies:
-        annotations = entry.get("annotations") or {}
-        said = annotations.get(ORIGIN) if isinstance(annotations, Mapping) else None
+        said = entry.get("annotations")
+        if "name" in entry and isinstance(said, Mapping):
+            yield entry, said
+
+
+def _origins(dependencies: Any) -> Iterator[tuple[str, RecordedOrigin]]:
+    """Yield where inputs came from, by their names."""
+    for entry, about in _annotated(dependencies):
+        said = about.get(ORIGIN)
         if said:
             try:
-                yield RecordedOrigin.model_validate(said)
+                yield str(entry["name"]), RecordedOrigin.model_validate(said)
             except ValidationError as error:
                 raise ValueError(ORIGIN) from error

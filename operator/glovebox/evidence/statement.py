@@ -54,6 +54,8 @@ MANIFEST_TYPE: Final = "application/jsonl"
 FINDING: Final = "finding"
 # The annotation of an input that is artifacts of a sealed Experiment.
 ORIGIN: Final = "sealedOrigin"
+# And of one that is a part of splits.
+PART_OF: Final = "partOf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class SealedInput:
         grants: The AccessGrants by which it was used, and which use of each that was.
         origin: The sealed Experiment whose artifacts it is, and what it was made from, as its pin
             knew it; empty of any other.
+        part_of: Of which splits it is a part, the innermost first.
     """
 
     name: str
@@ -94,6 +97,7 @@ class SealedInput:
     stated: Mapping[str, str] = field(default_factory=dict, hash=False)
     grants: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
     origin: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    part_of: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +270,8 @@ def _input(entry: SealedInput) -> Mapping[str, Any]:
         about["grants"] = [dict(each) for each in entry.grants]
     if entry.origin:
         about[ORIGIN] = dict(entry.origin)
+    if entry.part_of:
+        about[PART_OF] = [dict(each) for each in entry.part_of]
     described: dict[str, Any] = {"name": entry.name, "annotations": about}
     if entry.kind == FEATURES:
         return described | {"digest": _digest(entry.digest)}

@@ -273,7 +273,7 @@ def _sealed_run(obj: Mapping[str, Any]) -> Iterator[Run]:
             # The seal names inputs, and not their pins.
             Use(role=str(each.get("name")), pin="", content=str(each.get("digest") or ""))
             for each in derived.get("inputs") or ()
-            if each.get("readBy") == name
+            if not each.get("behind")
         ),
     )
 

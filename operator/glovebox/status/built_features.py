@@ -2,7 +2,8 @@
 
 It is there where the values are artifacts of a sealed Experiment, and then it is a part of Ready.
 Contents are compared, and not names: another pin of the same bytes is as good. A part of a dataset
-is not the dataset: whoever builds values from a part names the pin of the part in the definitions.
+is not the dataset, and neither is what another run made from it: whoever builds values from either
+names the pin of that in the definitions.
 
 That the run could read all of the inputs is known, and not that it used them.
 """
@@ -39,24 +40,19 @@ class BuiltFacts:
 def mark_built(builder: StatusBuilder, facts: BuiltFacts) -> None:
     """Mark BuiltFromInputs, and what it stands still by."""
     seal = facts.seal
-    read = {each.digest for each in seal.inputs}
+    # What the run read itself is always named: an Experiment has fewer inputs than a seal names.
+    read = {each.digest for each in seal.inputs if not each.behind}
     missing = [
         f"'{pin}' (`{name}`)"
         for name, (content, pin) in sorted(facts.inputs.items())
         if content not in read
     ]
     who = f"Experiment '{seal.experiment}', which wrote the values,"
-    if missing and seal.more_inputs:
-        message = f"{who} read more than its seal names, so it is not known whether it read"
-        builder.mark_unknown(
-            types.BUILT_FROM_INPUTS, reasons.BUILT_FROM_MORE, f"{message} {', '.join(missing)}"
-        )
-        return
     if missing:
         pins = "DatasetPin" if len(missing) == 1 else "DatasetPins"
         message = (
             f"{who} did not read the content of {pins} {', '.join(missing)}, of which the features"
-            " are made by `spec.inputs`"
+            f" are made by `spec.inputs`{_instead(facts, read)}"
         )
         builder.mark_false(types.BUILT_FROM_INPUTS, reasons.BUILT_FROM_OTHERS, message)
         builder.mark_true(types.STALLED, reasons.BUILT_FROM_OTHERS, message)
@@ -65,6 +61,15 @@ def mark_built(builder: StatusBuilder, facts: BuiltFacts) -> None:
     builder.mark_true(
         types.BUILT_FROM_INPUTS, reasons.BUILT_FROM_INPUTS, f"{message}{_beside(facts)}"
     )
+
+
+def _instead(facts: BuiltFacts, read: set[str]) -> str:
+    """Return by which input the run had what was made from one of those that it did not read."""
+    wanted = {content for content, _ in facts.inputs.values()} - read
+    behind = sorted({each.behind for each in facts.seal.inputs if each.digest in wanted} - {""})
+    if not behind:
+        return ""
+    return f"; its input `{behind[0]}` was made from it: name the pin of that in `spec.inputs`"
 
 
 def _beside(facts: BuiltFacts) -> str:

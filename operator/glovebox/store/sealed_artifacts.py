@@ -143,6 +143,8 @@ def read_sealed(store: Store, wanted: SealToRead, stop: Stop) -> ReadSeal:
     statement = find_statement(store, wanted.bucket, folder, trusted, stop)
     if statement is None:
         raise _not_found(wanted, f"{folder}{STATEMENT_NAME}")
+    if not statement.is_trusted:
+        _require_signed(wanted, statement.envelope)
     snapshot = _snapshot(store, wanted, folder, statement.envelope, stop)
     expected = Expected(wanted.experiment, wanted.uid, wanted.digest)
     report = verify_statement(statement.envelope, snapshot, wanted.trust, expected)
@@ -155,11 +157,11 @@ def read_sealed(store: Store, wanted: SealToRead, stop: Stop) -> ReadSeal:
             raise _invalid(wanted, "its key has ended, and the store does not say since when it is")
     _require_holds(wanted, report)
     run = sealed_run(report)
-    if run.outcome == "Failed":
+    if run.outcome == "Failed" or (run.has_run and run.outcome != "Succeeded"):
         raise InvalidInput(
             reasons.EXPERIMENT_FAILED,
-            f"{wanted.what} is of a run that failed: what it left is no result. Pin the artifacts"
-            " of a run that succeeded",
+            f"{wanted.what} is of a run that did not succeed: what it left is no result. Pin the"
+            " artifacts of a run that succeeded",
         )
     return ReadSeal(
         run,
@@ -264,6 +266,17 @@ def _is_ours(wanted: SealToRead, envelope: bytes) -> bool:
     return stated_uid(envelope) == wanted.uid
 
 
+def _require_signed(wanted: SealToRead, envelope: bytes) -> None:
+    """Refuse what nobody signed before anything is read that it names.
+
+    What is signed, and of another Experiment, is told apart later.
+    """
+    try:
+        opened(envelope, wanted.trust)
+    except InvalidInput as error:
+        raise _invalid(wanted, f"{STATEMENT_NAME}: {error.message}") from error
+
+
 def _snapshot(store: Store, wanted: SealToRead, folder: str, envelope: bytes, stop: Stop) -> bytes:
     """Return the snapshot that a statement names.
 
@@ -287,12 +300,20 @@ def _require_holds(wanted: SealToRead, report: Report) -> None:
         return
     first = report.findings[0]
     if first.what == _OTHER:
+        said = first.message
+        if not _is_of_the_team(wanted, report):
+            said = "it is of none of this namespace"  # whose, and what it is called, is theirs
         raise InvalidInput(
             reasons.SEAL_OF_OTHER,
-            f"{wanted.what} is of another one: {first.message}. Correct name, UID or digest in"
+            f"{wanted.what} is of another one: {said}. Correct name, UID or digest in"
             " `spec.source.experimentRef` of a new pin",
         )
     raise _invalid(wanted, f"{first.where}: {first.message}")
+
+
+def _is_of_the_team(wanted: SealToRead, report: Report) -> bool:
+    stated = str(report.definition["externalParameters"]["experiment"])
+    return stated.partition("/")[0] == wanted.experiment.partition("/")[0]
 
 
 def _invalid(wanted: SealToRead, why: str) -> InvalidInput:

@@ -316,7 +316,12 @@ def test_the_digest_covers_what_is_said_and_not_what_the_data_are() -> None:
     assert provenance.statement_digest(pin(spec=elsewhere).spec) == said
 
 
-def sealed(code: str = "https://git.example/etl@1234567", **spec: Any) -> DatasetPin:
+READ = {"name": "raw", "kind": "DatasetPin", "digest": DIGEST, "readBy": "team/build"}
+
+
+def sealed(
+    code: str = "https://git.example/etl@1234567", *, inputs: tuple[Any, ...] = (READ,), **spec: Any
+) -> DatasetPin:
     """Return a pin of the artifacts of a sealed run."""
     said = {"owner": "team", "license": "CC0-1.0", "classification": "Public", **spec}
     source = {"experimentRef": {"name": "build"}}
@@ -327,6 +332,7 @@ def sealed(code: str = "https://git.example/etl@1234567", **spec: Any) -> Datase
         "sealedTime": "2026-11-27T00:00:00Z",
         "image": IMAGE,
         "code": code,
+        "inputs": inputs,
     }
     status = one.status.model_dump(by_alias=True, mode="json") | {"derived": seal}
     return DatasetPin.model_validate({**one.model_dump(by_alias=True), "status": status})
@@ -341,6 +347,9 @@ def test_what_a_seal_says_is_not_missing() -> None:
         "spec.provenance.contact",
     }
     assert assessed(one).level == "Basic"
+    # Of a run that read nothing, and of what a person wrote, it is not known.
+    of_nothing = sealed(inputs=(), provenance={"authors": ["somebody"]})
+    assert "spec.provenance.sources" in {gap.field for gap in assessed(of_nothing).gaps}
     without_code = sealed("", provenance={"authors": ["somebody"]})
     assert "spec.provenance.transformation.code" in {
         gap.field for gap in assessed(without_code).gaps

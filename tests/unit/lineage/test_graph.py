@@ -266,7 +266,14 @@ def test_the_seal_that_a_pin_is_of_is_followed_when_its_experiment_is_gone() -> 
         "artifacts": "s3://results/team/build/uid-build/",
         "inputs": [
             {"name": "raw", "kind": "DatasetPin", "digest": BYTES, "readBy": "team/build"},
-            {"name": "older", "kind": "DatasetPin", "digest": OTHER, "readBy": "team/before"},
+            {
+                "name": "older",
+                "kind": "DatasetPin",
+                "digest": OTHER,
+                # Of the same name, and another one: it was deleted and declared again.
+                "readBy": "team/build",
+                "behind": "raw",
+            },
         ],
     }
     graph = graph_of((), [pin("team/raw", BYTES), values])
@@ -275,6 +282,7 @@ def test_the_seal_that_a_pin_is_of_is_followed_when_its_experiment_is_gone() -> 
     assert "made by Experiment team/build, sealed (UID uid-build)" in said
     assert f"raw: {BYTES}" in said
     assert OTHER not in said, "another run had read that"
+    assert {name for name, _ in graph.pins} == {"team/raw", "team/values"}, "none has no name"
     # While it is being made, nothing is known of the run.
     del values["status"]["derived"]["seal"]
     assert not graph_of((), [values]).runs

@@ -17,28 +17,32 @@ NOW = datetime(2026, 11, 28, tzinfo=UTC)
 RAW, TEST, OTHER = ("sha256:" + letter * 64 for letter in "abc")
 
 
-def read(digest: str, role: str = "train", name: str = "in") -> UpstreamInput:
+def read(digest: str, role: str = "train", name: str = "in", *, behind: str = "") -> UpstreamInput:
     return UpstreamInput(
-        name=name, kind="DatasetPin", role=role, digest=digest, read_by="team/build"
+        name=name,
+        kind="DatasetPin",
+        role=role,
+        digest=digest,
+        read_by="team/build",
+        behind=behind,
     )
 
 
 def marked(
-    inputs: dict[str, tuple[str, str]], *upstream: UpstreamInput, more: bool = False
+    inputs: dict[str, tuple[str, str]], *upstream: UpstreamInput
 ) -> dict[str, dict[str, Any]]:
     builder = StatusBuilder(None, 1, (types.READY, types.BUILT_FROM_INPUTS), NOW)
-    seal = DerivedFrom(experiment="team/build", uid="u", inputs=upstream, more_inputs=more)
+    seal = DerivedFrom(experiment="team/build", uid="u", inputs=upstream)
     mark_built(builder, BuiltFacts(seal, inputs))
     return {each["type"]: each for each in builder.render()["conditions"]}
 
 
 @pytest.mark.parametrize(
-    ("inputs", "upstream", "more", "answer", "reason", "said"),
+    ("inputs", "upstream", "answer", "reason", "said"),
     [
         pytest.param(
             {"raw": (RAW, "raw-v1")},
             (read(RAW),),
-            False,
             "True",
             reasons.BUILT_FROM_INPUTS,
             "read 1 input of the definitions, by its seal",
@@ -47,45 +51,38 @@ def marked(
         pytest.param(
             {"raw": (RAW, "raw-v1"), "other": (OTHER, "other-v1")},
             (read(RAW),),
-            False,
             "False",
             reasons.BUILT_FROM_OTHERS,
             "did not read the content of DatasetPin 'other-v1' (`other`), of which",
             id="one was not read",
         ),
         pytest.param(
-            {"other": (OTHER, "other-v1")},
-            (read(RAW),),
-            True,
-            "Unknown",
-            reasons.BUILT_FROM_MORE,
-            "it is not known whether it read 'other-v1' (`other`)",
-            id="not all is named",
+            {"raw": (RAW, "raw-v1")},
+            (read(OTHER, name="clean"), read(RAW, behind="clean")),
+            "False",
+            reasons.BUILT_FROM_OTHERS,
+            "by `spec.inputs`; its input `clean` was made from it: name the pin of that",
+            id="what was made from it was read, by whatever run",
         ),
         pytest.param(
             {"raw": (RAW, "raw-v1")},
             (read(RAW), read(OTHER, name="more"), read(TEST, "holdout", "final")),
-            False,
             "True",
             reasons.BUILT_FROM_INPUTS,
             "went into them as well: `final` (holdout), `more` (train)",
             id="what is tested on is named first",
         ),
-        pytest.param(
-            {}, (), False, "True", reasons.BUILT_FROM_INPUTS, "read 0 inputs", id="of nothing"
-        ),
+        pytest.param({}, (), "True", reasons.BUILT_FROM_INPUTS, "read 0 inputs", id="of nothing"),
     ],
 )
 def test_contents_decide(
     inputs: dict[str, tuple[str, str]],
     upstream: tuple[UpstreamInput, ...],
-    *,
-    more: bool,
     answer: str,
     reason: str,
     said: str,
 ) -> None:
-    found = marked(inputs, *upstream, more=more)
+    found = marked(inputs, *upstream)
     condition = found[types.BUILT_FROM_INPUTS]
     assert (condition["status"], condition["reason"]) == (answer, reason)
     assert said in condition["message"]

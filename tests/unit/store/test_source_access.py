@@ -18,6 +18,7 @@ from glovebox.store.sources import (
     ObjectsSource,
     PartSource,
     PrefixSource,
+    SealSource,
     Source,
 )
 
@@ -96,6 +97,7 @@ def test_a_refusal_names_what_is_granted_and_the_cure() -> None:
             {Location("artifacts", "vision/")},
         ),
         (ManifestSource("data", "vision/l"), {*ACCESS.locations}),
+        (SealSource("build", "uid", "f/"), {Location("artifacts", "vision/build/")}),
     ],
 )
 def test_a_session_reads_no_more_than_the_source_may_need(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
+
+import pytest
 
 from glovebox.api.derived import DerivedFrom
 from glovebox.data.roots import Roots
 from glovebox.evidence.keys import TrustBundle, trusted
 from glovebox.evidence.signer import new_key_pair
+from glovebox.store.connection import Store
 from glovebox.store.manifests import ManifestLocation
 from glovebox.store.pins import BuiltPin, SealSource
 from glovebox.store.sealed_artifacts import SealToRead
@@ -31,6 +36,24 @@ def test_a_question_says_which_seal_and_who_is_trusted() -> None:
     assert read.source == wanted.source
     assert read.sealed is not None
     assert read.sealed.seal() == wanted.sealed
+
+
+@pytest.mark.parametrize(
+    ("change", "is_other"),
+    [
+        pytest.param({"digest": "sha256:" + "b" * 64}, True, id="another identity is expected"),
+        pytest.param({"locked": False}, True, id="nothing has to be locked"),
+        pytest.param({"trust": TrustBundle(())}, False, id="other keys are trusted"),
+    ],
+)
+def test_work_begins_again_for_another_seal_and_not_for_another_key(
+    change: dict[str, Any], *, is_other: bool
+) -> None:
+    store = SimpleNamespace(settings=SimpleNamespace(endpoint="https://store.example"))
+    wanted = replace(request(), store=cast("Store", store))
+    assert wanted.sealed is not None
+    other = replace(wanted, sealed=replace(wanted.sealed, **change))
+    assert (other.basis != wanted.basis) == is_other
 
 
 def test_the_answer_says_what_the_seal_said() -> None:

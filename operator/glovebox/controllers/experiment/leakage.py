@@ -15,6 +15,7 @@ from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.controllers.origins import origin_of
 from glovebox.controllers.pin_sources import source_of
 from glovebox.controllers.remembered import remember
 from glovebox.controllers.splits import within
@@ -154,7 +155,8 @@ def _task(scope: Scope) -> TaskKey:
 def _covered(scope: Scope, entry: ResolvedInput) -> Covered:
     """Return an input with what its pin says of its coverage."""
     pin = _pin(scope, entry)
-    made = pin.status.derived
+    is_ours = pin.namespace == scope.experiment.namespace
+    made = origin_of(scope.ports, pin) if is_ours else None
     return Covered(
         entry.name,
         entry.role or "",
@@ -164,9 +166,8 @@ def _covered(scope: Scope, entry: ResolvedInput) -> Covered:
         digest=entry.digest,
         splits=within(pin),
         made_by=made.experiment if made is not None else "",
-        made_from=frozenset(each.digest for each in made.inputs)
-        if made is not None
-        else frozenset(),
+        made_from=made.inputs if made is not None else (),
+        made_of_more=made.more_inputs if made is not None else False,
     )
 
 

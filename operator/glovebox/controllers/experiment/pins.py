@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
-from glovebox.api.derived import MAX_RECORDED, RecordedOrigin
 from glovebox.api.experiment_inputs import MaxProofAge
 from glovebox.api.experiment_status import InputGrant, InputManifest, InputStatus
 from glovebox.api.feature_set_pin import FeatureSetPin
@@ -21,6 +20,7 @@ from glovebox.controllers.experiment.grants import Asking, require_grants
 from glovebox.controllers.experiment.scope import Scope
 from glovebox.controllers.feature_set_pin import definitions_of
 from glovebox.controllers.offered import pins_offered
+from glovebox.controllers.origins import bounded, parts_of, recorded_of
 from glovebox.controllers.pin_sources import why_at_home
 from glovebox.controllers.proof_demands import ages_of
 from glovebox.controllers.provenance import assess_pin
@@ -61,7 +61,7 @@ def bind_inputs(scope: Scope, profile: IsolationProfile) -> tuple[InputStatus, .
     references = _references(scope)
     bound = tuple(_bind(scope, each, profile) for each in references)
     _require_feature_inputs(scope, references, bound)
-    return bound
+    return bounded(bound)
 
 
 def _require_feature_inputs(
@@ -261,7 +261,8 @@ def _entry(scope: Scope, reference: _Reference, pin: Pin, *, with_images: bool) 
             "bucket": source.bucket if source is not None else "",
             "prefix": source.prefix if source is not None else "",
             "stated": _stated(scope, pin),
-            "derived": _origin(pin),
+            "derived": recorded_of(scope.ports, pin) if not is_elsewhere else None,
+            "part_of": parts_of(pin),
         }
     )
 
@@ -279,20 +280,6 @@ def _stated(scope: Scope, pin: DatasetPin) -> StatedData:
         provenance=found.level,
         digest=found.digest,
         contract=pin.status.contract.digest if pin.status.contract is not None else "",
-    )
-
-
-def _origin(pin: DatasetPin) -> RecordedOrigin | None:
-    """Return the seal that a pin is of, as it is recorded and sealed in turn."""
-    known = pin.status.derived
-    if known is None:
-        return None
-    return RecordedOrigin(
-        experiment=known.experiment,
-        uid=known.uid,
-        seal=known.seal,
-        inputs=known.inputs[:MAX_RECORDED],
-        more_inputs=known.more_inputs or len(known.inputs) > MAX_RECORDED,
     )
 
 
