@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -118,6 +119,27 @@ def test_promtool_reads_the_rules() -> None:
 @needs_promtool
 def test_every_alert_fires_for_its_fault_and_is_quiet_for_a_blip(tmp_path: Path) -> None:
     done = run_unit_tests(tmp_path, plain_rules(), CASES.items())
+    assert done.returncode == 0, done.stdout
+
+
+@needs_promtool
+def test_stores_that_failed_and_stores_that_wait_are_counted_together(tmp_path: Path) -> None:
+    """Both replicas tell of the same stores: of each state once, and the states added up."""
+    (expr,) = (rule["expr"] for rule in RULES if rule.get("alert") == "GloveboxStoreNotReady")
+    series = {
+        f'glovebox_objects{{kind="ObjectStore", pod="{pod}", status="{status}"}}': str(number)
+        for pod in "ab"
+        for status, number in (("Failed", 1), ("InProgress", 2), ("Current", 7))
+    }
+    asked = {"expr": expr, "eval_time": "0s", "exp_samples": [{"labels": "{}", "value": 3}]}
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": key, "values": value} for key, value in series.items()],
+        "promql_expr_test": [asked],
+    }
+    path = tmp_path / "test.json"
+    path.write_text(json.dumps({"rule_files": [], "tests": [test]}))
+    done = promtool("test", "rules", str(path))
     assert done.returncode == 0, done.stdout
 
 
