@@ -10,8 +10,10 @@ from typing import Any
 
 import promql_parser
 import pytest
+import yaml
 
 from glovebox.api.generated import stale_files
+from glovebox.metrics import rules as rules_module
 from glovebox.metrics.rule_files import PLAIN_RULES, rule_files
 from glovebox.metrics.rules import alerts, groups, named, plain_rules, thresholds
 from support.examples import REPOSITORY
@@ -70,6 +72,30 @@ def test_every_expression_is_about_series_and_labels_that_the_code_registers() -
 )
 def test_what_no_series_has_is_found(expr: str, found: list[str]) -> None:
     assert unknown([{"alert": "x", "expr": expr}], registered()) == found
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        pytest.param({"alert": "Down"}, "two alerts Down", id="a name twice"),
+        pytest.param({"reason": ""}, "Forbidden: an alert has the name", id="a reason left out"),
+        pytest.param({"reason": "Expired"}, "Forbidden: an alert has", id="another reason"),
+        pytest.param({"impcat": "none"}, "impcat", id="a word that is none"),
+        pytest.param({"impact": None}, "impact", id="half a runbook"),
+    ],
+)
+def test_an_alert_that_is_not_whole_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change: dict[str, Any], why: str
+) -> None:
+    for source in rules_module._SOURCES.glob("*.yaml"):
+        content = yaml.safe_load(source.read_text())
+        for each in content.get("alerts", []):
+            if each["alert"] == "Forbidden":
+                each.update(change)
+        (tmp_path / source.name).write_text(yaml.safe_dump(content))
+    monkeypatch.setattr(rules_module, "_SOURCES", tmp_path)
+    with pytest.raises(ValueError, match=why):
+        rules_module.groups.__wrapped__()
 
 
 def test_every_threshold_is_used_and_every_name_is_a_threshold() -> None:

@@ -142,6 +142,15 @@ def test_what_one_learns_from_and_another_is_judged_by_counts_and_not_within_one
     assert found.opposed == 0
 
 
+def test_features_are_of_no_role() -> None:
+    """Their digest is of definitions, and a dataset of the same name has nothing to do with it."""
+    one, other = experiment(("train", "a")), experiment(("test", "b"))
+    for each in (one, other):
+        entry = {"name": "i0", "kind": "FeatureSetPin", "uid": "f", "digest": "c"}
+        each["status"]["inputs"].append(entry)
+    assert counted(one, other).opposed == 0
+
+
 def test_values_that_are_otherwise_than_defined_are_counted() -> None:
     differs = obj(
         "FeatureSetPin",
@@ -210,8 +219,12 @@ def test_isolation_that_is_not_restored_counts_and_one_that_is_being_made_does_n
     reason: str, expected: int
 ) -> None:
     bad = obj("Experiment", condition("NamespaceReady", "False", reason), state="Open")
+    going = obj("Experiment", condition("NamespaceReady", "False", reason), state="Open")
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    unseen = obj("Experiment", condition("NamespaceReady", "Unknown", reason), state="Open")
+    whole = obj("Experiment", condition("NamespaceReady", "True", "Provisioned"), state="Open")
     unbound = obj("Experiment", condition("NamespaceReady", "False", reason))
-    found = counted(bad, unbound)
+    found = counted(bad, unbound, going, unseen, whole)
     assert found.incomplete == expected
     found.delete(0)
     assert found.incomplete == 0

@@ -137,6 +137,13 @@ def test_a_number_is_red_only_from_where_its_panel_says() -> None:
     assert all(steps[0] == {"color": "green", "value": None} for steps in drawn.values())
 
 
+def test_numbers_and_tables_ask_for_now_and_lines_for_a_while() -> None:
+    for panel in (each for name in dashboards() for each in grafana(name)["panels"]):
+        is_now = panel["type"] in {"stat", "table"}
+        for target in panel.get("targets", []):
+            assert (target["instant"], target["range"]) == (is_now, not is_now), panel["title"]
+
+
 @pytest.mark.parametrize(
     "series",
     [
