@@ -31,12 +31,16 @@ _PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
 
 @dataclass(frozen=True)
 class Package:
-    """A Debian package, the program or file that it brings, what for, and if nodes need it."""
+    """A Debian package, the program or file that it brings, what for, and if nodes need it.
+
+    `service` is what it would have systemd start with the machine.
+    """
 
     name: str
     program: str
     purpose: str
     for_nodes: bool = True
+    service: str = ""
 
     @property
     def missing(self) -> bool:
@@ -61,9 +65,19 @@ PACKAGES = (
     Package("mmdebstrap", "mmdebstrap", "makes the image that those start from"),
     Package("busybox-static", "busybox", "the image of the tests' pods"),
     Package("openssl", "openssl", "checks signatures in tests, as a stranger", for_nodes=False),
-    Package("prometheus", "promtool", "tests alerts, and fires them in tests", for_nodes=False),
     Package(
-        "prometheus-alertmanager", "amtool", "checks routes of alerts in tests", for_nodes=False
+        "prometheus",
+        "promtool",
+        "tests alerts, and fires them in tests",
+        for_nodes=False,
+        service="prometheus.service",
+    ),
+    Package(
+        "prometheus-alertmanager",
+        "amtool",
+        "checks routes of alerts in tests",
+        for_nodes=False,
+        service="prometheus-alertmanager.service",
     ),
 )
 # Asked for by nothing but the tests of other stores.
@@ -135,7 +149,7 @@ def install_packages(
 ) -> list[Package]:
     """Install what is missing with apt-get, without recommendations and without starting a service.
 
-    Return it.
+    Neither now nor with the machine: what listens on a port there is no test's. Return it.
 
     Raises:
         LocalError: We are not root, there is no apt-get, or it failed.
@@ -158,7 +172,14 @@ def install_packages(
         _apt("update", step=step)
         shown.say("apt-get install")
         _apt("install", "--yes", "--no-install-recommends", *names, step=step)
+        _disable([package.service for package in missing if package.service])
     return missing
+
+
+def _disable(services: Sequence[str]) -> None:
+    # A policy that says no keeps them from being started now; they are enabled all the same.
+    if services and shutil.which("systemctl", path=_PLACES) is not None:
+        subprocess.run(["systemctl", "--quiet", "disable", *services], check=False, timeout=60)
 
 
 def _apt(*arguments: str, step: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from glovebox.api.object_store import ObjectStore
@@ -59,6 +60,8 @@ def look_after_ledger(ports: Ports, store: ObjectStore) -> LedgerLook:
     spec = store.spec.ledger
     if spec is None:
         return LedgerLook()
+    if store.uid not in ports.ledger_heads:
+        _show_recorded(ports, store)
     key = Key(OBJECT_STORE.kind, "", store.name)
     task_key = TaskKey(key, store.uid, TASK)
     left = ports.ledgers_due.get(store.uid, 0.0) - ports.clock()
@@ -92,8 +95,28 @@ def forget_ledger(ports: Ports, key: Key, uid: str) -> None:
     for name in (TASK, KEYS_TASK):
         ports.tasks.drop(TaskKey(key, uid, name))
     forget_anchors(ports, key.name, uid)
+    ports.metrics.forget_ledger(key.name)
     for table in (ports.ledgers, ports.ledger_heads, ports.ledgers_due):
         table.pop(uid, None)
+
+
+def _show_recorded(ports: Ports, store: ObjectStore) -> None:
+    """Show the head of which the status says: a process that can write none has seen no other."""
+    told = store.status.ledger
+    learnt = _learnt(store)
+    if told is not None and learnt is not None:
+        ports.metrics.ledger_size.labels(store.name).set(told.size)
+        ports.metrics.ledger_signed.labels(store.name).set(learnt.timestamp())
+
+
+def _learnt(store: ObjectStore) -> datetime | None:
+    """Return when the recorded head was learnt of, by the operator's own clock alone.
+
+    What others say of the time would keep the alert quiet.
+    """
+    told = store.status.ledger
+    own = (each.last_time for each in told.anchors if each.kind in _ANCHORS) if told else ()
+    return max(own, default=None)
 
 
 def _tend(task: LedgerTask) -> _Tended:
@@ -114,11 +137,7 @@ def _remember(ports: Ports, store: ObjectStore, seen: LedgerHead) -> Mapping[str
         seen.head.size,
         seen.head.root_text,
     )
-    learnt = now
-    if told is not None and known:
-        # Of its own clock alone: what others say of the time would keep the alert quiet.
-        own = (each.last_time for each in told.anchors if each.kind in _ANCHORS)
-        learnt = max(own, default=now)
+    learnt = (_learnt(store) if known else None) or now
     ports.metrics.ledger_size.labels(store.name).set(seen.head.size)
     ports.metrics.ledger_signed.labels(store.name).set(learnt.timestamp())
     if known:

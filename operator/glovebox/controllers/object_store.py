@@ -315,6 +315,7 @@ def forget(ports: Ports, key: Key, uid: str) -> None:
     """Drop what is remembered of a store that is gone."""
     forget_ledger(ports, key, uid)
     forget_log(ports, uid)
+    ports.metrics.forget_store(key.name)
     ports.compared.pop(uid, None)
     ports.record_differences.pop(uid, None)
     ports.tasks.forget_owner(key)

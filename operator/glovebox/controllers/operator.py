@@ -299,9 +299,7 @@ async def operator(
     registry.register(
         StateCollector(
             tally,
-            queues=lambda: {
-                name: (len(queue), queue.oldest_seconds()) for name, queue in workers.queues.items()
-            },
+            queues=lambda: queues_of(workers, elector),
             reflectors=lambda: {
                 reflector.kind.kind: reflector.last_contact_time for reflector in reflectors
             },
@@ -383,6 +381,18 @@ def _elector(
     )
     client.fence = elector.remaining_seconds
     return elector
+
+
+def queues_of(workers: Workers[Key], elector: Elector | None) -> dict[str, tuple[int, float]]:
+    """Return of each queue how many keys are ready, and for how long the oldest has waited.
+
+    A follower collects keys that it does not work on: they wait for nobody, however long they do.
+    """
+    leads = elector is None or elector.leads
+    return {
+        name: (len(queue), queue.oldest_seconds()) if leads else (0, 0.0)
+        for name, queue in workers.queues.items()
+    }
 
 
 async def _while_leading(

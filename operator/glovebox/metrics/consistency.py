@@ -8,13 +8,14 @@ and by UID, so a scrape costs as much as there are series, which is a handful.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
 from cryptography import x509
 
+from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, FEATURE_SET_PIN, OBJECT_STORE, SPLIT_PIN
@@ -35,10 +36,12 @@ _LINK_OF: Final = {
 }
 _LEARNT: Final = frozenset({"train"})
 _JUDGED: Final = frozenset({"validation", "test", "holdout"})
-# Of a namespace that is not as declared: it is being made or deleted, which is no fault.
+# Of a namespace that is not as declared: it is being made or deleted, which is no fault; or an
+# object differs that its profile wants alerted, which `glovebox_drift_outstanding` tells by kind.
 _UNDER_WAY: Final = frozenset(
     {
         reasons.DELETING,
+        reasons.DRIFT_DETECTED,
         reasons.NAMESPACE_TERMINATING,
         reasons.NOT_LOOKED,
         reasons.PENDING,
@@ -66,6 +69,7 @@ class Threads:
             operator says so: they were not restored within the grace time.
         unsealed: Since when a run is over that is not sealed, as Unix time.
         authorities: When the last certificate of a store's `caBundle` ends, as Unix time.
+        went_back: Whether the ledger of a store holds less than was seen, and is not continued.
     """
 
     links: frozenset[str] = frozenset()
@@ -78,6 +82,7 @@ class Threads:
     incomplete: bool = False
     unsealed: float | None = None
     authorities: float | None = None
+    went_back: bool = False
 
 
 def read_threads(obj: Mapping[str, Any]) -> Threads:
@@ -86,7 +91,8 @@ def read_threads(obj: Mapping[str, Any]) -> Threads:
     if kind == EXPERIMENT.kind:
         return _of_experiment(obj, status)
     if kind == OBJECT_STORE.kind:
-        return Threads(authorities=_authorities(obj.get("spec") or {}))
+        went_back = _reason(status, types.LEDGER_WRITTEN) == reasons.LEDGER_WENT_BACK
+        return Threads(authorities=_authorities(obj.get("spec") or {}), went_back=went_back)
     if kind == FEATURE_SET_PIN.kind:
         return Threads(
             links=_broken(kind, status),
@@ -110,6 +116,7 @@ class Consistency(Generic[K]):
         self._judged: dict[str, set[K]] = {}
         self._opposed: set[str] = set()
         self.incomplete = 0
+        self.went_back = 0
         self._unsealed: dict[K, float] = {}
         self._authorities: dict[K, float] = {}
 
@@ -140,6 +147,7 @@ class Consistency(Generic[K]):
                     del of[content]
         self._oppose(threads)
         self.incomplete -= threads.incomplete
+        self.went_back -= threads.went_back
         self._unsealed.pop(key, None)
         self._authorities.pop(key, None)
 
@@ -175,6 +183,7 @@ class Consistency(Generic[K]):
             self._judged.setdefault(content, set()).add(key)
         self._oppose(threads)
         self.incomplete += threads.incomplete
+        self.went_back += threads.went_back
         if threads.unsealed is not None:
             self._unsealed[key] = threads.unsealed
         if threads.authorities is not None:
@@ -183,8 +192,10 @@ class Consistency(Generic[K]):
     def _oppose(self, threads: Threads) -> None:
         for content in threads.learnt | threads.judged:
             learn, judge = self._learnt.get(content, set()), self._judged.get(content, set())
-            # One Experiment that does both was allowed to, with a reason, or was refused.
-            if learn and judge and len(learn | judge) > 1:
+            # One Experiment that does both was allowed to, with a reason, or was refused. Thousands
+            # may share a content: nothing is united.
+            is_one = len(learn) == 1 and learn == judge
+            if learn and judge and not is_one:
                 self._opposed.add(content)
             else:
                 self._opposed.discard(content)
@@ -216,8 +227,17 @@ def _of_experiment(obj: Mapping[str, Any], status: Mapping[str, Any]) -> Threads
         learnt=contents(_LEARNT),
         judged=contents(_JUDGED),
         incomplete=_is_incomplete(obj, status),
-        unsealed=_unix((status.get("run") or {}).get("completionTime")),
+        unsealed=_waits_for_seal(spec, status),
     )
+
+
+def _waits_for_seal(spec: Mapping[str, Any], status: Mapping[str, Any]) -> float | None:
+    # Frozen, by its user or for a broken input, is not to be sealed: it waits for somebody's word.
+    frozen = (spec.get("lifecycle") or {}).get("desired") == names.STATE_FROZEN
+    held = frozen or bool(status.get("brokenInputs"))
+    if held and status.get("state") != names.STATE_SEALED:
+        return None
+    return _unix((status.get("run") or {}).get("completionTime"))
 
 
 def _is_incomplete(obj: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
@@ -258,11 +278,11 @@ def _authorities(spec: Mapping[str, Any]) -> float | None:
     if not bundle:
         return None
     try:
-        certificates: Iterable[x509.Certificate] = x509.load_pem_x509_certificates(bundle.encode())
+        certificates = x509.load_pem_x509_certificates(bundle.encode())
+        # While authorities change both are listed: what counts is the last to end.
+        return max((each.not_valid_after_utc.timestamp() for each in certificates), default=None)
     except ValueError:
         return None
-    # While authorities change both are listed: what counts is the last to end.
-    return max((each.not_valid_after_utc.timestamp() for each in certificates), default=None)
 
 
 def _unix(text: str | None) -> float | None:

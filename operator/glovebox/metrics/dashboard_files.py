@@ -197,8 +197,10 @@ def _panels(board: Dashboard) -> Iterator[dict[str, Any]]:
 
 def _panel(panel: Panel) -> dict[str, Any]:
     defaults: dict[str, Any] = {"unit": panel.unit}
-    if panel.bad is not None:
-        steps = [{"color": "green", "value": None}, {"color": "red", "value": panel.bad}]
+    if panel.bad is not None or panel.kind == "stat":
+        # Where a number says none, Grafana's own thresholds make it red from 80 on.
+        steps: list[dict[str, Any]] = [{"color": "green", "value": None}]
+        steps += [{"color": "red", "value": panel.bad}] if panel.bad is not None else []
         defaults |= {
             "thresholds": {"mode": "absolute", "steps": steps},
             "color": {"mode": "thresholds"},

@@ -410,6 +410,15 @@ class EngineMetrics:
         self.api_requests.labels(verb, resource, str(code)).inc()
         self.api_duration.labels(verb).observe(seconds)
 
+    def forget_ledger(self, store: str) -> None:
+        """Drop the series of a ledger that is not kept any more: its head would age for ever."""
+        _forget(store, self.ledger_size, self.ledger_signed, self.ledger_anchor_lag)
+
+    def forget_store(self, store: str) -> None:
+        """Drop every series of a store that is gone: what they say would stay so for ever."""
+        self.forget_ledger(store)
+        _forget(store, self.only_cluster, self.only_store, self.log_newest)
+
     def _start_at_zero(self) -> None:
         """A counter that appears late hides its first increase from `increase()`."""
         controllers = [kind.kind.lower() for kind in CUSTOM_KINDS]
@@ -450,3 +459,11 @@ class EngineMetrics:
         for metric, values in every:
             for labels in product(*values):
                 metric.labels(*labels)
+
+
+def _forget(store: str, *gauges: Gauge) -> None:
+    for gauge in gauges:
+        series = [sample.labels for family in gauge.collect() for sample in family.samples]
+        for labels in series:
+            if labels["store"] == store:
+                gauge.remove(*labels.values())

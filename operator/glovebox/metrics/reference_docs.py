@@ -53,7 +53,14 @@ WATCH: Final = {
         "More than two hours ago: the ledger is not written; the ObjectStore's condition"
         " `LedgerWritten` says why."
     ),
-    "glovebox_ledger_size": "Falls: the bucket was restored or replaced.",
+    "glovebox_ledger_size": (
+        "Falls when a new epoch begins. A bucket that was restored is not continued, and its size"
+        " is not told: see `glovebox_ledgers_went_back`."
+    ),
+    "glovebox_ledgers_went_back": (
+        "Above 0: a bucket was restored, emptied or replaced; the ObjectStore's condition"
+        " `LedgerWritten` says what was seen, and what is there."
+    ),
     "glovebox_records_lost": (
         "Above 0: a store was emptied or restored. See the ObjectStore's condition `RecordsFound`."
     ),
@@ -168,7 +175,8 @@ WATCH: Final = {
     ),
     "glovebox_broken_links": (
         "Above 0: what a pin was made from cannot be followed. `source`: `status.provenance.gaps`"
-        " of the DatasetPin says which; `split`, `input`, `reference`: its condition `Ready` does."
+        " of the DatasetPin says which; `split`, `input`: its condition `Ready` does; `reference`:"
+        " `DistributionStable` does."
     ),
     "glovebox_experiments_isolation_incomplete": (
         "Above 0: a repair was refused, for example by another policy of the cluster; the condition"
@@ -207,7 +215,9 @@ WATCH: Final = {
     ),
     "glovebox_lineage_destination_up": "0 for minutes: see the log for what it answers.",
     "glovebox_queue_depth": "Growing: the operator does not keep up.",
-    "glovebox_queue_oldest_seconds": "Above a minute: work is starved.",
+    "glovebox_queue_oldest_seconds": (
+        "Above a minute: work is starved. Of a replica that does not lead it is 0."
+    ),
     "glovebox_watch_last_contact_timestamp_seconds": (
         "Older than some minutes: the operator is blind for this kind."
     ),

@@ -250,6 +250,11 @@ class StateCollector(Collector):
             "Bound Experiments whose isolation objects are not as declared, nor restored in time.",
             value=found.incomplete,
         )
+        yield GaugeMetricFamily(
+            "glovebox_ledgers_went_back",
+            "ObjectStores whose ledger holds less than was seen signed: it is not continued.",
+            value=found.went_back,
+        )
         unsealed = GaugeMetricFamily(
             "glovebox_seal_oldest_waiting_timestamp_seconds",
             "When the run ended that has waited longest for its seal; absent when none waits.",

@@ -72,6 +72,15 @@ def test_an_alert_that_does_not_exist_is_refused() -> None:
     assert "metrics.prometheusRule.alerts: there is no alert GloveboxDwon" in done.stderr
 
 
+def test_a_threshold_without_a_value_is_refused_by_its_name() -> None:
+    """Else its name would stand in an expression, and Prometheus would take none of the rules."""
+    rule = {"enabled": True, "thresholds": {"deafSeconds": None}}
+    values = {"metrics": {"prometheusRule": rule}}
+    done = run_helm("template", "glovebox", str(CHART), values=values)
+    assert done.returncode != 0
+    assert "metrics.prometheusRule.thresholds: deafSeconds has no value" in done.stderr
+
+
 def test_runbooks_can_be_elsewhere() -> None:
     changed = alert("GloveboxDown", runbooks="https://wiki.example.com/glovebox/")
     assert changed is not None
@@ -99,6 +108,17 @@ def amtool(*arguments: str) -> str:
 @needs_amtool
 def test_the_sample_of_alertmanager_is_valid() -> None:
     assert "SUCCESS" in amtool("check-config", str(SAMPLE))
+
+
+def test_the_sample_repeats_the_dead_mans_switch_as_often_as_it_says() -> None:
+    """Alertmanager looks whether to repeat once in a `group_interval`, which is five minutes."""
+    (switch, *_) = yaml.safe_load(SAMPLE.read_text())["route"]["routes"]
+    assert (switch["repeat_interval"], switch["group_interval"]) == ("1m", "1m")
+
+
+def test_an_operator_that_is_down_silences_nothing_of_another_cluster() -> None:
+    (rule,) = yaml.safe_load(SAMPLE.read_text())["inhibit_rules"]
+    assert rule["equal"] == ["cluster"]
 
 
 @needs_amtool

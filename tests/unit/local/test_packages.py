@@ -5,7 +5,9 @@ And packages that are brought without starting anything.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +86,26 @@ def test_packages_that_nodes_do_not_need_are_asked_for_by_whoever_needs_them(
     _machine(monkeypatch, user=1000, missing=())
     with pytest.raises(LocalError, match="no-such-package"):
         install_packages(Silent(), (NOWHERE,))
+
+
+def test_what_brings_a_service_does_not_start_it_with_the_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Debian enables what it may not start: after a reboot it would listen on its port."""
+    served = Package("no-such-daemon", "no-such-daemon", "is not there", service="daemon.service")
+    _machine(monkeypatch, missing=(NOWHERE, served))
+    ran: list[list[str]] = []
+
+    def run(words: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        ran.append(words)
+        return subprocess.CompletedProcess(words, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(packages, "_no_services", contextlib.nullcontext)
+    monkeypatch.setattr(shutil, "which", lambda name, **_: "no-such" not in name or None)
+    assert install_packages(Silent()) == [NOWHERE, served]
+    assert ran[-1] == ["systemctl", "--quiet", "disable", "daemon.service"]
+    assert all(package.service for package in PACKAGES if package.name.startswith("prometheus"))
 
 
 def test_what_is_there_is_not_installed_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,7 +137,7 @@ def _built() -> dict[str, Case]:
     authorities = "glovebox_store_authorities_earliest_expiry_timestamp_seconds"
     findings = 'glovebox_pin_proof_findings_total{level="Full", finding="changed"}'
     reads = 'glovebox_unusual_reads_total{kind="%s"}'
-    size = 'glovebox_ledger_size{store="a"}'
+    size, back = 'glovebox_ledger_size{store="a"}', "glovebox_ledgers_went_back"
     cases = {name: gauge(f"Glovebox{name}", series) for name, series in gauges.items()}
     cases |= {name: age(f"Glovebox{name}", *given) for name, given in ages.items()}
     return cases | {
@@ -294,7 +294,9 @@ def _built() -> dict[str, Case]:
             },
         ),
         "LedgerWentBack": Case(
-            Fault({size: "10 10 10 3x20"}, at=300), {"it grows": Calm({size: "1+1x60"})}
+            Fault({back: "0 0 0 1x20"}, at=300),
+            # A new epoch begins with no entries.
+            {"another key": Calm({back: "0x60", size: "10x20 3x40"})},
         ),
         "OrphanOutputs": Case(
             Fault({_RECORDS: "5x70 40x40", _DELETED: "3x110"}, at=4800),
@@ -312,10 +314,12 @@ def _built() -> dict[str, Case]:
         ),
         "TransientErrors": counted(transient, at=2400, fault="0+3x90", calm="0 0 0 15x60"),
         "CredentialsExpiring": Case(
-            Fault({expiry: "600x60"}, at=500),
+            Fault({expiry: "600x60"}, at=540),
             {
                 "renewed in time": Calm({expiry: "900+10x200"}),
-                "renewed late": Calm({expiry: "400x14 1000+10x60"}, pending=130),
+                # Of many with the shortest sessions, one is always about to be renewed.
+                "the shortest sessions": Calm({expiry: "280+10x200"}),
+                "renewed late": Calm({expiry: "340x14 1000+10x60"}, pending=130),
             },
             step=10,
         ),

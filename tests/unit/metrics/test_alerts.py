@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any
 
 import promql_parser
 import pytest
+import yaml
 
 from glovebox.api.generated import stale_files
+from glovebox.metrics import rules as rules_module
 from glovebox.metrics.rule_files import PLAIN_RULES, rule_files
 from glovebox.metrics.rules import alerts, groups, named, plain_rules, thresholds
 from support.examples import REPOSITORY
@@ -71,6 +74,30 @@ def test_what_no_series_has_is_found(expr: str, found: list[str]) -> None:
     assert unknown([{"alert": "x", "expr": expr}], registered()) == found
 
 
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        pytest.param({"alert": "Down"}, "two alerts Down", id="a name twice"),
+        pytest.param({"reason": ""}, "Forbidden: an alert has the name", id="a reason left out"),
+        pytest.param({"reason": "Expired"}, "Forbidden: an alert has", id="another reason"),
+        pytest.param({"impcat": "none"}, "impcat", id="a word that is none"),
+        pytest.param({"impact": None}, "impact", id="half a runbook"),
+    ],
+)
+def test_an_alert_that_is_not_whole_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change: dict[str, Any], why: str
+) -> None:
+    for source in rules_module._SOURCES.glob("*.yaml"):
+        content = yaml.safe_load(source.read_text())
+        for each in content.get("alerts", []):
+            if each["alert"] == "Forbidden":
+                each.update(change)
+        (tmp_path / source.name).write_text(yaml.safe_dump(content))
+    monkeypatch.setattr(rules_module, "_SOURCES", tmp_path)
+    with pytest.raises(ValueError, match=why):
+        rules_module.groups.__wrapped__()
+
+
 def test_every_threshold_is_used_and_every_name_is_a_threshold() -> None:
     assert frozenset().union(*(named(alert.expr) for alert in alerts())) == frozenset(thresholds())
 
@@ -118,6 +145,27 @@ def test_promtool_reads_the_rules() -> None:
 @needs_promtool
 def test_every_alert_fires_for_its_fault_and_is_quiet_for_a_blip(tmp_path: Path) -> None:
     done = run_unit_tests(tmp_path, plain_rules(), CASES.items())
+    assert done.returncode == 0, done.stdout
+
+
+@needs_promtool
+def test_stores_that_failed_and_stores_that_wait_are_counted_together(tmp_path: Path) -> None:
+    """Both replicas tell of the same stores: of each state once, and the states added up."""
+    (expr,) = (rule["expr"] for rule in RULES if rule.get("alert") == "GloveboxStoreNotReady")
+    series = {
+        f'glovebox_objects{{kind="ObjectStore", pod="{pod}", status="{status}"}}': str(number)
+        for pod in "ab"
+        for status, number in (("Failed", 1), ("InProgress", 2), ("Current", 7))
+    }
+    asked = {"expr": expr, "eval_time": "0s", "exp_samples": [{"labels": "{}", "value": 3}]}
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": key, "values": value} for key, value in series.items()],
+        "promql_expr_test": [asked],
+    }
+    path = tmp_path / "test.json"
+    path.write_text(json.dumps({"rule_files": [], "tests": [test]}))
+    done = promtool("test", "rules", str(path))
     assert done.returncode == 0, done.stdout
 
 

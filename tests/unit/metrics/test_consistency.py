@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -141,6 +142,15 @@ def test_what_one_learns_from_and_another_is_judged_by_counts_and_not_within_one
     assert found.opposed == 0
 
 
+def test_features_are_of_no_role() -> None:
+    """Their digest is of definitions, and a dataset of the same name has nothing to do with it."""
+    one, other = experiment(("train", "a")), experiment(("test", "b"))
+    for each in (one, other):
+        entry = {"name": "i0", "kind": "FeatureSetPin", "uid": "f", "digest": "c"}
+        each["status"]["inputs"].append(entry)
+    assert counted(one, other).opposed == 0
+
+
 def test_values_that_are_otherwise_than_defined_are_counted() -> None:
     differs = obj(
         "FeatureSetPin",
@@ -166,15 +176,55 @@ def test_the_run_that_waits_longest_for_its_seal_is_known() -> None:
 
 
 @pytest.mark.parametrize(
+    ("frozen", "state", "waits"),
+    [
+        pytest.param({}, "Sealed", True, id="over"),
+        pytest.param({"desired": "Frozen"}, "Frozen", False, id="kept from it by its user"),
+        pytest.param({"desired": "Frozen"}, "Sealed", True, id="closed for good before"),
+        pytest.param({"broken": True}, "Frozen", False, id="kept from it by a broken input"),
+        pytest.param({"broken": True}, "Sealed", True, id="stopped by a broken input"),
+    ],
+)
+def test_a_run_that_is_over_waits_for_its_seal_unless_it_is_frozen(
+    frozen: Json, state: str, *, waits: bool
+) -> None:
+    over = experiment(run={"completionTime": "2026-01-01T00:00:00Z"}, state=state)
+    over["spec"]["lifecycle"] = {"desired": frozen.get("desired", "Active")}
+    over["status"]["brokenInputs"] = [{"name": "i0"}] if frozen.get("broken") else None
+    assert (counted(over).oldest_unsealed is not None) == waits
+
+
+def test_a_ledger_that_went_back_counts_until_its_store_is_well_or_gone() -> None:
+    back = obj("ObjectStore", condition("LedgerWritten", "False", "LedgerWentBack"))
+    away = obj("ObjectStore", condition("LedgerWritten", "Unknown", "StoreUnreachable"))
+    found = counted(back, back, away)
+    assert found.went_back == 2
+    found.upsert(0, obj("ObjectStore", condition("LedgerWritten", "True", "LedgerWritten")))
+    found.delete(1)
+    assert found.went_back == 0
+
+
+@pytest.mark.parametrize(
     ("reason", "expected"),
-    [("Forbidden", 1), ("IsolationIncomplete", 1), ("Provisioning", 0), ("Deleting", 0)],
+    [
+        ("Forbidden", 1),
+        ("IsolationIncomplete", 1),
+        ("WriterFight", 1),
+        ("Provisioning", 0),
+        ("Deleting", 0),
+        pytest.param("DriftDetected", 0, id="what a profile wants alerted is told by kind"),
+    ],
 )
 def test_isolation_that_is_not_restored_counts_and_one_that_is_being_made_does_not(
     reason: str, expected: int
 ) -> None:
     bad = obj("Experiment", condition("NamespaceReady", "False", reason), state="Open")
+    going = obj("Experiment", condition("NamespaceReady", "False", reason), state="Open")
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    unseen = obj("Experiment", condition("NamespaceReady", "Unknown", reason), state="Open")
+    whole = obj("Experiment", condition("NamespaceReady", "True", "Provisioned"), state="Open")
     unbound = obj("Experiment", condition("NamespaceReady", "False", reason))
-    found = counted(bad, unbound)
+    found = counted(bad, unbound, going, unseen, whole)
     assert found.incomplete == expected
     found.delete(0)
     assert found.incomplete == 0
@@ -196,13 +246,26 @@ def certificate(days: int) -> str:
     return made.public_bytes(Encoding.PEM).decode()
 
 
+def _without_a_year() -> str:
+    whole = x509.load_pem_x509_certificate(certificate(365 * 100).encode())
+    end = whole.not_valid_after_utc.strftime("%Y%m%d%H%M%SZ").encode()
+    body = whole.public_bytes(Encoding.DER).replace(end, b"00000101000000Z")
+    text = base64.encodebytes(body).decode()
+    return f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n"
+
+
+# It is read, and only its date says what is wrong with it.
+ENDS_IN_THE_YEAR_ZERO = _without_a_year()
+
+
 def test_a_store_ends_with_the_last_of_its_authorities_and_stores_with_the_first() -> None:
     def store(*days: int) -> Json:
         bundle = "".join(certificate(each) for each in days)
         return obj("ObjectStore", spec={"tls": {"caBundle": bundle}})
 
     broken = obj("ObjectStore", spec={"tls": {"caBundle": "-----BEGIN CERTIFICATE-----"}})
-    found = counted(store(1, 30), store(90), broken, obj("ObjectStore"))
+    odd = obj("ObjectStore", spec={"tls": {"caBundle": ENDS_IN_THE_YEAR_ZERO}})
+    found = counted(store(1, 30), store(90), broken, odd, obj("ObjectStore"))
     assert found.first_authorities is not None
     left = found.first_authorities - datetime.now(UTC).timestamp()
     assert 29 < left / 86400 <= 30
@@ -213,6 +276,7 @@ OBJECTS = st.sampled_from(
         SOURCE_GONE,
         obj("FeatureSetPin", condition("Retiring", "True", "Expired"), uid="old"),
         obj("Experiment", condition("NamespaceReady", "False", "Forbidden"), state="Open"),
+        obj("ObjectStore", condition("LedgerWritten", "False", "LedgerWentBack")),
         experiment(("train", "a"), features=("old",)),
         experiment(("test", "a"), run={"completionTime": "2026-01-01T00:00:00Z"}),
         experiment(("test", "a"), seal={"uri": "s3://x"}),

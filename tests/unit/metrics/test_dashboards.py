@@ -121,6 +121,43 @@ def test_panels_do_not_cover_each_other_and_have_numbers_of_their_own() -> None:
             taken |= cells
 
 
+def test_a_number_is_red_only_from_where_its_panel_says() -> None:
+    """Grafana's own thresholds, where a panel has none, are green and red from 80 on."""
+    limits = {panel.title: panel.bad for _, panel in PANELS if panel.kind == "stat"}
+    drawn = {
+        panel["title"]: panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        for name in dashboards()
+        for panel in grafana(name)["panels"]
+        if panel["type"] == "stat"
+    }
+    assert {
+        title: [step["value"] for step in steps if step["color"] == "red"]
+        for title, steps in drawn.items()
+    } == {title: [] if bad is None else [bad] for title, bad in limits.items()}
+    assert all(steps[0] == {"color": "green", "value": None} for steps in drawn.values())
+
+
+def test_numbers_and_tables_ask_for_now_and_lines_for_a_while() -> None:
+    for panel in (each for name in dashboards() for each in grafana(name)["panels"]):
+        is_now = panel["type"] in {"stat", "table"}
+        for target in panel.get("targets", []):
+            assert (target["instant"], target["range"]) == (is_now, not is_now), panel["title"]
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        "glovebox_watch_last_contact_timestamp_seconds",
+        "glovebox_sweep_last_success_timestamp_seconds",
+    ],
+)
+def test_what_each_replica_has_of_its_own_is_shown_of_the_one_that_is_behind(series: str) -> None:
+    """A follower that hears everything must not hide a leader that hears nothing."""
+    shown = [query.expr for _, panel in PANELS for query in panel.queries if series in query.expr]
+    assert shown
+    assert [expr for expr in shown if "max" in expr or "min" not in expr] == []
+
+
 def test_titles_are_unique_and_every_panel_says_what_to_make_of_it() -> None:
     assert len({name for name, _ in PANELS}) == len(PANELS)
     assert [name for name, panel in PANELS if not panel.description.endswith(".")] == []

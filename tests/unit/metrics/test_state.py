@@ -182,3 +182,31 @@ def test_transient_errors_are_counted_by_controller_and_class() -> None:
         ("datasetpin", "api"): 2,
         ("experiment", "other"): 1,
     }
+
+
+def test_a_store_that_is_gone_leaves_no_series_that_would_be_alerted_for_ever() -> None:
+    engine = EngineMetrics(registry := CollectorRegistry())
+    for store in ("gone", "kept"):
+        of_one = (
+            *(engine.only_store, engine.only_cluster, engine.log_newest),
+            *(engine.ledger_size, engine.ledger_signed),
+        )
+        for gauge in of_one:
+            gauge.labels(store).set(1)
+        for anchor in ("witness", "authority"):
+            engine.ledger_anchor_lag.labels(store, anchor).set(1)
+
+    def of(store: str) -> set[str]:
+        return {
+            sample.name
+            for family in registry.collect()
+            for sample in family.samples
+            if sample.labels.get("store") == store
+        }
+
+    everything = of("kept")
+    assert len(everything) == 6
+    engine.forget_ledger("gone")
+    assert of("gone") == {name for name in everything if "ledger" not in name}
+    engine.forget_store("gone")
+    assert (of("gone"), of("kept")) == (set(), everything)
