@@ -333,3 +333,25 @@ def test_another_log_is_read_from_its_beginning() -> None:
     assert state.is_understood
     assert not state.is_found
     assert decode_state(encode_state(state)) == state
+
+
+def test_objects_of_the_same_second_as_a_forgotten_one_are_not_read_again() -> None:
+    state = LogState()
+    for n in range(20_500):
+        state.note_object(f"logs/{n}", "tag", NOW + n // 1000)
+    state.settle(NOW + 21, NOW + 21)
+    assert not state.is_news("logs/0", "tag", NOW)
+
+
+def test_what_a_run_wrote_is_its_own_however_the_key_is_decoded() -> None:
+    made = WatchedPin("uid-made", "team-a", 9, 1, prefixes=(("artifacts", ""),))
+    keys = ("team-a/baseline/u1/x", "team-b/x")
+    one = line(f"{ROLE}glovebox-own", bucket="artifacts", keys=keys)
+    assert told(taken(one, covered=Covered((made,))), "uid-made") == [
+        ("NotAnInput", "Run", "team-a/baseline")
+    ]
+
+
+def test_lines_that_are_hours_late_take_no_room() -> None:
+    late = [line(USER, time=NOW - n * 3600) for n in range(100)]
+    assert len(taken(*late).pins["uid-train"].hours) == 6

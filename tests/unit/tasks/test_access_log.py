@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import io
+import zlib
 from itertools import islice
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,3 +59,9 @@ def test_no_namespace_takes_the_room_of_another() -> None:
     assert {each.pin.namespace for each in first} == {"greedy", *(f"team-{n}" for n in range(5))}
     small = in_turns([listed("a", "big", 9), listed("a", "small", 1)])
     assert [each.root for each in small] == ["small", "big"]
+
+
+@pytest.mark.parametrize("cut", [1, 9])
+def test_what_was_cut_off_is_not_taken_for_whole(cut: int) -> None:
+    with pytest.raises(zlib.error):
+        list(plain_bytes([gzip.compress(b"a line\n")[:-cut]]))
