@@ -231,6 +231,17 @@ def inputs_session(uid: str) -> str:
     return f"glovebox-{short_hash(uid, 'inputs')}"
 
 
+def is_run_session(session: str) -> bool:
+    """Return whether sessions of runs are called so, of whatever Experiment."""
+    return re.fullmatch(r"glovebox-[a-z2-7]{10}", session) is not None
+
+
+def is_operator_session(session: str) -> bool:
+    """Return whether the operator's own are: those that read sources of pins, and check a store."""
+    found = re.fullmatch(r"glovebox-(?:sources-[0-9a-f]{10}|probe|growth)", session)
+    return found is not None
+
+
 def artifact_prefix(team: str, name: str, uid: str) -> str:
     """Return the key prefix of artifacts; its last `/` keeps `run7/` from covering `run70/`."""
     return f"{team}/{name}/{uid}/"

@@ -171,7 +171,8 @@ TYPE_MEANINGS: Final = {
         "the access log, as far as it was read, tells of no read that nobody declared",
         "somebody read pinned bytes who is no run that has them among its inputs, read much more"
         " than there is, or was denied; `status.reads.unusual` says who. `Ready` stays as it is",
-        "the log was not read yet, or which objects are the pin's is not known",
+        "the log was not read yet, there is none, it cannot be read for an hour, or which objects"
+        " are the pin's is not known",
     ),
     SCHEMA_MATCHES: TypeMeaning(
         "FeatureSetPin (with `spec.materialized`)",
@@ -189,7 +190,7 @@ TYPE_MEANINGS: Final = {
         "ObjectStore (with `spec.accessLog`)",
         "what there is of the access log is read",
         "what is read is mostly no access log; `Ready` stays as it is",
-        "the log was not read yet, or it cannot be",
+        "the log was not read to its end yet, there is no line of it, or it cannot be read",
     ),
     RETIRING: TypeMeaning(
         "FeatureSetPin",

@@ -660,15 +660,15 @@ ACCESS_LOG_READ: Final = _reason(
 ACCESS_LOG_NOT_READ: Final = _reason(
     "AccessLogNotRead",
     "ObjectStore `AccessLogRead`; DatasetPin `ReadsExpected`",
-    "The access log was not read yet, or it cannot be; or a pin has too many objects, listed one by"
-    " one, for their reads to be looked for.",
-    "Let the operator list the bucket of the log and read its objects. What was not read is read"
-    " later, as long as the log is kept.",
+    "The access log was not read to its end yet, has no line, or cannot be read; or a pin has too"
+    " many objects, listed one by one, for their reads to be looked for.",
+    "Let the store write its log where `spec.accessLog` says, and the operator list that bucket and"
+    " read its objects. What was not read is read later, as long as the log is kept.",
 )
 ACCESS_LOG_NOT_UNDERSTOOD: Final = _reason(
     "AccessLogNotUnderstood",
     "ObjectStore `AccessLogRead`; Event",
-    "More than half of the lines below `spec.accessLog` are of no access log that is known.",
+    "More than half of the last lines below `spec.accessLog` are of no access log that is known.",
     "Let the prefix hold nothing but the log: lines of S3's server access log, or one JSON object"
     " for each record of SeaweedFS' audit log.",
 )

@@ -60,15 +60,25 @@ def import_croissant(
     import yaml
     from pydantic import ValidationError
 
+    from glovebox.api import reasons
     from glovebox.api.dataset_pin import DatasetPin
     from glovebox.data import croissant_import
     from glovebox.data.printable import printable
-    from glovebox.errors import GloveboxError
+    from glovebox.errors import GloveboxError, InvalidInput
 
     try:
         with file.open("rb") as opened:
             # One that is larger is cut, and no JSON any more.
-            found = croissant_import.import_croissant(json.loads(opened.read(_MOST_BYTES)))
+            body = opened.read(_MOST_BYTES)
+        try:
+            document = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise InvalidInput(
+                reasons.INVALID_SPEC,
+                f"{file}: no JSON that can be read ({type(error).__name__}); Croissant is JSON in"
+                " UTF-8",
+            ) from error
+        found = croissant_import.import_croissant(document)
         metadata = {"name": name or found.name} | ({"namespace": namespace} if namespace else {})
         manifest = {
             "apiVersion": "glovebox.dev/v1alpha1",
@@ -76,8 +86,16 @@ def import_croissant(
             "metadata": metadata,
             "spec": {"storeRef": {"name": store}, **found.spec},
         }
-        DatasetPin.model_validate(manifest)
-    except (GloveboxError, OSError, ValueError, RecursionError, ValidationError) as error:
+        try:
+            DatasetPin.model_validate(manifest)
+        except ValidationError as error:
+            problem = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in problem["loc"])
+            raise InvalidInput(
+                reasons.INVALID_SPEC,
+                f"what {file} says is no pin: `{where}`: {problem['msg']}; correct the file",
+            ) from error
+    except (GloveboxError, OSError) as error:
         typer.secho(printable(str(error)), fg=typer.colors.RED, err=True)
         raise typer.Exit(_CANNOT) from None
     typer.echo(yaml.safe_dump(manifest, sort_keys=False), nl=False)

@@ -6,6 +6,7 @@ While a pass is under way nobody but its task holds that; pins are told what the
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -27,13 +28,15 @@ from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.data.unusual_reads import Rules, Run, WatchedPin
 from glovebox.engine.key_queue import Priority
 from glovebox.engine.tasks import TaskContext, TaskKey
-from glovebox.errors import GloveboxError
+from glovebox.errors import GloveboxError, NotReady
 from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, OBJECT_STORE
 from glovebox.kube.resources import Key
 from glovebox.status.reads import (
+    CANNOT_BE_READ,
     NOT_READ_YET,
+    STORE_GONE,
     TOO_MANY,
-    is_understood,
+    doubt_of,
     log_status,
     message_of,
     news_of,
@@ -51,6 +54,12 @@ TASK: Final = "access-log"
 _WORK_CLASS: Final = "data"
 # After a log that could not be read.
 _AGAIN_SECONDS: Final = 60.0
+# After this the pins say so, too.
+_LASTING_SECONDS: Final = 3600.0
+_NOT_USABLE: Final = NotReady(
+    reasons.ACCESS_LOG_NOT_READ,
+    "the ObjectStore is not Ready: its access log is not read meanwhile",
+)
 # Where more of it is there than one pass reads.
 _MORE_SECONDS: Final = 1.0
 
@@ -69,11 +78,15 @@ async def look_at_log(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:
     except ValidationError:
         return look
     if store.spec.access_log is None:
-        forget_log(ports, store.uid)
+        forget_log(ports, Key.of(obj))
+        ports.tasks.drop(_task(store))
         return replace(look, status=without_access_log(obj, look.status))
-    known = ports.access_logs.setdefault(store.uid, ReadLog())
+    known = ports.access_logs.get(store.name)
+    if known is None or known.uid != store.uid:
+        known = ports.access_logs[store.name] = ReadLog(store.uid)
     ready = store.status.condition(types.READY)
     is_usable = not store.is_deleting and ready is not None and ready.is_true
+    error: GloveboxError | None = None if is_usable else _NOT_USABLE
     if is_usable and known.due <= ports.clock():
         try:
             passed = await _pass(ports, store, store.spec.access_log, known)
@@ -85,16 +98,32 @@ async def look_at_log(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:
         else:
             if passed is not None:
                 _take(ports, store, store.spec.access_log, known, passed)
+    error = error or known.error
+    _note_failing(ports, store, known, error)
     wait = known.due - ports.clock()
     # While a task is under way, that wakes us.
     retry = earlier(look.retry_seconds, wait if is_usable and wait > 0 else None)
-    said = with_access_log(
-        obj, look.status, known.told, known.error, ports.now(), understood=known.is_understood
-    )
+    said = with_access_log(obj, look.status, known.told, error, ports.now(), known.doubt)
     if said == obj.get("status"):
         said = None  # what another step dropped of ours is no news
     _tell(ports, obj, said)
     return replace(look, status=said, retry_seconds=retry)
+
+
+def _note_failing(
+    ports: Ports, store: ObjectStore, known: ReadLog, error: GloveboxError | None
+) -> None:
+    """Have pins say that nothing is known of their reads, where that lasts."""
+    if error is None:
+        known.failing_since = None
+        return
+    if known.failing_since is None:
+        known.failing_since = ports.clock()
+    lasts = ports.clock() - known.failing_since >= _LASTING_SECONDS
+    if lasts and known.silence != CANNOT_BE_READ:
+        known.silence = CANNOT_BE_READ
+        for key, _ in _pins_of(ports, store.name):
+            ports.wake(key, Priority.RESYNC)
 
 
 def _take(
@@ -105,17 +134,21 @@ def _take(
     known.state, known.keys, known.error = state, dict(passed.keys), None
     known.due = ports.clock() + (_MORE_SECONDS if passed.waiting else float(spec.interval_seconds))
     known.told = log_status(state, passed.waiting, spec.readers, now)
-    known.is_understood = is_understood(state)
+    known.is_through = known.is_through or not passed.waiting
+    known.doubt = doubt_of(state, f"s3://{spec.bucket}/{spec.prefix}", is_through=known.is_through)
+    was_silent, known.silence = known.silence, known.doubt.of_pins if known.doubt else ""
     before, unwatched = known.reads, known.unwatched
     told = ((uid, reads_of(each, spec.readers, now)) for uid, each in state.seen.pins.items())
     known.reads = {uid: reads for uid, reads in told if reads is not None}
     known.unwatched = passed.unwatched
+    unreported, known.unreported = known.unreported, {}
     for key, pin in _pins_of(ports, store.name):
         was = _recorded(ports, key) if before is None else before.get(pin.uid)
         is_news = before is None or was != known.reads.get(pin.uid)
-        found = news_of(was, known.reads.get(pin.uid))
+        found = [*unreported.get(pin.uid, ()), *news_of(was, known.reads.get(pin.uid))]
         if found:
-            known.unreported.setdefault(pin.uid, []).extend(found)
+            known.unreported[pin.uid] = found
+        is_news = is_news or was_silent != known.silence
         if is_news or (pin.uid in unwatched) != (pin.uid in known.unwatched):
             ports.wake(key, Priority.RESYNC)
     for result, count in passed.counts.items():
@@ -141,6 +174,10 @@ def _entry(status: Mapping[str, Any]) -> Mapping[str, Any]:
     return next((each for each in entries if each["type"] == types.ACCESS_LOG_READ), {})
 
 
+def _task(store: ObjectStore) -> TaskKey:
+    return TaskKey(Key(OBJECT_STORE.kind, "", store.name), store.uid, TASK)
+
+
 async def _pass(
     ports: Ports, store: ObjectStore, spec: StoreAccessLog, known: ReadLog
 ) -> Passed | None:
@@ -149,7 +186,7 @@ async def _pass(
     Raises:
         GloveboxError: It failed, or cannot begin.
     """
-    task = TaskKey(Key(OBJECT_STORE.kind, "", store.name), store.uid, TASK)
+    task = _task(store)
     connection = await open_store(ports, store)
     log = AccessLog(
         connection,
@@ -255,22 +292,17 @@ def look_at_reads(ports: Ports, obj: Mapping[str, Any], pin: DatasetPin, look: L
     except ValidationError:
         return look
     if store is None:
-        return look
+        return _with_silence(ports, obj, look, STORE_GONE) if _is_told(obj) else look
     if store.spec.access_log is None:
         return replace(look, status=without_reads(obj, look.status))
-    known = ports.access_logs.get(store.uid)
-    if known is None or known.reads is None:
+    known = ports.access_logs.get(store.name)
+    if known is None or known.uid != store.uid or known.reads is None:
+        silence = known.silence if known is not None else ""
         # What was told stands until a process has read how far the one before it came.
-        kept = any(
-            each["type"] == types.READS_EXPECTED
-            for each in (obj.get("status") or {}).get("conditions") or ()
-        )
-        if kept:
-            return look
-        told = with_reads(obj, look.status, None, ports.now(), unknown=NOT_READ_YET)
-        return replace(look, status=told)
+        is_kept = _is_told(obj) and not silence
+        return look if is_kept else _with_silence(ports, obj, look, silence or NOT_READ_YET)
     reads = known.reads.get(pin.uid)
-    unknown = TOO_MANY if pin.uid in known.unwatched else ""
+    unknown = TOO_MANY if pin.uid in known.unwatched else known.silence
     if pin.status.manifest is None:
         unknown = NOT_READ_YET
     told = with_reads(obj, look.status, reads, ports.now(), unknown=unknown)
@@ -278,6 +310,18 @@ def look_at_reads(ports: Ports, obj: Mapping[str, Any], pin: DatasetPin, look: L
         told = look.status
     after = functools.partial(_report, ports, obj, look, known)
     return replace(look, status=told, after=after)
+
+
+def _is_told(obj: Mapping[str, Any]) -> bool:
+    entries = (obj.get("status") or {}).get("conditions") or ()
+    return any(each["type"] == types.READS_EXPECTED for each in entries)
+
+
+def _with_silence(ports: Ports, obj: Mapping[str, Any], look: Look, why: str) -> Look:
+    """Say that nothing is known beside what was told before."""
+    recorded = (obj.get("status") or {}).get("reads")
+    told = with_reads(obj, look.status, recorded, ports.now(), unknown=why)
+    return replace(look, status=look.status if told == (obj.get("status") or {}) else told)
 
 
 def _report(ports: Ports, obj: Mapping[str, Any], look: Look, known: ReadLog) -> None:
@@ -290,6 +334,8 @@ def _report(ports: Ports, obj: Mapping[str, Any], look: Look, known: ReadLog) ->
         ports.events.warning(obj, reasons.UNUSUAL_READS, message_of(news), action="ReadAccessLog")
 
 
-def forget_log(ports: Ports, uid: str) -> None:
+def forget_log(ports: Ports, key: Key) -> None:
     """Drop what is remembered of the log of a store."""
-    ports.access_logs.pop(uid, None)
+    if ports.access_logs.pop(key.name, None) is not None:
+        with contextlib.suppress(KeyError):
+            ports.metrics.log_newest.remove(key.name)

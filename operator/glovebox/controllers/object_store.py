@@ -314,7 +314,7 @@ def _seconds_of_rest(ports: Ports, store: ObjectStore) -> float:
 def forget(ports: Ports, key: Key, uid: str) -> None:
     """Drop what is remembered of a store that is gone."""
     forget_ledger(ports, key, uid)
-    forget_log(ports, uid)
+    forget_log(ports, key)
     ports.metrics.forget_store(key.name)
     ports.compared.pop(uid, None)
     ports.record_differences.pop(uid, None)

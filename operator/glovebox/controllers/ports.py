@@ -239,7 +239,7 @@ class Ports:
     compared: dict[str, float] = field(default_factory=dict)
     # And what that found last: Experiments that the store lost, and how many runs it has besides.
     record_differences: dict[str, tuple[tuple[str, ...], int]] = field(default_factory=dict)
-    # By UID of a store, how far its access log was read, and what that tells.
+    # By name of a store, how far its access log was read, and what that tells.
     access_logs: dict[str, ReadLog] = field(default_factory=dict)
     # By UID of a store, when holds of its manifests are looked at again.
     swept_holds: dict[str, float] = field(default_factory=dict)

@@ -197,19 +197,30 @@ def _entry(each: Mapping[str, Any]) -> Entry | str:
     if "FileObject" not in map(_short, _texts(each.get("@type"))):
         return "it is no FileObject; only objects are pinned, each by its version"
     sha, size = _text(each.get("sha256")).lower(), _SIZE.fullmatch(_text(each.get("contentSize")))
-    url = urlsplit(_text(each.get("contentUrl")))
-    version = parse_qs(url.query).get("versionId", [""])[0]
-    key = unquote(url.path.removeprefix("/"))
-    name = _text(each.get("name"))
+    place, name = _place(each), _text(each.get("name"))
     if each.get("containedIn"):
         return "it lies within another object"
-    if url.scheme != "s3" or not url.netloc or not key or not version:
+    if place is None:
         return "its `contentUrl` is no `s3://bucket/key?versionId=...`: bring it into the store"
     if not _SHA256.fullmatch(sha):
         return "it has no `sha256`"
     if size is None:
         return "its `contentSize` is no number of bytes"
-    return Entry(name or key, int(size[1]), sha, url.netloc, key, version, DigestSource.COMPUTED)
+    bucket, key, version = place
+    return Entry(name or key, int(size[1]), sha, bucket, key, version, DigestSource.COMPUTED)
+
+
+def _place(each: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """Return bucket, key and version of an object; None where it lies in no store."""
+    try:
+        url = urlsplit(_text(each.get("contentUrl")))
+        version = parse_qs(url.query).get("versionId", [""])[0]
+        key = unquote(url.path.removeprefix("/"))
+        (key + version + _text(each.get("name"))).encode()
+    except ValueError:
+        return None  # such as `s3://[`, or half a letter
+    known = url.scheme == "s3" and url.netloc and key and version
+    return (url.netloc, key, version) if known else None
 
 
 def _take_words(found: Imported, said: Mapping[str, Any]) -> None:

@@ -22,6 +22,10 @@ LATE_SECONDS: Final = 3600
 # Names of objects, and lines about pinned bytes, that are remembered so that none counts twice.
 _MOST_OBJECTS: Final = 20_000
 _MOST_LINES: Final = 16_384
+# Of whether it is a log at all the last lines tell, about twice as many as these.
+_TELLING_LINES: Final = 1000
+# Fewer lines say nothing of a log as a whole.
+_LEAST_LINES: Final = 10
 
 
 @dataclass(slots=True)
@@ -30,6 +34,7 @@ class LogState:
 
     Attributes:
         number: Of this document; each one is new.
+        place: Bucket and prefix that were read.
         floor: Objects of the log that were written before were read; in seconds since 1970.
         objects: Those that were read and written since, with when.
         recent: What the last lines about pinned bytes were, the oldest first.
@@ -39,9 +44,12 @@ class LogState:
         unparsed: How many of them are none of a log, or were cut off.
         repeated: How many lines about pinned bytes came again.
         unreadable: How many objects could not be read to their end.
+        last_lines: How many of the last lines there are; older ones count for less and less.
+        last_unparsed: How many of these are none of a log.
     """
 
     number: int = 0
+    place: str = ""
     floor: int = 0
     objects: dict[str, int] = field(default_factory=dict)
     recent: dict[int, None] = field(default_factory=dict)
@@ -51,6 +59,35 @@ class LogState:
     unparsed: int = 0
     repeated: int = 0
     unreadable: int = 0
+    last_lines: int = 0
+    last_unparsed: int = 0
+
+    @property
+    def is_understood(self) -> bool:
+        """Whether what was read last is an access log, as far as that can be told."""
+        return self.last_lines < _LEAST_LINES or 2 * self.last_unparsed <= self.last_lines
+
+    @property
+    def is_found(self) -> bool:
+        """Whether there was one line of an access log at least."""
+        return self.lines > self.unparsed
+
+    def begin(self, place: str) -> None:
+        """Begin with another log where it is another one: how far that was read is not known."""
+        if self.place != place:
+            self.place, self.floor, self.objects = place, 0, {}
+            self.last_lines = self.last_unparsed = 0
+
+    def count_line(self, *, is_parsed: bool) -> None:
+        """Count one line, of whatever it is."""
+        self.lines += 1
+        self.last_lines += 1
+        if not is_parsed:
+            self.unparsed += 1
+            self.last_unparsed += 1
+        if self.last_lines >= 2 * _TELLING_LINES:
+            self.last_lines //= 2
+            self.last_unparsed //= 2
 
     def is_news(self, key: str, tag: str, written: int) -> bool:
         """Whether an object of the log was not read yet."""
@@ -60,13 +97,14 @@ class LogState:
         """Remember that an object was read."""
         self.objects[_name(key, tag)] = written
 
-    def settle(self, newest: int) -> None:
+    def settle(self, newest: int, now: int) -> None:
         """Forget objects that are too old to come again, or too many.
 
         Args:
             newest: When the newest object was written that was read.
+            now: The present time: an object of a clock that was ahead hides none that follow.
         """
-        self.floor = max(self.floor, newest - LATE_SECONDS)
+        self.floor = max(self.floor, min(newest, now) - LATE_SECONDS)
         kept = sorted(
             (written, name) for name, written in self.objects.items() if written >= self.floor
         )
@@ -97,6 +135,7 @@ def encode_state(state: LogState) -> bytes:
     told = {
         "format": FORMAT,
         "number": state.number,
+        "place": state.place,
         "floor": state.floor,
         "objects": state.objects,
         "recent": base64.b64encode(recent.tobytes()).decode(),
@@ -109,7 +148,15 @@ def encode_state(state: LogState) -> bytes:
     return json.dumps(told, separators=(",", ":")).encode()
 
 
-_COUNTS: Final = ("read_objects", "lines", "unparsed", "repeated", "unreadable")
+_COUNTS: Final = (
+    "read_objects",
+    "lines",
+    "unparsed",
+    "repeated",
+    "unreadable",
+    "last_lines",
+    "last_unparsed",
+)
 
 
 def _told(reads: Reads) -> dict[str, Any]:
@@ -132,6 +179,7 @@ def decode_state(body: bytes) -> LogState | None:
         recent.frombytes(base64.b64decode(told["recent"], validate=True))
         return LogState(
             number=int(told["number"]),
+            place=str(told["place"]),
             floor=int(told["floor"]),
             objects={str(name): int(written) for name, written in told["objects"].items()},
             recent=dict.fromkeys(recent),

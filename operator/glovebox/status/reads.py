@@ -8,18 +8,20 @@ namespace that there was one. Nothing that a tenant can choose is shown: no key,
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
+from glovebox.api.conditions import Answer
 from glovebox.data.log_state import LogState
 from glovebox.data.unusual_reads import KEPT_SECONDS, Finding, Reads
 from glovebox.errors import GloveboxError
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.object_store import with_last, without_condition
 from glovebox.status.pin_gate import Gate, with_gate
-from glovebox.status.text import counted, format_time
+from glovebox.status.text import format_time
 
 WORDS: Final[Mapping[str, str]] = {
     "NotAnInput": "is no run that has it among its inputs",
@@ -32,12 +34,69 @@ _READERS: Final[Mapping[str, str]] = {
     "Others": "others",
 }
 _NAMED: Final = 3
-# Fewer lines say nothing of a log as a whole.
-_LEAST_LINES: Final = 10
+# What the API server takes.
+_MOST: Final = (1 << 63) - 1
 NOT_READ_YET: Final = "the access log of the store was not read yet"
-TOO_MANY: Final = (
-    "the pin has more objects, listed one by one, than are looked for in the access log"
+CANNOT_BE_READ: Final = (
+    "the access log of the store cannot be read for more than an hour: `AccessLogRead` of the"
+    " ObjectStore says why"
 )
+STORE_GONE: Final = "the ObjectStore is gone, and with it where its access log is"
+TOO_MANY: Final = (
+    "which objects the pin has is not known: they are listed one by one, and are more than are"
+    " looked for in the access log, or their manifest cannot be read"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LogDoubt:
+    """Why a log that was read tells less than it seems to.
+
+    Attributes:
+        answer: What `AccessLogRead` says.
+        reason: Why.
+        message: The same in words.
+        of_pins: What the pins say of which nothing was found.
+    """
+
+    answer: Answer
+    reason: str
+    message: str
+    of_pins: str
+
+
+def doubt_of(state: LogState, place: str, *, is_through: bool) -> LogDoubt | None:
+    """Return why a log tells less than it seems to; None where it does not.
+
+    Args:
+        state: What was read of it.
+        place: Where it is.
+        is_through: Whether all that there was of it has been read.
+    """
+    if not state.is_understood:
+        return LogDoubt(
+            types.FALSE,
+            reasons.ACCESS_LOG_NOT_UNDERSTOOD,
+            f"most of the last lines of {place} are of no access log that is known:"
+            " `spec.accessLog` has to name where nothing but the log is",
+            "most of what the ObjectStore names as its access log is none",
+        )
+    if not state.is_found and is_through:
+        return LogDoubt(
+            types.UNKNOWN,
+            reasons.ACCESS_LOG_NOT_READ,
+            f"there is no line of an access log in {place} yet: let the store write it there, or"
+            " correct `spec.accessLog`",
+            "there is no line of an access log yet where the ObjectStore says that it is",
+        )
+    if not is_through:
+        return LogDoubt(
+            types.UNKNOWN,
+            reasons.ACCESS_LOG_NOT_READ,
+            "the access log is being read: `status.accessLog.waiting` says how much is left",
+            "the access log of the store was not read to its end yet",
+        )
+    return None
 
 
 def reads_of(reads: Reads, readers: Collection[str], now: datetime) -> dict[str, Any] | None:
@@ -51,7 +110,11 @@ def reads_of(reads: Reads, readers: Collection[str], now: datetime) -> dict[str,
     unusual = unusual_of(reads, readers, now)
     if not reads.requests and not unusual:
         return None
-    told: dict[str, Any] = {"requests": reads.requests, "bytes": reads.bytes, "unusual": unusual}
+    told: dict[str, Any] = {
+        "requests": min(reads.requests, _MOST),
+        "bytes": min(reads.bytes, _MOST),
+        "unusual": unusual,
+    }
     if reads.last:
         told["lastTime"] = _time(reads.last)
     return {name: value for name, value in told.items() if value}
@@ -63,14 +126,17 @@ def unusual_of(reads: Reads, readers: Collection[str], now: datetime) -> list[di
     told = [
         each
         for each in reads.findings.values()
-        if each.last >= since and not _is_reader(each.requester, readers)
+        if each.last >= since and not _is_reader(each, readers)
     ]
     ordered = sorted(told, key=lambda each: (-each.last, each.kind, each.requester))
     return [_finding(each) for each in ordered]
 
 
-def _is_reader(requester: str, readers: Collection[str]) -> bool:
-    return any(requester == each or requester.startswith(f"{each}/") for each in readers)
+def _is_reader(found: Finding, readers: Collection[str]) -> bool:
+    # A namespace may be called as a reader is, and is none for that.
+    return found.reader == "Identity" and any(
+        found.requester == each or found.requester.startswith(f"{each}/") for each in readers
+    )
 
 
 def _finding(found: Finding) -> dict[str, Any]:
@@ -78,8 +144,8 @@ def _finding(found: Finding) -> dict[str, Any]:
         "kind": found.kind,
         "reader": found.reader,
         "requester": found.requester,
-        "requests": found.requests,
-        "bytes": found.bytes,
+        "requests": min(found.requests, _MOST),
+        "bytes": min(found.bytes, _MOST),
         "firstTime": _time(found.first),
         "lastTime": _time(found.last),
         "log": found.log[:1024],
@@ -180,19 +246,13 @@ def log_status(
     return {name: value for name, value in told.items() if value} | {"readTime": format_time(now)}
 
 
-def is_understood(state: LogState) -> bool:
-    """Whether what was read is an access log, as far as that can be told."""
-    return state.lines < _LEAST_LINES or 2 * state.unparsed <= state.lines
-
-
 def with_access_log(
     obj: Mapping[str, Any],
     found: dict[str, Any] | None,
     log: Mapping[str, Any] | None,
     error: GloveboxError | None,
     now: datetime,
-    *,
-    understood: bool = True,
+    doubt: LogDoubt | None = None,
 ) -> dict[str, Any] | None:
     """Return the status of an ObjectStore that says how reading its log goes.
 
@@ -202,7 +262,7 @@ def with_access_log(
         log: `status.accessLog` from now on; None leaves it as it is.
         error: Why the log cannot be read; None where nothing failed.
         now: The present time.
-        understood: Whether what was read is an access log.
+        doubt: Why what was read tells less than it seems to.
     """
     before: Mapping[str, Any] = obj.get("status") or {}
     status = found if found is not None else before
@@ -212,10 +272,8 @@ def with_access_log(
     builder = StatusBuilder(before, generation, (types.ACCESS_LOG_READ,), now)
     if error is not None:
         builder.mark_unknown(types.ACCESS_LOG_READ, reasons.ACCESS_LOG_NOT_READ, error.message)
-    elif log is not None and not understood:
-        unparsed = f"{counted(log.get('unparsed', 0), 'line')} of {log.get('lines', 0):,}"
-        message = f"{unparsed} are of no access log that is known"
-        builder.mark_false(types.ACCESS_LOG_READ, reasons.ACCESS_LOG_NOT_UNDERSTOOD, message)
+    elif log is not None and doubt is not None:
+        builder.mark(types.ACCESS_LOG_READ, doubt.answer, doubt.reason, doubt.message)
     elif log is not None:
         message = "what there is of the access log is read: `status.accessLog` says how far"
         builder.mark_true(types.ACCESS_LOG_READ, reasons.ACCESS_LOG_READ, message)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import heapq
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -46,8 +47,13 @@ _MOST_KEYS_EACH: Final = 20_000
 _MOST_KEYS: Final = 200_000
 _CHUNK: Final = 1 << 16
 RESULTS: Final = ("taken", "unparsed", "repeated")
+_ARCHIVES: Final = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 _GZIP: Final = b"\x1f\x8b"
 _WBITS: Final = 16 + zlib.MAX_WBITS
+
+
+class _TooLargeError(Exception):
+    """An object has more bytes than are read of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +168,7 @@ def read_log(log: AccessLog, state: LogState | None, question: Question, stop: S
     listed = (replace(each.pin, keys=keys[each.root] or ()) for each in question.listed)
     covered = Covered((*question.pins, *listed))
     moment = int(question.now.timestamp())
+    known.begin(f"{log.bucket}/{log.prefix}")
     known.floor = max(known.floor, moment - KEPT_SECONDS)
     before = _counts(known)
     found, waiting = _next_objects(log, known, stop)
@@ -173,7 +180,7 @@ def read_log(log: AccessLog, state: LogState | None, question: Question, stop: S
         known.note_object(each.key, each.tag, each.written)
         known.read_objects += 1
         newest, waiting = max(newest, each.written), waiting - 1
-    known.settle(newest)
+    known.settle(newest, moment)
     forget_old(known.seen, (pin.uid for pin in covered.pins), moment)
     if found:
         _save(log, known, stop)
@@ -192,20 +199,41 @@ def _keys_of(log: AccessLog, question: Question, stop: Stop) -> dict[str, Keys |
     """Return the objects of listed pins, as long as they are not too many."""
     found: dict[str, Keys | None] = {}
     room = _MOST_KEYS
-    for each in question.listed:
+    for each in in_turns(question.listed):
         if each.root in found:
             continue
-        number = each.pin.objects
-        if each.root in question.keys:
-            keys = question.keys[each.root]
-            found[each.root] = keys if number <= room else None
-        elif number <= min(room, _MOST_KEYS_EACH):
-            entries = fetch_manifest(log.store, each.manifest, stop)
-            found[each.root] = tuple((entry.bucket, entry.key) for entry in entries)
-        else:
-            found[each.root] = None
-        room -= len(found[each.root] or ())
+        keys = None
+        if each.pin.objects <= min(room, _MOST_KEYS_EACH):
+            keys = question.keys.get(each.root)
+            keys = keys if keys is not None else _keys_in(log, each, stop)
+        found[each.root] = keys
+        room -= len(keys or ())
     return found
+
+
+def in_turns(listed: Iterable[ListedPin]) -> list[ListedPin]:
+    """Return pins so that namespaces take turns, each with its smallest first.
+
+    There is room for so many objects in all: no namespace is to take it from the others.
+    """
+    turns: Counter[str] = Counter()
+    ordered = []
+    for each in sorted(listed, key=lambda one: (one.pin.objects, one.root)):
+        turns[each.pin.namespace] += 1
+        ordered.append((turns[each.pin.namespace], each.pin.objects, each.root, each))
+    return [each[-1] for each in sorted(ordered, key=lambda one: one[:-1])]
+
+
+def _keys_in(log: AccessLog, each: ListedPin, stop: Stop) -> Keys | None:
+    """Return the objects that a manifest lists; None where it is gone, or no manifest any more.
+
+    That one pin has lost its manifest says nothing of the log, and nothing of other pins.
+    """
+    try:
+        entries = fetch_manifest(log.store, each.manifest, stop)
+        return tuple((entry.bucket, entry.key) for entry in entries)
+    except InvalidInput:
+        return None
 
 
 def load_state(log: AccessLog, stop: Stop) -> LogState:
@@ -279,7 +307,8 @@ def _listed(log: AccessLog, stop: Stop) -> Iterator[_Object]:
         with translated(f"list the access log s3://{log.bucket}/{log.prefix}"):
             page = log.store.s3.list_objects_v2(**query)
         for entry in page.get("Contents") or ():
-            if entry.get("Size"):
+            # What is archived is not given before somebody asks for it; it is no news either.
+            if entry.get("Size") and entry.get("StorageClass") not in _ARCHIVES:
                 written = int(entry["LastModified"].timestamp())
                 yield _Object(written, entry["Key"], str(entry.get("ETag") or ""))
         if not page.get("IsTruncated"):
@@ -305,31 +334,45 @@ def _read_object(
 ) -> int:
     """Take the lines of one object; return how many bytes they have."""
     size = 0
-    try:
-        for raw in _lines(_plain(_fetched(log, each.key, stop))):
-            size += len(raw or b"") + 1
+
+    def counted() -> Iterator[bytes]:
+        nonlocal size
+        for chunk in plain_bytes(_fetched(log, each.key, stop)):
+            # However small what was sent is: it may be compressed, and have no line's end.
+            stop.check()
+            size += len(chunk) + 1
             if size > _OBJECT_BYTES:
-                state.unreadable += 1
-                break
-            if raw is not None and not raw.strip():
-                continue
-            state.lines += 1
-            line = parse_line(raw) if raw is not None else None
-            if line is None or raw is None or not is_plausible(line, now):
-                state.unparsed += 1
-            elif not _concerns(line.bucket, line.keys, rules, covered):
-                state.seen.newest = max(state.seen.newest, line.time)
-            elif not state.is_new_line(raw):
-                state.repeated += 1
-            else:
-                take(state.seen, line, rules, covered, each.key)
-    except zlib.error:
+                raise _TooLargeError
+            yield chunk
+
+    try:
+        for raw in whole_lines(counted()):
+            if raw is None or raw.strip():
+                _take_line(raw, each.key, state, rules, covered, now)
+    except (zlib.error, _TooLargeError):
         state.unreadable += 1
     except InvalidInput as error:
         if error.reason != reasons.OBJECT_NOT_FOUND:
             raise
         state.unreadable += 1  # gone since it was listed
     return size
+
+
+def _take_line(
+    raw: bytes | None, key: str, state: LogState, rules: Rules, covered: Covered, now: int
+) -> None:
+    line = parse_line(raw) if raw is not None else None
+    if line is not None and not is_plausible(line, now):
+        line = None
+    state.count_line(is_parsed=line is not None)
+    if raw is None or line is None:
+        return
+    if not _concerns(line.bucket, line.keys, rules, covered):
+        state.seen.newest = max(state.seen.newest, line.time)
+    elif not state.is_new_line(raw):
+        state.repeated += 1
+    else:
+        take(state.seen, line, rules, covered, key)
 
 
 def _concerns(bucket: str, keys: tuple[str, ...], rules: Rules, covered: Covered) -> bool:
@@ -348,7 +391,7 @@ def _fetched(log: AccessLog, key: str, stop: Stop) -> Iterator[bytes]:
             response.close()
 
 
-def _plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def plain_bytes(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the bytes of a log as it was written; several compressed pieces may follow each other.
 
     Raises:
@@ -365,28 +408,27 @@ def _plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
             continue
         while rest:
             is_open = True
-            yield gzip.decompress(rest, 1 << 20)
+            yield gzip.decompress(rest, _CHUNK)
             rest = gzip.unconsumed_tail
             if gzip.eof:
                 rest, is_open, gzip = gzip.unused_data, False, zlib.decompressobj(_WBITS)
-    while is_open and (more := gzip.decompress(b"", 1 << 20)):
+    while is_open and (more := gzip.decompress(b"", _CHUNK)):
         yield more
     if is_open and not gzip.eof:
         raise zlib.error("cut off")
 
 
-def _lines(chunks: Iterable[bytes]) -> Iterator[bytes | None]:
+def whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes | None]:
     """Yield the lines without their ends; None for one that is too long to be one."""
-    rest, is_skipping = b"", False
+    held: list[bytes] = []
+    size = 0
     for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            if not is_skipping:
-                yield line if len(line) <= MOST_BYTES else None
-            is_skipping = False
-        if len(rest) > MOST_BYTES:
-            if not is_skipping:
-                yield None
-            rest, is_skipping = b"", True
-    if rest and not is_skipping:
-        yield rest
+        *ends, rest = chunk.split(b"\n")
+        for end in ends:
+            size += len(end)
+            yield b"".join((*held, end)) if size <= MOST_BYTES else None
+            held, size = [], 0
+        size += len(rest)
+        held = [*held, rest] if size <= MOST_BYTES else []
+    if size:
+        yield b"".join(held) if size <= MOST_BYTES else None

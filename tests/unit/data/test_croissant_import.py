@@ -160,6 +160,9 @@ def file_object(**changes: Any) -> dict[str, Any]:
     [
         file_object(contentUrl="https://data.example/a.csv"),
         file_object(contentUrl="s3://flights/a.csv"),
+        file_object(contentUrl="s3://[flights/a.csv?versionId=1"),
+        file_object(contentUrl="s3://flights/\ud800?versionId=1"),
+        file_object(name="\ud800"),
         file_object(sha256="x"),
         file_object(contentSize="7 MB"),
         file_object(containedIn={"@id": "archive"}),
@@ -225,7 +228,14 @@ def test_the_command_prints_a_manifest_and_names_what_it_leaves_out(tmp_path: Pa
     assert pin["spec"]["storeRef"] == {"name": "primary"}
     assert "left out: `citeAs`" in done.stderr
     assert "\x1b" not in done.stderr
-    file.write_text("{")
-    assert CliRunner().invoke(app, arguments).exit_code == 2
+    for unreadable in ("{", "[" * 200_000, "9" * 5000):
+        file.write_text(unreadable)
+        done = CliRunner().invoke(app, arguments)
+        assert done.exit_code == 2
+        assert "x.json: no JSON" in done.stderr
+    file.write_text(json.dumps(document(description="x" * 5000)))
+    done = CliRunner().invoke(app, arguments)
+    assert "`spec.description`" in done.stderr
+    assert "http" not in done.stderr
     file.write_text(json.dumps(document()))
     assert CliRunner().invoke(app, arguments).exit_code == 0

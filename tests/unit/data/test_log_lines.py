@@ -133,6 +133,25 @@ def test_what_a_tenant_chooses_moves_no_field(why: str, fields: dict[str, str]) 
 @pytest.mark.parametrize(
     ("why", "raw"),
     [
+        ("a name as long as stores take it", audit(user_agent="x" * (1 << 20))),
+        ("a name that JSON makes longer", audit(user_agent="\x01" * (1 << 20))),
+        ("a name that is no text", audit(user_agent="?").replace(b"?", b"\xff\xfe")),
+        ("a name with a tab", audit(user_agent="?").replace(b"?", b"a\tb")),
+        ("a name that is no text, in a line of S3", s3(agent="?").replace(b'"?"', b'"\xff\xfe"')),
+    ],
+)
+def test_nobody_hides_a_read_by_the_name_of_their_program(why: str, raw: bytes) -> None:
+    found = read(raw)
+    assert (found.keys, found.requester, found.is_read) == (("train/1.csv",), RUN, True), why
+
+
+def test_no_more_of_a_key_is_decoded_than_a_key_can_have() -> None:
+    assert max(map(len, read(s3(key="train/" + "%41" * 100_000)).keys)) <= 6 * 1024
+
+
+@pytest.mark.parametrize(
+    ("why", "raw"),
+    [
         ("empty", b""),
         ("cut off", s3()[:180]),
         ("cut off in its numbers", s3().split(b" 2662992")[0]),
@@ -142,7 +161,6 @@ def test_what_a_tenant_chooses_moves_no_field(why: str, fields: dict[str, str]) 
         ("a day that is none", s3(time="31/Feb/2026:09:38:00 +0000")),
         ("a month that is none", s3(time="27/Nox/2026:09:38:00 +0000")),
         ("digits of another script", s3(status="\uff14\uff10\uff13")),
-        ("no text", b"\xff\xfe" + s3()),
         ("too long", s3(agent="x" * MOST_BYTES)),
         ("no JSON", b'{"bucket": '),
         ("JSON of something else", b'{"level": "info"}'),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from glovebox import names
 from glovebox.data.log_lines import LogLine
 from glovebox.data.log_state import LATE_SECONDS, LogState, decode_state, encode_state
 from glovebox.data.unusual_reads import (
@@ -27,6 +28,7 @@ NOW = 1_800_000_000
 ROLE = "arn:aws:sts::123456789012:assumed-role/Runs/"
 USER = "arn:aws:iam::123456789012:user/someone"
 OPERATOR = "arn:aws:sts::123456789012:assumed-role/Operator"
+GONE = names.inputs_session("of an Experiment that is gone")
 TRAIN = WatchedPin("uid-train", "team-a", 1000, 2, prefixes=(("data", "train/"),))
 TEST = WatchedPin("uid-test", "team-a", 1000, 2, keys=(("data", "test/1.csv"),))
 COVERED = Covered((TRAIN, TEST))
@@ -78,7 +80,18 @@ def told(seen: Seen, uid: str = "uid-train") -> list[tuple[str, str, str]]:
         ("an input of the run", line(f"{ROLE}glovebox-own"), []),
         ("a session of the operator", line(f"{OPERATOR}/1234"), []),
         ("whoever is named", line("backup"), []),
-        ("a run that is gone: nobody can say", line(f"{ROLE}glovebox-gone"), []),
+        ("a run that is gone: nobody can say", line(f"{ROLE}{GONE}"), []),
+        ("the operator, reading sources", line(f"{ROLE}glovebox-sources-0123456789"), []),
+        (
+            "whoever has the role, and is no run",
+            line(f"{ROLE}me"),
+            [("NotAnInput", "Identity", f"{ROLE}me")],
+        ),
+        (
+            "whoever nearly calls it so",
+            line(f"{ROLE}{GONE}1"),
+            [("NotAnInput", "Identity", f"{ROLE}{GONE}1")],
+        ),
         ("a run elsewhere", line(f"{ROLE}glovebox-other"), [("NotAnInput", "RunElsewhere", "")]),
         ("an identity", line(USER), [("NotAnInput", "Identity", USER)]),
         ("nobody", line(""), [("NotAnInput", "Anonymous", "")]),
@@ -146,7 +159,9 @@ def test_reads_are_counted_whoever_reads() -> None:
     reads = seen.pins["uid-train"]
     assert (reads.requests, reads.bytes, reads.last) == (2, 20, NOW + 5)
     assert seen.former == 0
-    assert taken(line(f"{ROLE}glovebox-gone")).former == 1
+    assert taken(line(f"{ROLE}{GONE}")).former == 1
+    sources = taken(line(f"{ROLE}glovebox-sources-0123456789"))
+    assert (sources.former, sources.pins["uid-train"].requests) == (0, 1)
 
 
 def test_attempts_on_the_bucket_of_artifacts_are_told_of_the_store() -> None:
@@ -201,6 +216,24 @@ def test_the_order_of_lines_changes_no_finding() -> None:
     assert (one.requests, one.bytes, one.last) == (other.requests, other.bytes, other.last)
 
 
+def test_a_key_is_looked_into_no_further_than_a_prefix_reaches() -> None:
+    class Counting(dict[tuple[str, str], list[WatchedPin]]):
+        letters = 0
+
+        def get(self, key: tuple[str, str], default: Any = None) -> Any:
+            self.letters += len(key[1])
+            return super().get(key, default)
+
+    covered = Covered((TRAIN,))
+    prefixes = Counting(covered._prefixes)
+    covered._prefixes = prefixes
+    assert covered.at("data", ["train/" + "/" * 60_000]) == (TRAIN,)
+    assert prefixes.letters < 1024 * 1024
+    longest = "d/" * 512
+    edge = WatchedPin("edge", "team-a", 1, 1, prefixes=(("data", longest),))
+    assert Covered((edge,)).at("data", [f"{longest}x/y"]) == (edge,)
+
+
 def test_what_is_old_or_of_a_pin_that_is_gone_is_dropped() -> None:
     seen = taken(line(USER), line(USER, "test/1.csv"))
     forget_old(seen, ["uid-train"], NOW + KEPT_SECONDS)
@@ -241,7 +274,7 @@ def test_objects_that_are_late_are_read_and_old_ones_are_forgotten() -> None:
     state = LogState()
     for n in range(5):
         state.note_object(f"logs/{n}", "tag", NOW + n * LATE_SECONDS)
-    state.settle(NOW + 4 * LATE_SECONDS)
+    state.settle(NOW + 4 * LATE_SECONDS, NOW + 4 * LATE_SECONDS)
     assert state.floor == NOW + 3 * LATE_SECONDS
     assert len(state.objects) == 2
     assert state.is_news("late", "tag", state.floor)
@@ -253,9 +286,72 @@ def test_memory_is_bounded_whatever_is_written() -> None:
     for n in range(21_000):
         state.note_object(f"logs/{n}", "tag", NOW + n // 1000)
         state.is_new_line(str(n).encode())
-    state.settle(NOW + 21)
+    state.settle(NOW + 21, NOW + 21)
     assert len(state.objects) == 20_000
     assert not state.is_news("logs/0", "tag", NOW), "it would count twice"
     assert len(state.recent) == 16_384
     assert len(encode_state(state)) < 1_000_000
     assert json.loads(encode_state(state))["format"] == 1
+
+
+def test_an_object_of_a_clock_that_was_ahead_hides_none_that_follow() -> None:
+    state = LogState()
+    state.note_object("logs/1", "tag", NOW + 86_400)
+    state.settle(NOW + 86_400, NOW)
+    assert state.is_news("logs/2", "tag", NOW)
+    assert not state.is_news("logs/1", "tag", NOW + 86_400)
+
+
+def counted(state: LogState, good: int = 0, bad: int = 0) -> LogState:
+    for n in range(good + bad):
+        state.count_line(is_parsed=n < good)
+    return state
+
+
+def test_whether_it_is_a_log_is_told_by_the_last_lines() -> None:
+    assert counted(LogState(), bad=9).is_understood, "too few to tell"
+    assert not counted(LogState(), bad=10).is_understood
+    state = counted(LogState(), good=1_000_000)
+    assert state.is_understood
+    assert not counted(state, bad=4000).is_understood, "however many were good before"
+    assert decode_state(encode_state(state)) == state
+    assert counted(state, good=4000).is_understood, "however many were bad before"
+    assert (state.lines, state.unparsed) == (1_008_000, 4000)
+
+
+def test_another_log_is_read_from_its_beginning() -> None:
+    state = counted(LogState(), bad=20)
+    state.begin("log/wrong/")
+    counted(state, bad=20)
+    state.note_object("log/right/1", "tag", NOW)
+    state.settle(NOW, NOW)
+    state.begin("log/wrong/")
+    assert not state.is_understood
+    assert not state.is_news("log/right/0", "tag", NOW - 86_400)
+    state.begin("log/right/")
+    assert state.is_news("log/right/0", "tag", NOW - 86_400)
+    assert state.is_understood
+    assert not state.is_found
+    assert decode_state(encode_state(state)) == state
+
+
+def test_objects_of_the_same_second_as_a_forgotten_one_are_not_read_again() -> None:
+    state = LogState()
+    for n in range(20_500):
+        state.note_object(f"logs/{n}", "tag", NOW + n // 1000)
+    state.settle(NOW + 21, NOW + 21)
+    assert not state.is_news("logs/0", "tag", NOW)
+
+
+def test_what_a_run_wrote_is_its_own_however_the_key_is_decoded() -> None:
+    made = WatchedPin("uid-made", "team-a", 9, 1, prefixes=(("artifacts", ""),))
+    keys = ("team-a/baseline/u1/x", "team-b/x")
+    one = line(f"{ROLE}glovebox-own", bucket="artifacts", keys=keys)
+    assert told(taken(one, covered=Covered((made,))), "uid-made") == [
+        ("NotAnInput", "Run", "team-a/baseline")
+    ]
+
+
+def test_lines_that_are_hours_late_take_no_room() -> None:
+    late = [line(USER, time=NOW - n * 3600) for n in range(100)]
+    assert len(taken(*late).pins["uid-train"].hours) == 6
