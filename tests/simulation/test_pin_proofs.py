@@ -630,7 +630,7 @@ def test_a_proof_that_is_asked_for_as_of_long_ago_is_not_late_before_it_has_begu
 
         def saying() -> bool:
             said.append(stage.condition("ProofsCurrent", "good", DATASET_PIN)["reason"])
-            return said[-1] == reasons.WAITING_FOR_BUDGET
+            return bool(said[-1] == reasons.WAITING_FOR_BUDGET)
 
         await stage.until("it waits", saying, HOUR)
         assert reasons.PROOF_OVERDUE not in said
