@@ -43,6 +43,17 @@ class NothingIsRemoved(NoFaults):
         return Fault("refused", 500) if self.on and is_removal else NOTHING
 
 
+class NoRunIsCreated(NoFaults):
+    """Refuses the Job of the run, as an API server that fails."""
+
+    on = True
+
+    def request(self, asked: Asked) -> Fault:
+        """Return what becomes of a request."""
+        is_run = asked.kind == JOB and asked.name == names.RUN_JOB
+        return Fault("refused", 500) if self.on and is_run and asked.verb == "create" else NOTHING
+
+
 async def pins(stage: Stage, *of: str) -> None:
     for name in of:
         put(stage, name)
@@ -317,3 +328,49 @@ def test_a_store_that_does_not_answer_stops_nothing(profile: Json, objects: str)
         assert stage.status()["state"] == "Open"
 
     play(scene, profile=profile)
+
+
+@pytest.mark.parametrize("wanted", ["Fail", "Freeze", "Sealed"])
+def test_a_run_that_has_not_begun_says_what_becomes_of_it(wanted: str) -> None:
+    kept = NoRunIsCreated()
+
+    async def scene(stage: Stage) -> None:
+        await pins(stage, "good")
+        ends_after(stage, HOUR)
+        stage.declare(inputs=inputs("good"))
+        namespace = await stage.provisioned()
+        whole = version(stage, 2).body
+        version(stage, 2).body = b"object noX"
+        await found(stage)
+        kept.on = False
+        if wanted == "Freeze":
+            await stage.until("frozen", lambda: stage.status()["state"] == "Frozen", HOUR)
+            assert stage.condition("Succeeded")["reason"] == reasons.INPUT_BROKEN
+            version(stage, 2).body = whole
+            said = set()
+
+            def begins() -> bool:
+                said.add(stage.condition("Succeeded")["reason"])
+                return bool(stage.status().get("run"))
+
+            await stage.until("it begins", begins, 3 * HOUR)
+            assert reasons.RUN_STOPPED not in said
+            return
+        if wanted == "Sealed":
+            assert stage.world.edit(
+                EXPERIMENT, TEAM, "x", {"spec": {"lifecycle": {"desired": "Sealed"}}}
+            )
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), HOUR)
+        await stage.sleep(MINUTE)
+        assert jobs(stage, namespace) == []
+        (statement,) = [each for each in statements(stage) if findings_of(each)]
+        told = stage.condition("Succeeded")
+        if wanted == "Fail":
+            assert outcome_of(statement) == ("Failed", reasons.INPUT_BROKEN)
+            assert (told["status"], told["reason"]) == ("False", reasons.INPUT_BROKEN)
+            assert "never is" in told["message"]
+        else:
+            assert told["reason"] == reasons.RUN_STOPPED
+            assert "whole again" not in told["message"]
+
+    play(scene, profile=FAIL if wanted == "Fail" else FREEZE, faults=kept)

@@ -600,6 +600,91 @@ def test_a_proof_that_somebody_asks_for_is_made_at_once_and_once(which: str) -> 
     play(scene, sweeps=False)
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"])
+def test_a_moment_that_is_none_in_utc_asks_for_nothing_and_harms_nothing(moment: str) -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage)
+        declare(stage)
+        await pinned(stage)
+        keys = [f"glovebox.dev/prove-{each}" for each in ("head", "sample", "full", "list")]
+        wanted = {"metadata": {"annotations": dict.fromkeys(keys, moment)}}
+        assert stage.world.edit(DATASET_PIN, TEAM, "good", wanted)
+        await stage.sleep(5 * MINUTE)
+        said = stage.condition("ProofsCurrent", "good", DATASET_PIN)
+        assert said["status"] == "True"
+        assert all(f"`{key}`" in said["message"] for key in keys)
+        assert not level(stage, "Head")
+
+    play(scene, sweeps=False)
+
+
+def test_a_proof_that_is_asked_for_as_of_long_ago_is_not_late_before_it_has_begun() -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage)
+        declare(stage, headIntervalSeconds=3600)
+        await pinned(stage)
+        budget(stage, requestsPerDay=1)
+        wanted = {"metadata": {"annotations": {"glovebox.dev/prove-head": "2020-01-01T00:00:00Z"}}}
+        assert stage.world.edit(DATASET_PIN, TEAM, "good", wanted)
+        said = []
+
+        def saying() -> bool:
+            said.append(stage.condition("ProofsCurrent", "good", DATASET_PIN)["reason"])
+            return bool(said[-1] == reasons.WAITING_FOR_BUDGET)
+
+        await stage.until("it waits", saying, HOUR)
+        assert reasons.PROOF_OVERDUE not in said
+        budget(stage, requestsPerDay=1000)
+
+        def fails(action: str, bucket: str, key: str) -> None:
+            del action, key
+            if bucket == SOURCE:
+                raise NoAnswerError
+
+        stage.world.store.fault = fails
+        await stage.until(
+            "it is late",
+            lambda: (
+                stage.condition("ProofsCurrent", "good", DATASET_PIN)["reason"]
+                == reasons.PROOF_OVERDUE
+            ),
+            2 * HOUR,
+        )
+        assert "2020" not in stage.condition("ProofsCurrent", "good", DATASET_PIN)["message"]
+
+    play(scene, sweeps=False)
+
+
+def test_who_asks_without_an_end_keeps_no_other_level_waiting() -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage)
+        declare(stage)
+        await pinned(stage)
+        await stage.sleep(HOUR)
+
+        def ask(*levels: str) -> None:
+            moment = format_time(stage.world.clock.now())
+            wanted = {f"glovebox.dev/prove-{each}": moment for each in levels}
+            assert stage.world.edit(
+                DATASET_PIN, TEAM, "good", {"metadata": {"annotations": wanted}}
+            )
+
+        now = format_time(stage.world.clock.now())
+        ask("full")
+        lists, heads = set(), set()
+        for _ in range(120):
+            ask("head", "list")
+            await stage.sleep(5.0)
+            lists.add(level(stage, "List")["lastTime"])
+            heads.add(level(stage, "Head").get("lastTime"))
+        assert level(stage, "Full")["lastTime"] >= now
+        # Of ten minutes.
+        assert 5 <= len(lists) <= 12
+        assert 5 <= len(heads) <= 12
+
+    play(scene, sweeps=False)
+
+
 def test_what_is_asked_for_waits_for_the_budget_as_all_proofs_do() -> None:
     async def scene(stage: Stage) -> None:
         put(stage)

@@ -110,7 +110,7 @@ async def look_at_proofs(
     if proof is None or proof.current is None:
         seed = _seed(ports) if level is Level.SAMPLE else ""
         proofs[level] = began(proof, level, now, seed)
-        standing = _standing(dues, intervals, now)
+        standing = _standing(pin, proofs, intervals, now)
         remark = remark_on_requests(pin)
         status = with_proofs(obj, look.status, proofs, standing, now, remark=remark)
         return replace(look, status=status, retry_seconds=0.0)
@@ -185,7 +185,7 @@ def _recorded(
     standing = (
         waiting(level, found.until)
         if found.until is not None
-        else _standing(_dues(pin, found.proofs, intervals), intervals, now, found.error)
+        else _standing(pin, found.proofs, intervals, now, found.error)
     )
     status = with_proofs(
         obj,
@@ -288,13 +288,23 @@ def _pinned(pin: DatasetPin) -> datetime:
 
 
 def _standing(
-    dues: Mapping[Level, datetime],
+    pin: DatasetPin,
+    proofs: Mapping[Level, LevelProof],
     intervals: Mapping[Level, timedelta],
     now: datetime,
     error: GloveboxError | None = None,
 ) -> Standing:
-    """Return whether a proof is overdue, and why."""
-    for level, due in dues.items():
+    """Return whether a proof is overdue, and why.
+
+    What somebody asks for is late once it has been under way for long, whatever moment they named.
+    """
+    past, pinned = past_of(proofs), _pinned(pin)
+    asked = _dues(pin, proofs, intervals)
+    for level in PROVEN:
+        due = due_time(level, past, intervals[level], pinned)
+        current = proofs[level].current if level in proofs else None
+        if current is not None and asked[level] < due:
+            due = min(due, max(asked[level], current.started_time))
         if is_overdue(due, intervals[level], now):
             why = error.message if error is not None else "it has not ended yet"
             return overdue(level, due, why)

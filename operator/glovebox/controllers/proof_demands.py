@@ -8,7 +8,7 @@ Experiments of the pin's own namespace do. A person who may edit the pin asks by
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from glovebox import names
@@ -25,6 +25,9 @@ _FIELDS: Final[Mapping[Level, str]] = {
     Level.SAMPLE: "sampleSeconds",
     Level.FULL: "fullSeconds",
 }
+
+# The shortest interval that a pin may have.
+_SOONEST: Final = timedelta(seconds=60)
 
 
 def ages_of(demand: MaxProofAge) -> dict[Level, timedelta]:
@@ -80,6 +83,9 @@ def remark_on_requests(pin: DatasetPin) -> str:
 def due_on_request(due: datetime, last: datetime | None, request: datetime | None) -> datetime:
     """Return when a proof is due that somebody may have asked for.
 
+    Whoever asks without an end has it made once a minute, as the shortest interval does: it keeps
+    no other level of the pin waiting, and listings are outside of any budget.
+
     Args:
         due: When it is due without that.
         last: When it was last made.
@@ -87,7 +93,7 @@ def due_on_request(due: datetime, last: datetime | None, request: datetime | Non
     """
     if request is None or (last is not None and last >= request):
         return due
-    return min(due, request)
+    return min(due, request if last is None else max(request, last + _SOONEST))
 
 
 def _asked(pin: DatasetPin, level: Level) -> str:
@@ -97,9 +103,10 @@ def _asked(pin: DatasetPin, level: Level) -> str:
 def _moment(text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        # Of the first and the last day of all years there are times that are none in UTC.
+        return moment.astimezone(UTC) if moment.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo is not None else None
 
 
 def _demands(ports: Ports, pin: DatasetPin) -> Iterator[Mapping[str, Any]]:

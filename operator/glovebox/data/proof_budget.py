@@ -171,14 +171,37 @@ def _level_of(budget: Cost, spent: Mapping[str, Cost], claims: Iterable[Claim]) 
     wanted = dict(spent)
     for each in claims:
         wanted[each.tenant] = wanted.get(each.tenant, Cost()) + each.want
+    amounts = [(spent.get(tenant, Cost()), each) for tenant, each in wanted.items()]
     return Cost(
-        _level(budget.bytes, [each.bytes for each in wanted.values()]),
-        _level(budget.requests, [each.requests for each in wanted.values()]),
+        _level(budget.bytes, [(was.bytes, each.bytes) for was, each in amounts]),
+        _level(budget.requests, [(was.requests, each.requests) for was, each in amounts]),
     )
 
 
-def _level(budget: int, wanted: Iterable[int]) -> int:
-    """Return the most that each gets, so that all of it is given and nobody gets less for more."""
+def _level(budget: int, amounts: Iterable[tuple[int, int]]) -> int:
+    """Return the most that each gets, so that all of it is given and nobody gets less for more.
+
+    Who took more before others came gives nothing back: these share what is left.
+
+    Args:
+        budget: What there is.
+        amounts: What each took, and what it wants with that.
+    """
+    left, level = budget, 0
+    # Whatever the level, this much of each is gone; the most taken is looked at first.
+    open_amounts = sorted(amounts)
+    while open_amounts:
+        level = _even(left, [wanted for _, wanted in open_amounts])
+        taken, _ = open_amounts[-1]
+        if taken <= level:
+            return level
+        open_amounts.pop()
+        left = max(0, left - taken)
+    return level
+
+
+def _even(budget: int, wanted: Iterable[int]) -> int:
+    """Return what each gets of a budget of which nothing was taken."""
     left, level = budget, 0
     amounts = sorted(wanted)
     for at, amount in enumerate(amounts):

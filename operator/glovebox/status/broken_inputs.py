@@ -32,6 +32,7 @@ def find_broken(
     now: datetime,
     *,
     goes_on: bool,
+    runs: bool = False,
 ) -> tuple[BrokenInput, ...]:
     """Return the inputs for which the experiment is stopped, as the status holds them from now on.
 
@@ -43,6 +44,8 @@ def find_broken(
         action: What the bound profile says.
         now: The present time.
         goes_on: Whether there is anything left that could be stopped.
+        runs: Whether a run has begun of which no end is recorded. It is being stopped for what is
+            recorded, which stays until then: it would else be one whose Job somebody deleted.
     """
     if action == "Warn":
         return tuple(recorded)
@@ -50,7 +53,9 @@ def find_broken(
     kept = {
         each.name: each
         for each in recorded
-        if each.action == "Fail" or not _is_whole(entries.get(each.name), pins.get(each.name))
+        if each.action == "Fail"
+        or runs
+        or not _is_whole(entries.get(each.name), pins.get(each.name))
     }
     for name, entry in entries.items() if goes_on else ():
         found = _finding(entry, pins.get(name))

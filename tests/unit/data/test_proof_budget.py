@@ -114,6 +114,26 @@ def test_three_namespaces_get_a_third_each_whoever_asks_first() -> None:
         spent[own.tenant] = found.most
 
 
+def test_what_one_namespace_took_before_others_came_is_no_share_of_theirs() -> None:
+    # It was alone, and took most of the day; two others share what it left.
+    spent, gets = taken(("early", 64)), {}
+    claims = [claim(at, 500, tenant, tenant=tenant) for at, tenant in enumerate("ab", 1)]
+    for own in claims:
+        others = [each for each in claims if each is not own]
+        found = share(BUDGET, spent, own, others, NOW)
+        assert found is not None
+        gets[own.tenant] = found.most.bytes
+        spent[own.tenant] = found.most
+    assert gets == {"a": 18, "b": 18}
+    # Also where who took most wants more.
+    spent = taken(("early", 64))
+    early = claim(9, 500, "early", tenant="early")
+    assert share(BUDGET, spent, early, claims, NOW) is None
+    found = share(BUDGET, spent, claims[0], [early, claims[1]], NOW)
+    assert found is not None
+    assert found.most.bytes == 18
+
+
 def test_the_oldest_of_all_may_read_one_object_that_fits_into_no_share() -> None:
     large = claim(9, 70, "large", least=70, tenant="large")
     small = claim(1, 500, "small", tenant="small")

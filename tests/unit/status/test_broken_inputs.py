@@ -47,8 +47,9 @@ def found(
     before: tuple[BrokenInput, ...] = (),
     *,
     goes_on: bool = True,
+    runs: bool = False,
 ) -> tuple[BrokenInput, ...]:
-    return find_broken(before, (BOUND,), {"fit": now}, action, NOW, goes_on=goes_on)
+    return find_broken(before, (BOUND,), {"fit": now}, action, NOW, goes_on=goes_on, runs=runs)
 
 
 @pytest.mark.parametrize(
@@ -79,3 +80,10 @@ def test_what_failed_stays_failed_and_what_is_frozen_ends_with_the_very_pin() ->
     for other in (None, pin("True", "Verified", uid="u2"), pin("Unknown", "ChecksFailing")):
         assert found(other, "Freeze", frozen) == frozen
         assert found(other, "Freeze", frozen, goes_on=False) == frozen
+
+
+def test_a_run_that_is_being_stopped_keeps_the_reason_until_its_end_is_recorded() -> None:
+    frozen = found(BROKEN, "Freeze")
+    assert found(WHOLE, "Freeze", frozen, runs=True) == frozen
+    assert found(WHOLE, "Freeze", frozen, runs=False) == ()
+    assert found(WHOLE, "Freeze", runs=True) == ()

@@ -210,7 +210,7 @@ def test_findings_of_the_status_are_read_as_they_were_found() -> None:
 
 
 def test_locks_that_the_store_does_not_show_are_told() -> None:
-    parts = (replace(PART, hidden_locks=2), replace(LAST, hidden_locks=1))
+    parts = (*[replace(PART, hidden_locks=1)] * 2, replace(LAST, hidden_locks=1))
     proofs = proven(Level.HEAD, *parts)
     assert proofs[Level.HEAD].hidden_locks == 3
     obj: dict[str, Any] = {"metadata": {"generation": 1}, "status": {}}

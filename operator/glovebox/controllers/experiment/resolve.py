@@ -136,7 +136,15 @@ def _bound(scope: Scope) -> Resolved:
     broken = status.broken_inputs
     if not _is_closed(scope):
         action = platform.profile.spec.data.on_broken_input
-        broken = find_broken(broken, status.inputs, pins, action, scope.now, goes_on=_reads(scope))
+        broken = find_broken(
+            broken,
+            status.inputs,
+            pins,
+            action,
+            scope.now,
+            goes_on=_reads(scope),
+            runs=_reads(scope) and status.run is not None and bool(status.run.job_uid),
+        )
     return Resolved(
         platform=platform,
         platform_text=status.platform,

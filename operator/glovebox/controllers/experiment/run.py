@@ -81,11 +81,13 @@ async def follow_run(  # noqa: PLR0911, C901 - one way out for each state of a r
     if recorded is not None and recorded.job_uid:
         lost = job_lost(recorded, scope.now, *_why_gone(scope))
         return _ended(RunFacts(requested=True, run=lost))
-    broken = _broken(scope, outcomes)
-    if broken and not scope.experiment.is_deleting:
+    # What is whole again by this look is opened by the next one.
+    broken = _broken(scope, outcomes) or scope.experiment.status.broken_inputs
+    fails = stops_for_good(broken)
+    is_over = scope.experiment.is_deleting or (scope.state == names.STATE_SEALED and not fails)
+    if broken and not is_over:
         # Nothing begins on what is found just now either: it is recorded, and closed next.
         pending = why_not_started(broken)
-        fails = stops_for_good(broken)
         return done(RunFacts(requested=True, pending=pending, broken="Fail" if fails else "Freeze"))
     if not scope.is_open or scope.experiment.is_deleting:
         pending = "the run was not started: nothing may start in this namespace any more"
