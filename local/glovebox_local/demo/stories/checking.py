@@ -8,7 +8,7 @@ from glovebox_local.demo.flights import unlike
 from glovebox_local.demo.refusing import quote
 from glovebox_local.demo.stage import TEAM, Stage
 from glovebox_local.demo.stories.bucket import Bucket
-from glovebox_local.demo.stories.telling import PINS, apply, expect, message, waits_with
+from glovebox_local.demo.stories.telling import PINS, apply, waits_for_other_data
 from glovebox_local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -67,12 +67,9 @@ def refuse(stage: Stage, step: Step) -> RenderableType:
     Raises:
         LocalError: It did, or does not say why not.
     """
-    experiment, said = waits_with(stage, _EXPERIMENT, "distance")
-    expect(f"Experiment {_EXPERIMENT}", said, [f"'{_PIN}'", "distance"])
-    if experiment["status"].get("namespace"):
-        raise LocalError(f"Experiment {_EXPERIMENT}", "it got a namespace")
+    shown = waits_for_other_data(stage, _EXPERIMENT, _PIN, "distance")
     step.say("it waits for other data, nothing was created")
-    return message(_EXPERIMENT, "Ready", said)
+    return shown
 
 
 def _line(violation: dict[str, Any]) -> str:

@@ -12,9 +12,8 @@ from glovebox_local.demo.stories.telling import (
     PINS,
     apply,
     expect,
-    message,
     refused,
-    waits_with,
+    waits_for_other_data,
 )
 from glovebox_local.errors import LocalError
 
@@ -73,12 +72,9 @@ def refuse(stage: Stage, step: Step) -> RenderableType:
     Raises:
         LocalError: It did, or does not say why not.
     """
-    experiment, said = waits_with(stage, _EXPERIMENT, "distance")
-    expect(f"Experiment {_EXPERIMENT}", said, [f"'{_PIN}'", "distance"])
-    if experiment["status"].get("namespace"):
-        raise LocalError(f"Experiment {_EXPERIMENT}", "it got a namespace")
+    shown = waits_for_other_data(stage, _EXPERIMENT, _PIN, "distance")
     step.say("it waits for other data, nothing was created")
-    return message(_EXPERIMENT, "Ready", said)
+    return shown
 
 
 def refuse_expired(stage: Stage, step: Step) -> RenderableType:

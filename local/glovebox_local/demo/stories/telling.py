@@ -54,20 +54,32 @@ def refused(stage: Stage, file: str, experiment: str, reason: str) -> tuple[str,
     return said["message"], Group(quote(shown, ""), message(experiment, "Stalled", said["message"]))
 
 
-def waits_with(
-    stage: Stage, experiment: str, word: str, *, seconds: float = 30
-) -> tuple[dict[str, Any], str]:
-    """Return an Experiment once the message of its `Ready` has a word, and that message.
+def waits_for_other_data(
+    stage: Stage, experiment: str, pin: str, word: str, *, seconds: float = 30
+) -> RenderableType:
+    """Return how an Experiment says that it does not start with the data of a pin.
 
-    It is returned without it when the time is over: whoever asked says what is missing.
+    Args:
+        stage: The demonstration.
+        experiment: Its name.
+        pin: The name of the pin that is not Ready.
+        word: What its message has to have as well.
+        seconds: How long it may take to say so.
+
+    Raises:
+        LocalError: It does not say so, or something was created for it.
     """
     deadline = time.monotonic() + seconds
     while True:
         found = stage.tools.get(EXPERIMENTS, experiment, namespace=TEAM)
         said = condition(found, "Ready").get("message", "")
         if word in said or time.monotonic() > deadline:
-            return found, said
+            break
         time.sleep(0.2)
+    expect(f"Experiment {experiment}", said, [f"'{pin}'", word])
+    if found["status"].get("namespace"):
+        raise LocalError(f"Experiment {experiment}", "it got a namespace")
+    return message(experiment, "Ready", said)
 
 
 def message(experiment: str, kind: str, text: str) -> RenderableType:
