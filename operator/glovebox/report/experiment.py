@@ -10,7 +10,7 @@ from glovebox.api import conditions
 from glovebox.api.derived import RecordedOrigin, UpstreamInput
 from glovebox.api.experiment import Experiment
 from glovebox.report import conditions as shown_conditions
-from glovebox.report import words
+from glovebox.report import upstream, words
 from glovebox.report.page import (
     Block,
     Cell,
@@ -154,24 +154,27 @@ def _inputs(experiment: Experiment) -> Section:
             words.size(each.bytes, short=True),
             words.time(each.verified_time),
             words.listed(tuple(grant.grant_ref for grant in each.grants)) or "none needed",
+            upstream.parts(each.part_of),
         )
         for each in experiment.status.inputs
     )
-    headings = ("Input", "Role", "Pin", "Content", "Objects", "Size", "All bytes read", "Grants")
+    what = ("Input", "Role", "Pin", "Content", "Objects", "Size", "All bytes read", "Grants")
+    headings = (*what, "Part")
     made = tuple(
         (
             each.name,
             f"{each.derived.experiment}, UID {each.derived.uid}",
             words.digest(each.derived.seal) or "",
-            f"{read.name} ({read.role or read.kind})",
+            f"{upstream.called(read)} ({read.role or read.kind})",
             read.read_by,
             words.digest(read.digest) or "",
+            upstream.parts(read.part_of),
         )
         for each in experiment.status.inputs
         if each.derived is not None
         for read in (*each.derived.inputs, *_unnamed(each.derived))
     )
-    of_seals = ("Input", "Written by", "By the seal", "Made from", "Read by", "Content")
+    of_seals = ("Input", "Written by", "By the seal", "Made from", "Read by", "Content", "Part")
     return Section(
         "What goes in",
         (Table(headings, rows), Table(of_seals, made), *_broken(experiment)),

@@ -11,7 +11,7 @@ from glovebox.api.contract_status import ContractStatus
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.provenance import ProvenanceSource
 from glovebox.report import conditions as shown_conditions
-from glovebox.report import words
+from glovebox.report import upstream, words
 from glovebox.report.distribution import distribution_section
 from glovebox.report.page import (
     Block,
@@ -160,7 +160,13 @@ def _sealed(pin: DatasetPin) -> list[Block]:
     if seal is None or seal.sealed_time is None:
         return []
     read = tuple(
-        (each.name, each.role or each.kind, each.read_by, words.digest(each.digest) or "")
+        (
+            upstream.called(each),
+            each.role or each.kind,
+            each.read_by,
+            words.digest(each.digest) or "",
+            upstream.parts(each.part_of),
+        )
         for each in seal.inputs
     )
     return [
@@ -178,7 +184,7 @@ def _sealed(pin: DatasetPin) -> list[Block]:
             ("What the seal cannot vouch for", words.number(seal.findings or None)),
             ("Not all of what went in is named", "so it is" if seal.more_inputs else None),
         ),
-        Table(("What went in", "Role", "Read by", "Content"), read),
+        Table(("What went in", "Role", "Read by", "Content", "Part"), read),
     ]
 
 
