@@ -63,31 +63,31 @@ class Prometheus:
 
 @contextmanager
 def running_prometheus(
-    folder: Path, operator_port: int, rules: Mapping[str, Any]
+    folder: Path, port: int, rules: Mapping[str, Any] | None = None
 ) -> Iterator[Prometheus]:
-    """Scrape an operator on this machine each second, by these rules, while the block runs."""
+    """Scrape a port of this machine each second, by these rules, while the block runs."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "rules.yaml").write_text(json.dumps(rules))
-    target = {"targets": [f"127.0.0.1:{operator_port}"]}
+    (folder / "rules.yaml").write_text(json.dumps(rules or {}))
+    target = {"targets": [f"127.0.0.1:{port}"]}
     config = {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(folder / "rules.yaml")],
         "scrape_configs": [{"job_name": "glovebox", "static_configs": [target]}],
     }
     (folder / "prometheus.yaml").write_text(json.dumps(config))
-    port = choose_ports(["prometheus"])["prometheus"]
+    own = choose_ports(["prometheus"])["prometheus"]
     command = [
         "prometheus",
         f"--config.file={folder / 'prometheus.yaml'}",
         f"--storage.tsdb.path={folder / 'data'}",
-        f"--web.listen-address=127.0.0.1:{port}",
+        f"--web.listen-address=127.0.0.1:{own}",
         "--log.level=warn",
     ]
-    ready = HealthCheck(f"http://127.0.0.1:{port}/-/ready")
-    spec = PartSpec("prometheus", command, ready, ports=(port,))
+    ready = HealthCheck(f"http://127.0.0.1:{own}/-/ready")
+    spec = PartSpec("prometheus", command, ready, ports=(own,))
     part = Part(spec, logs=folder, run=folder, tied=True)
     part.start()
     try:
-        yield Prometheus(port)
+        yield Prometheus(own)
     finally:
         part.stop()

@@ -6,10 +6,10 @@ import json
 import urllib.request
 from typing import TYPE_CHECKING
 
+from glovebox_local.demo.stories.disk import overwrite
+
 if TYPE_CHECKING:
     from support.own_store import RunningStore
-
-_EDGE = "rotting"
 
 
 def rot(seaweed: RunningStore, bucket: str, key: str, version: str, body: bytes) -> None:
@@ -23,15 +23,4 @@ def rot(seaweed: RunningStore, bucket: str, key: str, version: str, body: bytes)
         entry = json.load(answer)
     (chunk,) = entry["chunks"]
     assert int(chunk["size"]) == len(body)
-    head = (
-        f'--{_EDGE}\r\nContent-Disposition: form-data; name="file"; filename=""\r\n'
-        "Content-Type: application/octet-stream\r\n\r\n"
-    )
-    request = urllib.request.Request(  # noqa: S310 - as above
-        f"{seaweed.volume}/{chunk['file_id']}",
-        data=head.encode() + body + f"\r\n--{_EDGE}--\r\n".encode(),
-        method="POST",
-        headers={"Content-Type": f"multipart/form-data; boundary={_EDGE}"},
-    )
-    with urllib.request.urlopen(request) as answer:  # noqa: S310 - as above
-        assert answer.status == 201
+    assert overwrite(f"{seaweed.volume}/{chunk['file_id']}", body) == 201

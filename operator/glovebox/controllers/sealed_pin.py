@@ -47,14 +47,13 @@ async def seal_to_read(ports: Ports, pin: DatasetPin, store: ObjectStore) -> Sea
     )
 
 
-def being_pinned(seal: SealToRead) -> dict[str, Any]:
+def being_pinned(seal: SealToRead) -> dict[str, Any] | None:
     """Return what `status.derived` says until the seal was verified."""
-    found = DerivedFrom(experiment=seal.experiment, uid=seal.uid)
-    return found.model_dump(by_alias=True, mode="json", exclude_defaults=True)
+    return recorded_origin(DerivedFrom(experiment=seal.experiment, uid=seal.uid))
 
 
 def recorded_origin(origin: DerivedFrom | None) -> dict[str, Any] | None:
-    """Return `status.derived` of a pin that is made."""
+    """Return an origin as `status.derived` says it; None of a pin that has none."""
     if origin is None:
         return None
     return origin.model_dump(by_alias=True, mode="json", exclude_defaults=True)

@@ -19,6 +19,7 @@ from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, FEATURE_SET_PIN, OBJECT_STORE, SPLIT_PIN
+from glovebox.metrics.earliest import Earliest
 from glovebox.status.kstatus import condition_of
 
 K = TypeVar("K", bound=Hashable)
@@ -117,8 +118,8 @@ class Consistency(Generic[K]):
         self._opposed: set[str] = set()
         self.incomplete = 0
         self.went_back = 0
-        self._unsealed: dict[K, float] = {}
-        self._authorities: dict[K, float] = {}
+        self._unsealed: Earliest[K] = Earliest()
+        self._authorities: Earliest[K] = Earliest()
 
     def upsert(self, key: K, obj: Mapping[str, Any]) -> None:
         """Count an object that is new or changed."""
@@ -148,8 +149,8 @@ class Consistency(Generic[K]):
         self._oppose(threads)
         self.incomplete -= threads.incomplete
         self.went_back -= threads.went_back
-        self._unsealed.pop(key, None)
-        self._authorities.pop(key, None)
+        self._unsealed.put(key, None)
+        self._authorities.put(key, None)
 
     @property
     def expired_in_use(self) -> int:
@@ -164,12 +165,12 @@ class Consistency(Generic[K]):
     @property
     def oldest_unsealed(self) -> float | None:
         """Since when the oldest run is over that is not sealed; None when there is none."""
-        return min(self._unsealed.values(), default=None)
+        return self._unsealed.first()
 
     @property
     def first_authorities(self) -> float | None:
         """When the first store is left without an authority that is valid; None without any."""
-        return min(self._authorities.values(), default=None)
+        return self._authorities.first()
 
     def _put(self, key: K, threads: Threads) -> None:
         self.links.update(threads.links)
@@ -184,10 +185,8 @@ class Consistency(Generic[K]):
         self._oppose(threads)
         self.incomplete += threads.incomplete
         self.went_back += threads.went_back
-        if threads.unsealed is not None:
-            self._unsealed[key] = threads.unsealed
-        if threads.authorities is not None:
-            self._authorities[key] = threads.authorities
+        self._unsealed.put(key, threads.unsealed)
+        self._authorities.put(key, threads.authorities)
 
     def _oppose(self, threads: Threads) -> None:
         for content in threads.learnt | threads.judged:

@@ -21,6 +21,7 @@ from glovebox.api.data_terms import PROVENANCE_LEVELS
 from glovebox.data.proof_levels import Level
 from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, FEATURE_SET_PIN
 from glovebox.metrics.consistency import Consistency
+from glovebox.metrics.earliest import Earliest
 from glovebox.status.kstatus import condition_of, kstatus
 
 K = TypeVar("K", bound=Hashable)
@@ -139,30 +140,6 @@ def read_facts(obj: Mapping[str, Any]) -> Facts:
 def users_class(users: int) -> str:
     """Return the class of a number of users; one of USERS."""
     return next(name for name, most in _USERS.items() if users <= most)
-
-
-class Earliest(Generic[K]):
-    """The earliest of many times, of which one changes now and then."""
-
-    def __init__(self) -> None:
-        self._times: dict[K, float] = {}
-        self._first: float | None = None
-
-    def put(self, key: K, time: float | None) -> None:
-        """Set the time of a key, or take it out."""
-        before = self._times.pop(key, None)
-        if time is not None:
-            self._times[key] = time
-        if before is not None and before == self._first:
-            self._first = None  # found again when somebody asks
-        elif time is not None and self._first is not None:
-            self._first = min(self._first, time)
-
-    def first(self) -> float | None:
-        """Return the earliest time, or None when there is none."""
-        if self._first is None and self._times:
-            self._first = min(self._times.values())
-        return self._first
 
 
 class StateTally(Generic[K]):

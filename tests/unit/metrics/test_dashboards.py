@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
-import shutil
-import subprocess
 import time
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import promql_parser
 import pytest
@@ -35,6 +30,7 @@ from glovebox.metrics.state import StateCollector
 from glovebox.metrics.tally import StateTally
 from glovebox_local.ports import LOOPBACK, choose_ports
 from support.examples import REPOSITORY
+from support.prometheus import Prometheus, needs_prometheus, running_prometheus
 from support.promql import FROM_SCRAPES, grouped, registered, selectors
 
 if TYPE_CHECKING:
@@ -208,35 +204,17 @@ def scraped(folder: Path) -> Iterator[Callable[[Panel], bool]]:
     )
     registry.register(LineageCollector(lambda: {"catalogue": Waiting(1, time.time(), is_up=True)}))
     ProcessCollector(registry=registry)
-    web, port = choose_ports(["metrics", "prometheus"]).values()
+    web = choose_ports(["metrics"])["metrics"]
     server, thread = start_http_server(web, LOOPBACK, registry)
-    config = folder / "prometheus.yml"
-    target = {"targets": [f"{LOOPBACK}:{web}"]}
-    config.write_text(
-        json.dumps(
-            {
-                "global": {"scrape_interval": "1s"},
-                "scrape_configs": [{"job_name": "glovebox", "static_configs": [target]}],
-            }
-        )
-    )
-    arguments = [
-        f"--config.file={config}",
-        f"--storage.tsdb.path={folder / 'data'}",
-        f"--web.listen-address={LOOPBACK}:{port}",
-    ]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(["prometheus", *arguments], stdout=log, stderr=log)
-
-    def answered(panel: Panel) -> bool:
-        happening(engine, lineage)
-        return shows(f"http://{LOOPBACK}:{port}", panel)
-
     try:
-        yield answered
+        with running_prometheus(folder, web) as prometheus:
+
+            def answered(panel: Panel) -> bool:
+                happening(engine, lineage)
+                return shows(prometheus, panel)
+
+            yield answered
     finally:
-        process.terminate()
-        process.wait(20)
         server.shutdown()
         server.server_close()
         thread.join()
@@ -285,10 +263,7 @@ def happening(*all_metrics: object) -> None:
                 child.inc()
 
 
-@pytest.mark.skipif(
-    shutil.which("prometheus") is None,
-    reason="this machine has no Prometheus: `glovebox local packages` brings it",
-)
+@needs_prometheus
 def test_every_panel_has_something_to_show_in_a_real_prometheus(tmp_path: Path) -> None:
     with scraped(tmp_path) as answered:
         empty = [name for name, _ in PANELS]
@@ -299,15 +274,10 @@ def test_every_panel_has_something_to_show_in_a_real_prometheus(tmp_path: Path) 
     assert empty == []
 
 
-def shows(address: str, panel: Panel) -> bool:
+def shows(prometheus: Prometheus, panel: Panel) -> bool:
     """Return whether each question of a panel has an answer, and none is `not a number`."""
     for query in panel.queries:
-        asked = urllib.parse.urlencode({"query": filled(expression(query))})
-        try:
-            with urllib.request.urlopen(f"{address}/api/v1/query?{asked}", timeout=10) as answer:  # noqa: S310 - our own loopback address
-                found: list[Any] = json.load(answer)["data"]["result"]
-        except OSError:
-            return False
+        found = prometheus.query(filled(expression(query)))
         if not found or any(each["value"][1] == "NaN" for each in found):
             return False
     return True

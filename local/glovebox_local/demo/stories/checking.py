@@ -8,7 +8,7 @@ from glovebox_local.demo.flights import unlike
 from glovebox_local.demo.refusing import quote
 from glovebox_local.demo.stage import TEAM, Stage
 from glovebox_local.demo.stories.bucket import Bucket
-from glovebox_local.demo.stories.telling import PINS, apply, waits_for_other_data
+from glovebox_local.demo.stories.telling import PINS, apply, turns_false, waits_for_other_data
 from glovebox_local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -44,9 +44,8 @@ def find(stage: Stage, step: Step) -> RenderableType:
     from rich.console import Group  # noqa: PLC0415 - `glovebox --help` must not pay for it
 
     shown = apply(stage, "contract.yaml")
-    waiting = ("wait", "--for=condition=ContractMet=False", PINS, _PIN, f"--namespace={TEAM}")
-    stage.tools.kubectl(*waiting, f"--timeout={_CHECK_SECONDS}s", timeout=_CHECK_SECONDS + 30)
-    violations = stage.tools.get(PINS, _PIN, namespace=TEAM)["status"]["contract"]["first"]
+    pin = turns_false(stage, PINS, _PIN, "ContractMet", seconds=_CHECK_SECONDS)
+    violations = pin["status"]["contract"]["first"]
     wanted = {
         ("Type", _name(1), "distance"),
         ("NullShare", _name(2), "dep_delay"),

@@ -8,7 +8,7 @@ from glovebox_local.demo.declaring import condition
 from glovebox_local.demo.refusing import quote
 from glovebox_local.demo.stage import EXPERIMENTS, TEAM, Stage
 from glovebox_local.demo.stories.bucket import Bucket
-from glovebox_local.demo.stories.telling import PINS, apply, expect, holds, message
+from glovebox_local.demo.stories.telling import PINS, apply, expect, holds, tells_of_inputs
 from glovebox_local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -71,16 +71,12 @@ def find(stage: Stage, step: Step) -> RenderableType:
     }
     if set(samples) != wanted:
         raise LocalError("Reading the pin's findings", f"{samples} where {sorted(wanted)} belong")
-    waiting = ("wait", "--for=condition=InputsVerified=False", EXPERIMENTS, _EXPERIMENT)
-    stage.tools.kubectl(*waiting, f"--namespace={TEAM}", "--timeout=30s")
-    experiment = stage.tools.get(EXPERIMENTS, _EXPERIMENT, namespace=TEAM)
-    said = condition(experiment, "InputsVerified")["message"]
-    expect(f"Experiment {_EXPERIMENT}", said, [f"missing {_name(1)}"])
+    told = tells_of_inputs(stage, _EXPERIMENT, f"missing {_name(1)}")
     step.say("all four by name")
     path = "{.status.findings.samples}"
     return Group(
         quote(f"kubectl get datasetpin {_PIN} -n {TEAM} -o jsonpath='{path}'", "\n".join(samples)),
-        message(_EXPERIMENT, "InputsVerified", said),
+        told,
     )
 
 

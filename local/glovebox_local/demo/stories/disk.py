@@ -43,24 +43,38 @@ def rot(environment: Environment, body: bytes, changed: bytes) -> None:
     """
     place = _find(environment.state.data / "store", body)
     security = tomllib.loads((environment.state.config / "seaweedfs/security.toml").read_text())
+    volume = f"http://{LOOPBACK}:{environment.description.ports['volume']}"
+    bearer = _token(security["jwt"]["signing"]["key"], place)
+    try:
+        overwrite(f"{volume}/{place}", changed, bearer)
+    except urllib.error.URLError as error:
+        raise LocalError(_STEP, f"the volume server refused: {error}") from error
+
+
+def overwrite(url: str, body: bytes, bearer: str = "") -> int:
+    """Write other bytes in a place of a volume server; return the status of its answer.
+
+    Args:
+        url: Of the place.
+        body: The bytes.
+        bearer: A token, where the server asks for one.
+
+    Raises:
+        urllib.error.URLError: The server refused, or is not there.
+    """
     head = (
         f'--{_EDGE}\r\nContent-Disposition: form-data; name="file"; filename=""\r\n'
         "Content-Type: application/octet-stream\r\n\r\n"
     )
-    request = urllib.request.Request(
-        f"http://{LOOPBACK}:{environment.description.ports['volume']}/{place}",
-        data=head.encode() + changed + f"\r\n--{_EDGE}--\r\n".encode(),
+    request = urllib.request.Request(  # noqa: S310 - a loopback address of our own
+        url,
+        data=head.encode() + body + f"\r\n--{_EDGE}--\r\n".encode(),
         method="POST",
-        headers={
-            "Content-Type": f"multipart/form-data; boundary={_EDGE}",
-            "Authorization": f"Bearer {_token(security['jwt']['signing']['key'], place)}",
-        },
+        headers={"Content-Type": f"multipart/form-data; boundary={_EDGE}"}
+        | ({"Authorization": f"Bearer {bearer}"} if bearer else {}),
     )
-    try:
-        with urllib.request.urlopen(request, timeout=10):  # noqa: S310 - as above
-            return
-    except urllib.error.URLError as error:
-        raise LocalError(_STEP, f"the volume server refused: {error}") from error
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
+        return int(answer.status)
 
 
 def _find(folder: Path, body: bytes) -> str:

@@ -13,6 +13,7 @@ from glovebox_local.demo.stories.telling import (
     apply,
     expect,
     refused,
+    turns_false,
     waits_for_other_data,
 )
 from glovebox_local.errors import LocalError
@@ -53,10 +54,8 @@ def find(stage: Stage, step: Step) -> RenderableType:
     from rich.console import Group  # noqa: PLC0415 - `glovebox --help` must not pay for it
 
     shown = apply(stage, "moved.yaml")
-    waiting = ("wait", "--for=condition=DistributionStable=False", PINS, _PIN)
-    limits = (f"--namespace={TEAM}", f"--timeout={_COMPARE_SECONDS}s")
-    stage.tools.kubectl(*waiting, *limits, timeout=_COMPARE_SECONDS + 30)
-    columns = stage.tools.get(PINS, _PIN, namespace=TEAM)["status"]["distribution"]["columns"]
+    pin = turns_false(stage, PINS, _PIN, "DistributionStable", seconds=_COMPARE_SECONDS)
+    columns = pin["status"]["distribution"]["columns"]
     moved = {each["name"]: each["reason"] for each in columns if each["verdict"] == "moved"}
     if moved != {"distance": "PSI"}:
         raise LocalError("Reading what moved", f"{columns} where only `distance` belongs")

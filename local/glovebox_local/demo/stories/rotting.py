@@ -6,12 +6,11 @@ import gzip
 import hashlib
 from typing import TYPE_CHECKING
 
-from glovebox_local.demo.declaring import condition
 from glovebox_local.demo.refusing import quote
 from glovebox_local.demo.stage import EXPERIMENTS, TEAM, Stage
 from glovebox_local.demo.stories.bucket import Bucket
 from glovebox_local.demo.stories.disk import rot
-from glovebox_local.demo.stories.telling import PINS, apply, expect, holds, message
+from glovebox_local.demo.stories.telling import PINS, apply, expect, holds, tells_of_inputs
 from glovebox_local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -75,11 +74,7 @@ def find(stage: Stage, step: Step) -> RenderableType:
     expect("What the sample found", str(found), [_name(_VICTIM), pinned, now])
     if len(found) != 1:
         raise LocalError("Reading what the sample found", f"one file belongs there: {found}")
-    waiting = ("wait", "--for=condition=InputsVerified=False", EXPERIMENTS, _EXPERIMENT)
-    stage.tools.kubectl(*waiting, f"--namespace={TEAM}", "--timeout=30s")
-    experiment = stage.tools.get(EXPERIMENTS, _EXPERIMENT, namespace=TEAM)
-    said = condition(experiment, "InputsVerified")["message"]
-    expect(f"Experiment {_EXPERIMENT}", said, [_name(_VICTIM)])
+    told = tells_of_inputs(stage, _EXPERIMENT, _name(_VICTIM))
     step.say("by its name, with both digests")
     path = '{.status.verification[?(@.level=="Sample")].findings.objects}'
     lines = "\n".join(
@@ -88,7 +83,7 @@ def find(stage: Stage, step: Step) -> RenderableType:
     )
     return Group(
         quote(f"kubectl get datasetpin {_PIN} -n {TEAM} -o jsonpath='{path}'", lines),
-        message(_EXPERIMENT, "InputsVerified", said),
+        told,
     )
 
 

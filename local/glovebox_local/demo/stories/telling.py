@@ -54,6 +54,31 @@ def refused(stage: Stage, file: str, experiment: str, reason: str) -> tuple[str,
     return said["message"], Group(quote(shown, ""), message(experiment, "Stalled", said["message"]))
 
 
+def turns_false(
+    stage: Stage, resource: str, name: str, kind: str, *, seconds: int = 30
+) -> dict[str, Any]:
+    """Return an object of the team of which a condition is False, or comes to be.
+
+    Raises:
+        LocalError: It did not in time.
+    """
+    waiting = ("wait", f"--for=condition={kind}=False", resource, name, f"--namespace={TEAM}")
+    stage.tools.kubectl(*waiting, f"--timeout={seconds}s", timeout=seconds + 30)
+    return stage.tools.get(resource, name, namespace=TEAM)
+
+
+def tells_of_inputs(stage: Stage, experiment: str, word: str) -> RenderableType:
+    """Return how an Experiment says that its inputs are not what was pinned.
+
+    Raises:
+        LocalError: It does not, or its message lacks the word.
+    """
+    found = turns_false(stage, EXPERIMENTS, experiment, "InputsVerified")
+    said = condition(found, "InputsVerified")["message"]
+    expect(f"Experiment {experiment}", said, [word])
+    return message(experiment, "InputsVerified", said)
+
+
 def waits_for_other_data(
     stage: Stage, experiment: str, pin: str, word: str, *, seconds: float = 30
 ) -> RenderableType:
