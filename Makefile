@@ -18,6 +18,9 @@ IMAGES_DEPEND_ON := Dockerfile local pyproject.toml uv.lock $(IMAGES_TEST)
 # the operator's processes a third one fills the time in which the others wait for a store.
 WORKERS ?= 3
 LIVE_WORKERS ?= 2
+# Which of how many shares of the slow tests `make test-slow` runs: 0/1 is all of them, 2/3 the last
+# of three.
+SHARE ?= 0/1
 
 # Tests start hundreds of processes of Python: where the machine says that modules are not to be
 # kept compiled, each of them would compile every library again.
@@ -99,10 +102,11 @@ test-live: programs ## The operator as a process, beside real servers and on a r
 	  $(call without,$(OTHER_TESTS)) $(ARGS)
 
 .PHONY: test-slow
-test-slow: programs ## The tests that take minutes each
+test-slow: export GLOVEBOX_SLOW_SHARE = $(SHARE)
+test-slow: programs ## The tests that take minutes each (SHARE=0/3: the first third of them)
 	$(call say,pytest: what takes minutes)
-	@$(if $(ARGS),:,.ci/once images $(IMAGES_DEPEND_ON) -- $(PYTEST) -n 0 -m slow $(IMAGES_TEST))
-	@$(if $(ARGS),,.ci/once slow $(LIVE_DEPENDS_ON) --) $(PYTEST) -n $(LIVE_WORKERS) \
+	@$(if $(ARGS),:,GLOVEBOX_SLOW_SHARE= .ci/once images $(IMAGES_DEPEND_ON) -- $(PYTEST) -n 0 -m slow $(IMAGES_TEST))
+	@$(if $(ARGS),,.ci/once slow-$(subst /,of,$(SHARE)) $(LIVE_DEPENDS_ON) --) $(PYTEST) -n $(LIVE_WORKERS) \
 	  -m "slow and not stores" $(if $(ARGS),$(ARGS),--ignore=$(IMAGES_TEST))
 
 .PHONY: test-stores

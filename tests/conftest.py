@@ -49,6 +49,12 @@ _ONE_STAGE = (
     "cluster/guards",
     "cluster/jobs",
 )
+# What a newcomer does first is tried in every share of the slow tests.
+_IN_EVERY_SHARE = (
+    "cluster/demo/test_demo.py",
+    "cluster/chart/test_install.py",
+    "node/test_demo.py",
+)
 # Where the operator runs as a process of its own, or a node does: `make test-live`.
 _LIVE = ("cluster/operator", "cluster/demo", "node")
 
@@ -73,13 +79,31 @@ def pytest_make_parametrize_id(val: object) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses by mark
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what is live; begin with what takes longest, when several workers share the tests."""
     for item in items:
         if _group(item.path) in _LIVE:
             item.add_marker("live")
+    _leave_to_other_runs(config, items)
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: _rank(_group(item.path)))
+
+
+def _leave_to_other_runs(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep one share of the slow tests: with GLOVEBOX_SLOW_SHARE=2/3 the last third.
+
+    Neighbours cost alike, so they go to different shares.
+    """
+    number, _, shares = (os.environ.get("GLOVEBOX_SLOW_SHARE") or "0/1").partition("/")
+    dealt = sorted(
+        item.nodeid
+        for item in items
+        if item.get_closest_marker("slow")
+        and item.path.relative_to(_HERE).as_posix() not in _IN_EVERY_SHARE
+    )
+    left = set(dealt) - set(dealt[int(number) :: int(shares)])
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid in left])
+    items[:] = [item for item in items if item.nodeid not in left]
 
 
 def pytest_collection_finish() -> None:
