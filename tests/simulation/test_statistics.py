@@ -133,6 +133,25 @@ def test_what_moved_is_told_and_decides_only_where_that_is_asked() -> None:
     play(scene, sweeps=False)
 
 
+def test_times_that_are_in_neither_pin_are_told() -> None:
+    async def scene(stage: Stage) -> None:
+        days = {"columns": [{"name": "day", "type": "Date", "shown": True}]}
+        for month in ("01", "03"):
+            rows = ({"day": f"2013-{month}-{1 + at % 31:02}"} for at in range(ROWS))
+            body = b"".join(orjson.dumps(row) + b"\n" for row in rows)
+            stage.world.store.put(LOADER, SOURCE, f"{month}/days.jsonl", body)
+        declare(stage, "january", "01", statistics=days)
+        declare(stage, "march", "03", statistics=days, **against("january"))
+        declare(stage, "again", "01", statistics=days, **against("january"))
+        await until(stage, "march", reasons.DISTRIBUTION_MOVED, STABLE)
+        await until(stage, "again", reasons.DISTRIBUTION_STABLE, STABLE)
+        (day,) = status(stage, "march")["distribution"]["columns"]
+        assert (day["name"], day["gapSeconds"]) == ("day", 28 * 86_400)  # all of February
+        assert "gapSeconds" not in status(stage, "again")["distribution"]["columns"][0]
+
+    play(scene, sweeps=False)
+
+
 def test_the_statistics_lie_beside_the_manifest_and_tell_of_nobody() -> None:
     async def scene(stage: Stage) -> None:
         put(stage, "old", 1)

@@ -84,6 +84,12 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
             "How much is said of where the data came from: None, Basic or Full.",
             priority=WIDE,
         ),
+        _column(
+            "Compatibility",
+            ".status.evolution.compatibility",
+            "How the contract compares with that of the superseded pin.",
+            priority=WIDE,
+        ),
         _DIGEST,
         _DRIFT,
         _MESSAGE,

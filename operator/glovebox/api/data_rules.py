@@ -15,6 +15,7 @@ from glovebox.api.data_terms import (
     ProvenanceLevel,
     Region,
 )
+from glovebox.api.evolution import DemandedCompatibility
 from glovebox.api.experiment_inputs import Role
 from glovebox.api.schema import list_map, list_set, rule, rules
 
@@ -125,6 +126,14 @@ class DataRules(Model):
             "Roles in which each use of a dataset takes an AccessGrant of the namespace of its pin,"
             " the Experiment's own included. When empty: only what pins and other namespaces ask"
             " for."
+        ),
+    )
+    compatibility: DemandedCompatibility = Field(
+        default="None",
+        description=(
+            "What `status.evolution.compatibility` of a pin that supersedes another one has to be:"
+            " that, or `Full`. With less a pin has to say `spec.migration.notes`. A pin that"
+            " supersedes none is not asked."
         ),
     )
     licenses: LicenseRules = Field(

@@ -23,6 +23,7 @@ from glovebox.api.data_terms import (
     Region,
 )
 from glovebox.api.derived import DerivedFrom, ExperimentSource
+from glovebox.api.evolution import MIGRATES_FROM_A_PIN, EvolutionStatus, PinMigration
 from glovebox.api.pin_use import PinUse
 from glovebox.api.pin_verification import BudgetSpent, FoundObject, LevelProof, Verification
 from glovebox.api.provenance import Provenance, ProvenanceStatus
@@ -199,7 +200,12 @@ class DatasetPinSpec(Model):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            PIN_FROZEN, HAS_COLUMNS, NEEDS_STATISTICS, HAS_REFERENCE, NOT_COLLECTED
+            PIN_FROZEN,
+            HAS_COLUMNS,
+            NEEDS_STATISTICS,
+            HAS_REFERENCE,
+            NOT_COLLECTED,
+            MIGRATES_FROM_A_PIN,
         )
     )
 
@@ -307,7 +313,17 @@ class DatasetPinSpec(Model):
     )
     supersedes: LocalPinRef | None = Field(
         default=None,
-        description="The older pin that this one replaces. The older one stays as it is.",
+        description=(
+            "The older pin that this one replaces. The older one stays as it is. The contracts of"
+            " both are compared: see `status.evolution`."
+        ),
+    )
+    migration: PinMigration | None = Field(
+        default=None,
+        description=(
+            "What users of the superseded pin have to do. A profile that demands compatibility"
+            " (`spec.data.compatibility`) takes the pin with less where this is given."
+        ),
     )
     verification: Verification = Field(
         default=Verification(), description="How often the pin is checked, and how thoroughly."
@@ -535,6 +551,13 @@ class DatasetPinStatus(Status):
     )
     contract: ContractStatus | None = Field(
         default=None, description="What was found of the contract. Absent until it was checked."
+    )
+    evolution: EvolutionStatus | None = Field(
+        default=None,
+        description=(
+            "How the contract compares with that of the superseded pin. Absent where the pin"
+            " supersedes none."
+        ),
     )
     statistics: StatisticsStatus | None = Field(
         default=None, description="Where the statistics are. Absent until they were computed."

@@ -108,6 +108,19 @@ EVENTS: Final = (
         "once, when the files do not hold what the contract says; the note names the first fault",
     ),
     EventEntry(
+        reasons.CONTRACT_COMPATIBLE,
+        "Normal",
+        "DatasetPin",
+        "once, when the contract was compared with that of the superseded pin, and is compatible in"
+        " one direction or in both",
+    ),
+    EventEntry(
+        reasons.CONTRACT_BREAKS,
+        "Warning",
+        "DatasetPin",
+        "once, when it was compared and is compatible in neither; the note names the first changes",
+    ),
+    EventEntry(
         reasons.STATISTICS_COMPUTED,
         "Normal",
         "DatasetPin",

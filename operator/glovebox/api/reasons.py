@@ -557,6 +557,20 @@ CONTRACT_VIOLATED: Final = _reason(
     " and count. Experiments do not start with the pin.",
     "Correct the data, or the contract, and create a new pin of them that `supersedes` this one.",
 )
+CONTRACT_COMPATIBLE: Final = _reason(
+    "ContractCompatible",
+    "Event",
+    "The contract was compared with that of the superseded pin, and is compatible with it in one"
+    " direction or in both; `status.evolution` says in which, and what changed.",
+)
+CONTRACT_BREAKS: Final = _reason(
+    "ContractBreaks",
+    "Event",
+    "The contract was compared with that of the superseded pin: neither can code for the old one"
+    " use the new data, nor code for the new one the old data; `status.evolution` names the"
+    " columns.",
+    "Tell who uses the superseded pin what to change: `spec.migration.notes` of a new pin says it.",
+)
 CHECKING_CONTRACT: Final = _reason(
     "CheckingContract",
     "DatasetPin `ContractMet`, `Ready`, `Reconciling`",
@@ -1042,6 +1056,14 @@ PROVENANCE_INCOMPLETE: Final = _reason(
     "`spec.data.provenance` of the profile demands more of where data came from than a pin says.",
     "Create a pin that says what `status.provenance.gaps` of this one names, or choose another"
     " profile.",
+)
+CONTRACT_INCOMPATIBLE: Final = _reason(
+    "ContractIncompatible",
+    "Experiment `InputsVerified`, `Ready`",
+    "`spec.data.compatibility` of the profile demands more of the contract of a pin that supersedes"
+    " another one than was found, or nothing is known of it yet.",
+    "Create a pin whose contract keeps what was promised, or which says in `spec.migration.notes`"
+    " what its users have to change; or choose another profile.",
 )
 CLASSIFICATION_NOT_ALLOWED: Final = _reason(
     "ClassificationNotAllowed",

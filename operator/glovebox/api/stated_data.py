@@ -25,3 +25,14 @@ class StatedData(TolerantModel):
         max_length=71,
         description="`status.contract.digest`: what was promised of the tables, and met.",
     )
+    compatibility: str = Field(
+        default="",
+        max_length=16,
+        description=(
+            "`status.evolution.compatibility`, as it was found then; `Unknown` where nothing was."
+            " Absent of a pin that supersedes none."
+        ),
+    )
+    migration: str = Field(
+        default="", max_length=71, description="SHA-256 of `spec.migration.notes`."
+    )

@@ -92,6 +92,15 @@ class ComparedColumn(TolerantModel):
     null_share: int | None = Field(
         default=None, ge=0, json_schema_extra=_INT64, description="The same in this one."
     )
+    gap_seconds: int | None = Field(
+        default=None,
+        ge=0,
+        json_schema_extra=_INT64,
+        description=(
+            "How long (seconds) at least the times between those of both pins are in neither of"
+            " them. Absent where there is no such gap, or bounds are not told."
+        ),
+    )
 
 
 class DistributionStatus(TolerantModel):

@@ -1,21 +1,26 @@
-"""`glovebox contract`: contracts in other formats, as `spec.contract` of a DatasetPin."""
+"""`glovebox contract`: contracts in other formats, and what became of one."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from glovebox.api.contract import Contract
+
 _LEFT_OUT = 1
+_LESS = 1
 _CANNOT = 2
 
-app = typer.Typer(no_args_is_help=True, help="Contracts of data in other formats.")
+app = typer.Typer(no_args_is_help=True, help="Contracts of data: import them, compare them.")
 
 
 @app.callback()
 def contract() -> None:
-    """Contracts of data in other formats."""
+    """Contracts of data: import them, compare them."""
 
 
 @app.command("import")
@@ -47,3 +52,69 @@ def import_contract(
         typer.secho(f"left out: {printable(each)}", fg=typer.colors.YELLOW, err=True)
     if found.left_out:
         raise typer.Exit(_LEFT_OUT)
+
+
+class Demand(StrEnum):
+    """What `glovebox contract diff` may be asked to hold to."""
+
+    NONE = "None"
+    BACKWARD = "Backward"
+    FORWARD = "Forward"
+    FULL = "Full"
+
+
+@app.command("diff")
+def diff_contracts(
+    old: Annotated[Path, typer.Argument(help="The contract before, or its pin, in YAML.")],
+    new: Annotated[Path, typer.Argument(help="The contract that follows it, or its pin.")],
+    demand: Annotated[
+        Demand, typer.Option(help="As `spec.data.compatibility` of a profile.")
+    ] = Demand.FORWARD,
+) -> None:
+    """Say how a contract compares with the one before it, column by column.
+
+    Forward: code for the old contract can use data that meet the new one. Backward: code for the
+    new one can use data that meet the old one.
+
+    Exit code 0: it is as compatible as is demanded. 1: it is not. 2: one of the files holds no
+    contract.
+    """
+    import yaml
+    from pydantic import ValidationError
+
+    from glovebox.data.evolution import compare_contracts, satisfies
+    from glovebox.data.printable import printable
+    from glovebox.errors import GloveboxError
+
+    try:
+        found = compare_contracts(_contract_in(old), _contract_in(new))
+    except (GloveboxError, OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
+        typer.secho(printable(str(error)), fg=typer.colors.RED, err=True)
+        raise typer.Exit(_CANNOT) from None
+    typer.echo(found.compatibility)
+    for each in found.changes:
+        where = each.column or "the tables"
+        lost = "both directions" if each.breaks == "Both" else each.breaks
+        typer.echo(f"{printable(where)} ({each.rule}): {printable(each.message)}; breaks {lost}")
+    if not satisfies(found.compatibility, demand):
+        raise typer.Exit(_LESS)
+
+
+def _contract_in(file: Path) -> Contract:
+    """Return the contract of a DatasetPin, of a block `contract`, or of the block's content."""
+    import yaml
+
+    from glovebox.api import reasons
+    from glovebox.api.contract import Contract
+    from glovebox.errors import InvalidInput
+
+    text = yaml.safe_load(file.read_text(encoding="utf-8"))
+    found = text.get("spec", text) if isinstance(text, dict) else None
+    found = found.get("contract", found) if isinstance(found, dict) else None
+    if not isinstance(found, dict) or "columns" not in found:
+        raise InvalidInput(
+            reasons.INVALID_SPEC,
+            f"{file}: holds no contract: write a DatasetPin with `spec.contract`, or that block"
+            " alone",
+        )
+    return Contract.model_validate(found)

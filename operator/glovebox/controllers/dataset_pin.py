@@ -25,6 +25,7 @@ from glovebox.api.derived import DerivedFrom
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.access_log import look_at_reads
 from glovebox.controllers.contract import look_at_contract
+from glovebox.controllers.evolution import look_at_evolution
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.manifest_holds import hold, why_retained
 from glovebox.controllers.offered import nothing_superseded
@@ -95,6 +96,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     look = await look_at_proofs(ports, obj, pin, look, WORK_CLASS)
     look = await look_at_contract(ports, obj, pin, look, WORK_CLASS)
     look = await look_at_statistics(ports, obj, pin, look, WORK_CLASS)
+    look = look_at_evolution(ports, obj, pin, look)
     look = look_at_reads(ports, obj, pin, look)
     assessed = assess_pin(ports, _as_sealed(pin, look.status))
     status = with_provenance(obj, look.status, assessed, ports.now())

@@ -36,6 +36,7 @@ from glovebox.data.statistics import (
     Statistics,
     is_number,
 )
+from glovebox.data.statistics_keys import TIMES, key_of_text
 
 FORMAT: Final = "glovebox.dev/distribution/v1"
 # How often noise alone is above its floor.
@@ -43,6 +44,8 @@ ALPHA: Final = 1e-4
 _EXPECTED: Final = 5
 _RAREST: Final = 1e-4
 _WHOLE: Final = 10_000
+_DAY_SECONDS: Final = 86_400
+_MICROSECONDS: Final = 1_000_000
 TYPE_CHANGED: Final = "TypeChanged"
 # In both datasets, and described by one pin alone.
 NOT_DESCRIBED: Final = "NotDescribed"
@@ -63,6 +66,8 @@ class Compared:
     distance_floor: int | None = None
     null_share_before: int | None = None
     null_share: int | None = None
+    # Seconds, not ten-thousandths.
+    gap_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +175,7 @@ def _column(
     shares = {
         "null_share_before": _told(_share(lacking[0], rows)),
         "null_share": _told(_share(lacking[1], counted.rows)),
+        "gap_seconds": gap_between(before, now),
     }
     if now.invalid and lacking[1] == counted.rows:
         return Compared(now.name, "unknown", TYPE_CHANGED, **shares)
@@ -193,6 +199,27 @@ def _column(
     if not why and any(measure.verdict == "unknown" for measure in measures):
         why = TOO_FEW
     return Compared(now.name, "unknown" if why else "stable", why, **numbers, **shares)
+
+
+def gap_between(before: ColumnStatistics, now: ColumnStatistics) -> int | None:
+    """Return how many seconds at least lie between the times of two columns; None for none known.
+
+    It is taken from the bounds that are told, beyond which no value is: the real gap is no shorter.
+    Of dates the days between them count, so that two days in succession have none.
+    """
+    if now.type not in TIMES or now.type != before.type:
+        return None
+    bounds = [(each.lower, each.upper) for each in (before, now)]
+    try:
+        (_, end), (start, _) = sorted(
+            (key_of_text(lower or "", now.type), key_of_text(upper or "", now.type))
+            for lower, upper in bounds
+        )
+    except (ValueError, OverflowError):
+        return None  # withheld
+    between = start - end
+    seconds = (between - 1) * _DAY_SECONDS if now.type == "Date" else between // _MICROSECONDS
+    return seconds if seconds > 0 else None
 
 
 def without_few(here: Sequence[int], least: int) -> list[int] | None:

@@ -13,9 +13,11 @@ from typing import Final
 
 from glovebox.api import reasons
 from glovebox.api.data_terms import PROVENANCE_LEVELS
+from glovebox.api.evolution import EvolutionStatus
 from glovebox.api.isolation_profile import IsolationProfile, IsolationProfileSpec
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.stated_data import StatedData
+from glovebox.data.evolution import satisfies
 from glovebox.data.licenses import LicenseError, is_allowed
 from glovebox.data.provenance import Gap
 from glovebox.errors import NotReady, Refused
@@ -23,6 +25,11 @@ from glovebox.errors import NotReady, Refused
 _PRODUCTION: Final = "Production"
 _NAMELESS: Final = frozenset({"Absent", "Anonymised", "Pseudonymised"})
 _NAMED_GAPS: Final = 5
+_KEEPS: Final = {
+    "Forward": "Forward compatible alone",
+    "Backward": "Backward compatible alone",
+    "Breaking": "not compatible with that one's",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,7 @@ class DataInput:
         role: What the input is for.
         stated: What the pin said when it was resolved.
         gaps: What is missing of its provenance.
+        evolution: What is known of its contract against that of the pin that it supersedes.
     """
 
     name: str
@@ -42,6 +50,7 @@ class DataInput:
     role: str
     stated: StatedData
     gaps: tuple[Gap, ...] = ()
+    evolution: EvolutionStatus | None = None
 
     def __str__(self) -> str:
         return f"input `{self.name}`: DatasetPin '{self.pin}'"
@@ -59,7 +68,8 @@ def check_data(
 
     Raises:
         Refused: The first defect, with the field and the cure.
-        NotReady: `ProvenanceIncomplete`: nothing is missing but sources that were not read yet.
+        NotReady: `ProvenanceIncomplete`: nothing is missing but sources that were not read yet;
+            `ContractIncompatible`: nothing is known of the superseded pin.
     """
     for each in inputs:
         for find_defect in CHECKS:
@@ -71,7 +81,7 @@ def checked_fields(spec: IsolationProfileSpec) -> tuple[str, ...]:
     """Return which fields of `StatedData` the rules of a profile look at, in a fixed order.
 
     Of provenance it is what the pin said; how complete that was depends on other pins, and the
-    level that was demanded is in the profile.
+    level that was demanded is in the profile. So it is with compatibility and its migration.
     """
     rules = spec.data
     looked_at = {
@@ -82,6 +92,7 @@ def checked_fields(spec: IsolationProfileSpec) -> tuple[str, ...]:
         "personal_data": bool(rules.pseudonymised),
         "origin": bool(rules.origins),
         "digest": rules.provenance != "None",
+        "migration": rules.compatibility != "None",
     }
     return tuple(name for name, is_looked_at in looked_at.items() if is_looked_at)
 
@@ -201,6 +212,32 @@ def provenance_incomplete(profile: IsolationProfile, each: DataInput) -> None:
     )
 
 
+def contract_incompatible(profile: IsolationProfile, each: DataInput) -> None:
+    """Refuse a successor whose contract keeps less than is demanded, and does not say so."""
+    demanded, found = profile.spec.data.compatibility, each.stated.compatibility
+    if not found or each.stated.migration or satisfies(found, demanded):
+        return
+    known = each.evolution
+    older = f"DatasetPin '{known.against}'" if known is not None else "the pin that it supersedes"
+    asks = f"and IsolationProfile {profile.name} demands {demanded} (`spec.data.compatibility`)"
+    cure = "create a pin that says in `spec.migration.notes` what its users have to change"
+    if known is None or found not in _KEEPS:
+        why = known.message if known is not None and known.message else "it was not compared yet"
+        raise NotReady(
+            reasons.CONTRACT_INCOMPATIBLE,
+            f"{each}: how its contract compares with that of {older} is not known ({why}), {asks}:"
+            f" {cure}",
+        )
+    lost = [one for one in known.first if demanded in {one.breaks, "Full"} or one.breaks == "Both"]
+    named = ", ".join(f"`{one.column or 'the tables'}` ({one.rule})" for one in lost[:_NAMED_GAPS])
+    more = ", and others" if len(lost) > _NAMED_GAPS or known.changes > len(known.first) else ""
+    raise Refused(
+        reasons.CONTRACT_INCOMPATIBLE,
+        f"{each} supersedes {older}, and its contract is {_KEEPS[found]}, {asks}; what changed:"
+        f" {named}{more}: {cure}, or one whose contract keeps what was promised",
+    )
+
+
 CHECKS: Final[tuple[Callable[[IsolationProfile, DataInput], None], ...]] = (
     environment_not_allowed,
     classification_not_allowed,
@@ -209,6 +246,7 @@ CHECKS: Final[tuple[Callable[[IsolationProfile, DataInput], None], ...]] = (
     origin_not_allowed,
     license_not_allowed,
     provenance_incomplete,
+    contract_incompatible,
 )
 
 

@@ -162,6 +162,10 @@ WATCH: Final = {
         " `status.distribution` of the pin names the columns. Drift of objects in the cluster is"
         " `glovebox_drift_*`."
     ),
+    "glovebox_pins_by_compatibility": (
+        "`Breaking` rises: contracts change so that code for the superseded pin cannot use the new"
+        " data; `status.evolution` of the pin names the columns."
+    ),
     "glovebox_pins_by_distribution": "`Moved`: look at what became of the source.",
     "glovebox_distribution_worst_psi": (
         "How far the worst column moved. At most 500 pins have a series; see"

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from glovebox.api import conditions as types
 from glovebox.api.data_terms import PROVENANCE_LEVELS
+from glovebox.api.evolution import COMPATIBILITIES
 from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN
 from glovebox.metrics.consistency import LINKS, SCHEMAS
 from glovebox.metrics.tally import (
@@ -18,6 +19,7 @@ from glovebox.metrics.tally import (
     DISTRIBUTIONS,
     FEATURE_SETS,
     LEVELS,
+    NOTHING_SUPERSEDED,
     PROOFS,
     STATES,
     USERS,
@@ -150,6 +152,13 @@ class StateCollector(Collector):
         )
         for state in CONTRACTS:
             contracts.add_metric((state,), self._tally.contracts[state])
+        compatibilities = GaugeMetricFamily(
+            "glovebox_pins_by_compatibility",
+            "DatasetPins by how their contract compares with that of the pin they supersede.",
+            labels=("compatibility",),
+        )
+        for found in (*COMPATIBILITIES, NOTHING_SUPERSEDED):
+            compatibilities.add_metric((found,), self._tally.compatibilities[found])
         distributions = GaugeMetricFamily(
             "glovebox_pins_by_distribution",
             "DatasetPins by whether their data moved against another pin: drift of data.",
@@ -164,7 +173,8 @@ class StateCollector(Collector):
         )
         for namespace, name, value in self._tally.moved(MOST_OBJECT_SERIES):
             psi.add_metric((namespace, name), value)
-        yield from (mismatches, checks, provenance, contracts, distributions, psi)
+        yield from (mismatches, checks, provenance, contracts, compatibilities)
+        yield from (distributions, psi)
         yield from self._proofs()
         yield from self._feature_sets()
 

@@ -18,6 +18,7 @@ from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.data_terms import PROVENANCE_LEVELS
+from glovebox.api.evolution import COMPATIBILITIES
 from glovebox.data.proof_levels import Level
 from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, FEATURE_SET_PIN
 from glovebox.metrics.consistency import Consistency
@@ -32,6 +33,7 @@ _USERS: Final = {"0": 0, "1": 1, "2-5": 5, "6-20": 20, "21-100": 100, "101+": 10
 USERS: Final = tuple(_USERS)
 UNBOUND: Final = "Unbound"
 NO_CONTRACT: Final = "None"
+NOTHING_SUPERSEDED: Final = "None"
 _CONTRACTS: Final = {types.TRUE: "Met", types.FALSE: "Violated"}
 CONTRACTS: Final = (*_CONTRACTS.values(), types.UNKNOWN, NO_CONTRACT)
 _DISTRIBUTIONS: Final = {types.TRUE: "Stable", types.FALSE: "Moved"}
@@ -67,6 +69,7 @@ class Facts:
         mismatch: Whether the objects of a pin do not match now.
         provenance: How much a pin says of where its data came from; empty for other kinds.
         contract: Whether the contract of a pin is met; empty for other kinds.
+        compatibility: How it compares with that of the superseded pin; empty for other kinds.
         distribution: Whether the data of a pin moved against another one; empty for other kinds.
         psi: Namespace and name of a pin whose data moved, and its greatest PSI; None of others.
         retiring: Whether definitions go out of use; empty for other kinds.
@@ -88,6 +91,7 @@ class Facts:
     mismatch: bool
     provenance: str
     contract: str
+    compatibility: str
     distribution: str
     psi: tuple[str, str, float] | None
     retiring: str
@@ -122,6 +126,7 @@ def read_facts(obj: Mapping[str, Any]) -> Facts:
         mismatch=is_pin and _answer(status, types.DRIFT_DETECTED) == types.TRUE,
         provenance=_provenance(status) if is_pin else "",
         contract=_contract(obj) if is_pin else "",
+        compatibility=_compatibility(obj) if is_pin else "",
         distribution=_distribution(obj) if is_pin else "",
         psi=_psi(obj) if is_pin else None,
         retiring=_retiring(status) if kind == FEATURE_SET_PIN.kind else "",
@@ -154,6 +159,7 @@ class StateTally(Generic[K]):
         self.mismatches = 0
         self.provenance: Counter[str] = Counter()
         self.contracts: Counter[str] = Counter()
+        self.compatibilities: Counter[str] = Counter()
         self.distributions: Counter[str] = Counter()
         self._moved: dict[K, tuple[str, str, float]] = {}
         self.feature_sets: Counter[str] = Counter()
@@ -211,20 +217,18 @@ class StateTally(Generic[K]):
         self.results[facts.kind, facts.result] += change
         self.unobserved[facts.kind] += change * facts.unobserved
         self.mismatches += change * facts.mismatch
-        if facts.provenance:
-            self.provenance[facts.provenance] += change
-        if facts.proofs:
-            self.proofs[facts.proofs] += change
-        if facts.contract:
-            self.contracts[facts.contract] += change
-        if facts.distribution:
-            self.distributions[facts.distribution] += change
-        if facts.retiring:
-            self.feature_sets[facts.retiring] += change
-        if facts.isolated:
-            self.isolated[facts.isolated] += change
-        if facts.state:
-            self.states[facts.state] += change
+        for counter, found in (
+            (self.provenance, facts.provenance),
+            (self.proofs, facts.proofs),
+            (self.contracts, facts.contract),
+            (self.compatibilities, facts.compatibility),
+            (self.distributions, facts.distribution),
+            (self.feature_sets, facts.retiring),
+            (self.isolated, facts.isolated),
+            (self.states, facts.state),
+        ):
+            if found:
+                counter[found] += change
         self.unwritten += change * facts.unwritten
         if facts.content:
             self._count_dataset(facts.content, self._pins, change)
@@ -294,6 +298,14 @@ def _contract(obj: Mapping[str, Any]) -> str:
     if not (obj.get("spec") or {}).get("contract"):
         return NO_CONTRACT
     return _CONTRACTS.get(_answer(obj.get("status") or {}, types.CONTRACT_MET), types.UNKNOWN)
+
+
+def _compatibility(obj: Mapping[str, Any]) -> str:
+    if not (obj.get("spec") or {}).get("supersedes"):
+        return NOTHING_SUPERSEDED
+    evolution = (obj.get("status") or {}).get("evolution") or {}
+    found = evolution.get("compatibility")
+    return str(found) if found in COMPATIBILITIES else types.UNKNOWN
 
 
 def _distribution(obj: Mapping[str, Any]) -> str:

@@ -54,10 +54,19 @@ def _compared(compared: DistributionStatus) -> list[Block]:
             ("All columns", Code(f"{compared.document.bucket}/{compared.document.key}")),
         ),
         Table(
-            ("Column", "Verdict", "Because", "PSI", "Distance", "Rows that hold nothing"),
+            (
+                "Column",
+                "Verdict",
+                "Because",
+                "PSI",
+                "Distance",
+                "Rows that hold nothing",
+                "In neither",
+            ),
             tuple(_column(each) for each in compared.columns),
             "In brackets: what chance alone comes to with so many rows. The distance is"
-            " that of Kolmogorov and Smirnov, of categories the total variation.",
+            " that of Kolmogorov and Smirnov, of categories the total variation. In neither: how"
+            " long at least the times are that lie between those of both.",
         ),
     ]
 
@@ -81,6 +90,7 @@ def _column(column: ComparedColumn) -> tuple[Cell, ...]:
         psi,
         _with_floor(column.distance, column.distance_floor),
         nulls,
+        f"{words.number(column.gap_seconds)} s" if column.gap_seconds is not None else "",
     )
 
 

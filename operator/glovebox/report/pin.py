@@ -13,6 +13,7 @@ from glovebox.api.provenance import ProvenanceSource
 from glovebox.report import conditions as shown_conditions
 from glovebox.report import upstream, words
 from glovebox.report.distribution import distribution_section
+from glovebox.report.evolution import evolution_section
 from glovebox.report.page import (
     Block,
     Cell,
@@ -69,6 +70,7 @@ def pin_page(pin: DatasetPin, readings: Sequence[Reading] | None, now: datetime)
                 _origin(pin),
                 proofs_section(pin),
                 _contract(pin),
+                evolution_section(pin),
                 distribution_section(pin),
                 _access(pin, readings),
                 reads_section(pin),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from datetime import date, timedelta
 from typing import Any
 
 import orjson
@@ -20,6 +21,7 @@ from glovebox.data.chi_squared import chi_squared_above, ks_above, normal_above
 from glovebox.data.distribution import (
     Compared,
     compare,
+    gap_between,
     joined,
     ks,
     psi,
@@ -27,7 +29,7 @@ from glovebox.data.distribution import (
     total_variation,
     without_few,
 )
-from glovebox.data.statistics import Asked, Counted, Statistics
+from glovebox.data.statistics import Asked, ColumnStatistics, Counted, Statistics
 from support.contracts import as_csv, as_parquet
 from support.statistics import asked, column_of, count, describe, drift
 
@@ -339,3 +341,57 @@ def test_a_reference_without_rows_is_compared_without_an_error() -> None:
 def test_where_nothing_is_described_nothing_is_known() -> None:
     reference = Statistics(20, 0, (), ())
     assert compare(reference, Counted(0, (), (), {}), DistributionThresholds()).verdict == "unknown"
+
+
+def bounded(lower: str | None, upper: str | None, kind: str = "Date") -> ColumnStatistics:
+    return ColumnStatistics("t", kind, True, 0, 0, 9, False, lower=lower, upper=upper)  # noqa: FBT003
+
+
+DAYS = ("2013-01-01", "2013-01-31")
+HOURS = ("2013-01-01T00:00:00Z", "2013-01-31T23:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "kind", "wanted"),
+    [
+        pytest.param(DAYS, ("2013-02-01", "2013-02-28"), "Date", None, id="the day after"),
+        pytest.param(DAYS, ("2013-02-02", "2013-02-28"), "Date", 86_400, id="a day is missing"),
+        pytest.param(DAYS, ("2012-11-01", "2012-12-30"), "Date", 86_400, id="the older ones here"),
+        pytest.param(DAYS, ("2013-01-31", "2013-02-28"), "Date", None, id="a day in both"),
+        pytest.param(DAYS, ("2012-01-01", "2014-01-01"), "Date", None, id="one within the other"),
+        pytest.param(
+            HOURS,
+            ("2013-02-01T05:00:00.500000Z", "2013-02-02T00:00:00Z"),
+            "Timestamp",
+            21_600,
+            id="hours",
+        ),
+        pytest.param(
+            HOURS,
+            ("2013-01-31T23:00:00.900000Z", "2013-02-02T00:00:00Z"),
+            "Timestamp",
+            None,
+            id="less than a second",
+        ),
+        pytest.param(DAYS, (None, "2014-01-01"), "Date", None, id="a bound is withheld"),
+        pytest.param((None, None), DAYS, "Date", None, id="both bounds there are"),
+        pytest.param(("0", "1"), ("5", "6"), "Integer", None, id="numbers are no times"),
+    ],
+)
+def test_times_that_are_in_neither_are_told_by_what_lies_between(
+    there: tuple[str | None, str | None],
+    here: tuple[str | None, str | None],
+    kind: str,
+    wanted: int | None,
+) -> None:
+    assert gap_between(bounded(*there, kind), bounded(*here, kind)) == wanted
+
+
+def test_a_gap_is_told_of_what_is_counted_and_never_longer_than_it_is() -> None:
+    first = [date(2013, 1, 1) + timedelta(days=at % 31) for at in range(3100)]
+    later = [each + timedelta(days=45) for each in first]
+    found = drift(asked(t="Date"), files(t=first), files(t=later))
+    assert column_of(found, "t").gap_seconds == 14 * 86_400
+    assert (
+        column_of(drift(asked(t="Date"), files(t=first), files(t=first)), "t").gap_seconds is None
+    )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from glovebox.api.evolution import ContractChange, EvolutionStatus
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.stated_data import StatedData
@@ -38,6 +40,23 @@ def profile(environment: str | None = None, **data: Any) -> IsolationProfile:
 def data(role: str = "train", gaps: tuple[Gap, ...] = (), **stated: str | None) -> DataInput:
     said = {name: value for name, value in {**FULL, **stated}.items() if value is not None}
     return DataInput("train", "rows", role, StatedData.model_validate(said), gaps)
+
+
+def successor(
+    compatibility: str, *changes: tuple[str, str, str], message: str = "", **stated: str
+) -> DataInput:
+    """Return an input whose pin supersedes another one."""
+    known = EvolutionStatus(
+        against="older",
+        compatibility=compatibility,
+        changes=len(changes),
+        first=tuple(
+            ContractChange(column=column, rule=rule, breaks=breaks, message="m")
+            for column, rule, breaks in changes
+        ),
+        message=message,
+    )
+    return replace(data("train", (), compatibility=compatibility, **stated), evolution=known)
 
 
 def store(region: str = "eu-central-1") -> ObjectStore:
@@ -254,6 +273,29 @@ REFUSED: list[tuple[IsolationProfile, DataInput, str, str]] = [
             " or declare the sources"
         ),
     ),
+    (
+        profile(compatibility="Forward"),
+        successor("Breaking", ("delay", "Type", "Both"), ("", "Format", "Backward")),
+        "ContractIncompatible",
+        (
+            f"{WHO} supersedes DatasetPin 'older', and its contract is not compatible with that"
+            " one's, and IsolationProfile strict demands Forward (`spec.data.compatibility`); what"
+            " changed: `delay` (Type): create a pin that says in `spec.migration.notes` what its"
+            " users have to change, or one whose contract keeps what was promised"
+        ),
+    ),
+    (
+        profile(compatibility="Full"),
+        successor("Forward", *((f"c{at}", "Columns", "Backward") for at in range(6))),
+        "ContractIncompatible",
+        (
+            f"{WHO} supersedes DatasetPin 'older', and its contract is Forward compatible alone,"
+            " and IsolationProfile strict demands Full (`spec.data.compatibility`); what changed:"
+            " `c0` (Columns), `c1` (Columns), `c2` (Columns), `c3` (Columns), `c4` (Columns), and"
+            " others: create a pin that says in `spec.migration.notes` what its users have to"
+            " change, or one whose contract keeps what was promised"
+        ),
+    ),
 ]
 
 
@@ -301,6 +343,13 @@ def test_every_check_has_a_case() -> None:
         (profile(provenance="Basic"), data(provenance="Basic")),
         (profile(provenance="Full"), data()),
         (profile(), DataInput("train", "rows", "train", StatedData())),
+        (profile(compatibility="Full"), data()),
+        (profile(compatibility="Full"), successor("Full")),
+        (profile(compatibility="Forward"), successor("Forward")),
+        (profile(compatibility="Backward"), successor("Backward")),
+        (profile(compatibility="Full"), successor("Breaking", migration="sha256:1")),
+        (profile(compatibility="Full"), successor("Unknown", migration="sha256:1")),
+        (profile(), successor("Breaking")),
     ],
 )
 def test_what_fits_passes(demands: IsolationProfile, given: DataInput) -> None:
@@ -326,6 +375,25 @@ def test_a_source_that_is_being_read_is_waited_for_and_a_missing_one_is_not() ->
     both = (reading, Gap("spec.region", "where"))
     with pytest.raises(Refused):
         check_data(profile(provenance="Full"), [data(provenance="Basic", gaps=both)], [])
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (successor("Unknown", message="there is no DatasetPin 'older'"), "there is no DatasetPin"),
+        (successor("Unknown"), "it was not compared yet"),
+        (successor("Newer"), "it was not compared yet"),
+        (data(compatibility="Unknown"), "it was not compared yet"),
+        # It was compared since it was resolved; the next look knows.
+        (replace(successor("Full"), stated=data(compatibility="Unknown").stated), "not compared"),
+    ],
+)
+def test_what_is_not_known_of_a_predecessor_is_waited_for(given: DataInput, why: str) -> None:
+    with pytest.raises(NotReady) as waits:
+        check_data(profile(compatibility="Backward"), [given], [])
+    assert waits.value.reason == "ContractIncompatible"
+    assert why in waits.value.message
+    assert "`spec.migration.notes`" in waits.value.message
 
 
 def test_a_store_elsewhere_is_refused_also_without_data() -> None:

@@ -40,8 +40,9 @@ async def check_gate(scope: Scope, outcomes: Outcomes) -> Outcome:
         settings.networks_never_reachable,
     )
     platform = resolved.platform
-    # Sources are followed only where the profile asks how complete they are.
-    is_asked = resolved.profile.spec.data.provenance != "None"
+    # Sources and predecessors are followed only where the profile asks for them.
+    rules = resolved.profile.spec.data
+    is_asked = (rules.provenance, rules.compatibility) != ("None", "None")
     inputs = tuple(_data_input(scope, entry, is_asked=is_asked) for entry in resolved.datasets)
     check_data(resolved.profile, inputs, (platform.store, *platform.input_stores))
     mode = resolved.profile.spec.delivery.mode
@@ -67,4 +68,5 @@ def _data_input(scope: Scope, entry: ResolvedInput, *, is_asked: bool) -> DataIn
         stated=entry.stated or StatedData(),
         # The words for what is missing, as it is now.
         gaps=assess_pin(scope.ports, pin).gaps if pin is not None else (),
+        evolution=pin.status.evolution if pin is not None else None,
     )

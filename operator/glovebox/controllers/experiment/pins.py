@@ -16,6 +16,7 @@ from glovebox.api.feature_set_pin import FeatureSetPin
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.references import PinRef
 from glovebox.api.stated_data import StatedData
+from glovebox.controllers.evolution import compatibility_of
 from glovebox.controllers.experiment.grants import Asking, require_grants
 from glovebox.controllers.experiment.scope import Scope
 from glovebox.controllers.feature_set_pin import definitions_of
@@ -24,6 +25,7 @@ from glovebox.controllers.origins import bounded, parts_of, recorded_of
 from glovebox.controllers.pin_sources import why_at_home
 from glovebox.controllers.proof_demands import ages_of
 from glovebox.controllers.provenance import assess_pin
+from glovebox.data.digest import digest_of
 from glovebox.data.features import feature_set_document
 from glovebox.desired.feature_inputs import UsedFeatures, require_inputs
 from glovebox.desired.inputs import PinKind, ResolvedInput
@@ -280,6 +282,8 @@ def _stated(scope: Scope, pin: DatasetPin) -> StatedData:
         provenance=found.level,
         digest=found.digest,
         contract=pin.status.contract.digest if pin.status.contract is not None else "",
+        compatibility=compatibility_of(pin),
+        migration=digest_of(spec.migration.notes) if spec.migration is not None else "",
     )
 
 
