@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from glovebox.cli.commands import Commands
+
 _LEFT_OUT = 1
 _CANNOT = 2
 
-app = typer.Typer(no_args_is_help=True, help="Contracts of data in other formats.")
+app = Commands(no_args_is_help=True, help="Contracts of data in other formats.")
 
 
 @app.callback()

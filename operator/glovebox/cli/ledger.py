@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glovebox.cli.commands import Commands
 from glovebox.cli.failing import Failing
 from glovebox.cli.ledger_forget import forget
 from glovebox.cli.verify import Output
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from glovebox.jobs.ledger_checking import OpenLedger
     from glovebox.ledger.policy import Policy
 
-app = typer.Typer(no_args_is_help=True, help="The ledger of what happened.")
+app = Commands(no_args_is_help=True, help="The ledger of what happened.")
 
 _FINDINGS = 1
 
