@@ -120,6 +120,15 @@ def test_a_life_is_told_from_binding_to_deletion_and_glovebox_verifies_it(
         cluster, "ledger", "verify", WHERE, "--policy", str(policy), "--seals", "--objects"
     )
     assert verified.returncode == 0, verified.stdout + verified.stderr
+    # And whoever looks at the seal alone finds its entry.
+    published = path_of("v1", "configmaps", namespace=OWN, name="glovebox-signing-keys")
+    trusted = policy.with_name("keys.json")
+    trusted.write_text(cluster.api.get(published)["data"]["keys.json"])
+    seal = ("verify", sealed["status"]["seal"]["uri"], "--key", str(trusted), "--output", "json")
+    ledgered = glovebox(cluster, *seal, "--ledger", WHERE, "--policy", str(policy))
+    assert ledgered.returncode == 0, ledgered.stdout + ledgered.stderr
+    (index,) = [entry["index"] for entry in told if entry["kind"] == "sealed"]
+    assert json.loads(ledgered.stdout)["ledger"]["index"] == index
 
 
 def shown_of(cluster: Cluster, uid: str) -> list[dict[str, Any]]:
