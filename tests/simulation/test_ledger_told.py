@@ -10,15 +10,25 @@ import pytest
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.controllers.signing_keys import PRIVATE
-from glovebox.kube.kinds import EVENT, EXPERIMENT, LIMIT_RANGE, NAMESPACE, OBJECT_STORE, SECRET
+from glovebox.kube.kinds import (
+    EVENT,
+    EXPERIMENT,
+    LIMIT_RANGE,
+    NAMESPACE,
+    OBJECT_STORE,
+    ROLE_BINDING,
+    SECRET,
+)
 from glovebox.ledger.stated import compare_objects, compare_seals
 from glovebox.store.connection import Stop
 from glovebox.store.ledger_init import begin_epoch
 from glovebox.store.ledger_stated import find_object, seals_in
-from simulation.api_server import ADMINISTRATOR, Asked
+from simulation.api_server import ADMINISTRATOR, Asked, Change
 from simulation.object_store import S3Error
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, SOON, ends_after
+from simulation.test_evidence import conclude
+from simulation.test_leakage import ALLOWED, roles, two_pins
 from simulation.test_orphans import let_pods_end, lose, six_lost_of_which_one_is_let_go
 from simulation.world import BUCKET, TEAM
 from support.ledger_logs import OTHER, pem_of
@@ -262,12 +272,130 @@ def test_the_seal_of_a_namespace_that_lost_its_experiment_is_told(*, away: bool)
             stage.world.store.fault = lambda *_: None
         await stage.until("it is let go", lambda: not stage.there(NAMESPACE, "", namespace), HOUR)
         await stage.sleep(MINUTE)
-        assert told(stage, uid) == ["bind", "run-started", "sealed", "deleted"]
+        assert told(stage, uid) == ["bind", "run-started", "break-glass", "sealed", "deleted"]
         report = verify(stage)
         place = place_of(stage)
         compare_objects(report, lambda stated: find_object(place, stated, Stop()))
         compare_seals(report, seals_in(place, Stop()))
         assert report.findings == []
+
+    play(scene)
+
+
+def broken_glass(stage: Stage) -> list[Json]:
+    """Return what the entries say of broken glass."""
+    return [dict(each.details) for each in entries(stage) if each.kind == "break-glass"]
+
+
+def test_a_loss_is_told_once_before_anybody_hears_of_it_however_often_the_process_dies() -> None:
+    async def scene(stage: Stage) -> None:
+        await with_ledger(stage)
+        uid = stage.declare(run=False)["metadata"]["uid"]
+        await stage.provisioned()
+        await stage.sleep(MINUTE)
+        reported: list[bool] = []
+
+        def see(change: Change) -> None:
+            if change.served.kind == EVENT and change.last["reason"] == reasons.ORPHAN_FOUND:
+                reported.append(bool(broken_glass(stage)))
+
+        stage.world.server.on_change.append(see)
+        lose(stage, "x")
+        await stage.until("it is told", lambda: broken_glass(stage), HOUR)
+        for _ in range(3):
+            await stage.process.kill()
+            stage.process.start()
+            await stage.sleep(20.0)
+        await stage.sleep(HOUR)
+        assert broken_glass(stage) == [{"what": "ExperimentLost", "writer": "unknown"}]
+        assert told(stage, uid).index("break-glass") < told(stage, uid).index("sealed")
+        assert reported
+        assert all(reported)
+        assert verify(stage).findings == []
+
+    play(scene)
+
+
+def test_a_loss_is_reported_after_five_minutes_although_no_entry_tells_of_it() -> None:
+    async def scene(stage: Stage) -> None:
+        await with_ledger(stage)
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        await stage.sleep(MINUTE)
+        ledger_is_away(stage)
+        lose(stage, "x")
+        binding = names.TENANT_ROLE_BINDING
+        await stage.until(
+            "it is closed", lambda: not stage.there(ROLE_BINDING, namespace, binding), HOUR
+        )
+        await stage.sleep(4 * MINUTE)
+        assert reasons.ORPHAN_FOUND not in events(stage)
+        await stage.until("that is told", lambda: reasons.ORPHAN_FOUND in events(stage), HOUR)
+        assert broken_glass(stage) == []
+        stage.world.store.fault = lambda *_: None
+        await stage.until("it is in the ledger", lambda: broken_glass(stage), HOUR)
+
+    play(scene)
+
+
+def test_each_namespace_that_somebody_deletes_is_told_once() -> None:
+    async def scene(stage: Stage) -> None:
+        await with_ledger(stage)
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        lost = []
+        for _ in range(2):
+            found = stage.world.server.peek(NAMESPACE, None, namespace)
+            assert found is not None
+            lost.append(found["metadata"]["uid"])
+            assert stage.world.remove(NAMESPACE, None, namespace)
+            await stage.until("it is seen", lambda: stage.status().get("lostNamespace"), HOUR)
+            await stage.sleep(5 * MINUTE)
+            await stage.until("it is Ready again", lambda: is_true(stage, "Ready"), HOUR)
+        told_of = [each["namespaceUid"] for each in broken_glass(stage)]
+        assert told_of == lost
+        assert stage.status()["lostNamespace"]["uid"] == lost[-1]
+        assert verify(stage).findings == []
+
+    play(scene)
+
+
+def test_a_conclusion_is_told_and_the_entry_vouches_for_what_was_signed() -> None:
+    async def scene(stage: Stage) -> None:
+        await with_ledger(stage)
+        ends_after(stage, MINUTE)
+        uid = stage.declare()["metadata"]["uid"]
+        await sealed(stage)
+        assert conclude(stage, "Refuted")
+        await stage.until("it is told", lambda: told(stage, uid)[-1] == "approval", HOUR)
+        told_of = next(each for each in entries(stage) if each.kind == "approval")
+        assert told_of.details["verdict"] == "Refuted"
+        assert told_of.objects[0].version_id == stage.status()["conclusion"]["attestationVersion"]
+        await delete(stage)
+        await stage.sleep(MINUTE)
+        assert told(stage, uid) == [*LIFE[:-1], "approval", "deleted"]
+        report, place = verify(stage), place_of(stage)
+        compare_objects(report, lambda stated: find_object(place, stated, Stop()))
+        assert report.findings == []
+
+    play(scene)
+
+
+def test_that_data_may_overlap_is_told_before_the_experiment_is_ready() -> None:
+    async def scene(stage: Stage) -> None:
+        await with_ledger(stage)
+        await two_pins(stage, shared=True)
+        ledger_is_away(stage)
+        uid = stage.declare(run=False, inputs=roles(ALLOWED))["metadata"]["uid"]
+        await stage.until("it is bound", lambda: stage.status().get("digest"), HOUR)
+        await stage.sleep(2 * MINUTE)
+        assert not is_true(stage, "Ready")
+        stage.world.store.fault = lambda *_: None
+        await stage.until("it is Ready", lambda: is_true(stage, "Ready"), HOUR)
+        assert told(stage, uid) == ["approval", "bind"]
+        told_of = next(each for each in entries(stage) if each.kind == "approval")
+        assert told_of.details == {"what": "Overlap", "types": "SharedObjects"}
+        assert told_of.document == stage.status()["digest"]
 
     play(scene)
 

@@ -439,6 +439,13 @@ class DriftStatus(TolerantModel):
     last: DriftRecord | None = Field(default=None, description="The last difference.")
 
 
+class LostNamespace(TolerantModel):
+    """A namespace of the experiment that somebody deleted while the Experiment was there."""
+
+    uid: str = Field(max_length=63, description="Its UID.")
+    time: Time = Field(description="When the operator found that it was gone.")
+
+
 class ExperimentStatus(Status):
     """What the experiment became.
 
@@ -565,6 +572,13 @@ class ExperimentStatus(Status):
     )
     drift: DriftStatus | None = Field(
         default=None, description="Drift that was found and repaired."
+    )
+    lost_namespace: LostNamespace | None = Field(
+        default=None,
+        description=(
+            "The last namespace that was deleted under the experiment, and was created again. The"
+            " guards let nobody do that but the operator and break-glass groups."
+        ),
     )
     ledger: ExperimentLedgerStatus | None = Field(
         default=None,

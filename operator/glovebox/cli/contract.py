@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glovebox.cli.commands import Commands
+
 if TYPE_CHECKING:
     from glovebox.api.contract import Contract
 
@@ -15,7 +17,7 @@ _LEFT_OUT = 1
 _LESS = 1
 _CANNOT = 2
 
-app = typer.Typer(no_args_is_help=True, help="Contracts of data: import them, compare them.")
+app = Commands(no_args_is_help=True, help="Contracts of data: import them, compare them.")
 
 
 @app.callback()

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from glovebox.cli.commands import Commands
 from glovebox.cli.failing import Failing
 
 _LEFT_OUT = 1
@@ -26,7 +27,7 @@ class _Exporting(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(
+app = Commands(
     cls=_Exporting,
     no_args_is_help=True,
     help="Pins as Croissant 1.1, and out of Croissant: `glovebox croissant NAMESPACE/NAME`.",

@@ -10,7 +10,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="The keys that seals are signed with.")
+from glovebox.cli.commands import Commands
+
+app = Commands(no_args_is_help=True, help="The keys that seals are signed with.")
 
 
 @app.callback()

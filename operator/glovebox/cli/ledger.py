@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glovebox.cli.commands import Commands
 from glovebox.cli.failing import Failing
 from glovebox.cli.ledger_forget import forget
 from glovebox.cli.verify import Output
 
 if TYPE_CHECKING:
-    from cryptography.x509 import Certificate
-
     from glovebox.jobs.ledger_checking import OpenLedger
     from glovebox.ledger.policy import Policy
 
-app = typer.Typer(no_args_is_help=True, help="The ledger of what happened.")
+app = Commands(no_args_is_help=True, help="The ledger of what happened.")
 
 _FINDINGS = 1
 
@@ -151,6 +150,7 @@ def verify(
 
     from glovebox.cli.ledger_shown import report_document, show_reports
     from glovebox.jobs.ledger_checking import newest_checkpoint, verify_epochs, with_ledger
+    from glovebox.ledger.timestamps import read_root_file
     from glovebox.ledger.verification import LedgerDemand
 
     with Failing():
@@ -159,7 +159,7 @@ def verify(
             datetime.now(UTC),
             [_kept(path) for path in head or ()],
             locks=not allow_unlocked,
-            timestamp_roots=_certificates(timestamp_roots) if timestamp_roots is not None else (),
+            timestamp_roots=read_root_file(timestamp_roots) if timestamp_roots is not None else (),
         )
 
         def act(opened: OpenLedger) -> tuple[Any, bytes | None]:
@@ -287,20 +287,6 @@ def export(
     with Failing():
         count = with_ledger(where, act)
     typer.echo(f"{count:,} entries")
-
-
-def _certificates(path: Path) -> list[Certificate]:
-    from cryptography.x509 import load_pem_x509_certificates
-
-    from glovebox.api import reasons
-    from glovebox.errors import InvalidInput
-
-    try:
-        return load_pem_x509_certificates(path.read_bytes())
-    except ValueError:
-        raise InvalidInput(
-            reasons.LEDGER_NOT_TIMESTAMPED, f"{path} holds no PEM certificates"
-        ) from None
 
 
 def _policy(path: Path) -> Policy:

@@ -19,9 +19,10 @@ from glovebox.cli import report as report_command
 from glovebox.cli import verify as verify_command
 from glovebox.cli import why as why_command
 from glovebox.cli import witness as witness_command
+from glovebox.cli.commands import Commands
 from glovebox.cli.plug_ins import WithPlugIns
 
-app = typer.Typer(
+app = Commands(
     name="glovebox",
     cls=WithPlugIns,
     help="Sealed namespaces for machine-learning experiments.",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glovebox.cli.commands import Commands
 from glovebox.cli.failing import Failing
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from glovebox.report.page import Page
     from glovebox.report.readings import Reading
 
-app = typer.Typer(help="Pages about a pin or an Experiment.", no_args_is_help=True)
+app = Commands(help="Pages about a pin or an Experiment.", no_args_is_help=True)
 
 _Save = Annotated[
     Path | None, typer.Option(help="Write it into this file, and not to the terminal.")

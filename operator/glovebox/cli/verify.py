@@ -16,6 +16,7 @@ import typer
 
 if TYPE_CHECKING:
     from glovebox.jobs.verifying import Verified
+    from glovebox.jobs.verifying_ledger import InLedger
 
 _FINDINGS = 1
 _CANNOT = 2
@@ -59,6 +60,23 @@ def verify(
     builder: Annotated[
         str, typer.Option(help="The seal has to be made by this installation: `builder.id`.")
     ] = "",
+    ledger: Annotated[
+        str,
+        typer.Option(
+            help="An entry of this ledger has to vouch for the seal: s3://BUCKET/ORGANISATION, or a"
+            " folder that was exported. With --policy."
+        ),
+    ] = "",
+    policy: Annotated[
+        Path | None, typer.Option(help="With --ledger: logs and witnesses that count.")
+    ] = None,
+    timestamp_roots: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --ledger: PEM certificates on which trusted timestamp authorities hang (RFC"
+            " 3161); one of them has to have dated the seal."
+        ),
+    ] = None,
     allow_unlocked: Annotated[
         bool,
         typer.Option(
@@ -87,6 +105,8 @@ def verify(
     from glovebox.evidence.verification import Expected
     from glovebox.jobs.verifying import Demand, verify_folder, verify_store
 
+    if bool(ledger) != (policy is not None) or (timestamp_roots is not None and not ledger):
+        raise typer.BadParameter("give --ledger and --policy; --timestamp-roots goes with them")
     try:
         demand = Demand(
             read_bundle(key.read_text()),
@@ -97,6 +117,10 @@ def verify(
             verified = verify_store(source, demand, read_bytes=read_bytes, save=save)
         else:
             verified = verify_folder(Path(source), demand)
+        if policy is not None:
+            verified = _in_ledger(
+                verified, ledger, policy, timestamp_roots, locks=not allow_unlocked
+            )
     except (GloveboxError, OSError, UnicodeDecodeError) as error:
         message = f"It could not be verified: {printable(str(error))}"
         typer.secho(message, fg=typer.colors.RED, err=True)
@@ -108,6 +132,25 @@ def verify(
         _show(verified)
     if verified.report.findings:
         raise typer.Exit(_FINDINGS)
+
+
+def _in_ledger(
+    verified: Verified, where: str, policy: Path, roots: Path | None, *, locks: bool
+) -> Verified:
+    from datetime import UTC, datetime
+
+    from glovebox.jobs.verifying_ledger import verify_in_ledger
+    from glovebox.ledger.policy import parse_policy
+    from glovebox.ledger.timestamps import read_root_file
+    from glovebox.ledger.verification import LedgerDemand
+
+    demand = LedgerDemand(
+        parse_policy(policy.read_bytes()),
+        datetime.now(UTC),
+        locks=locks,
+        timestamp_roots=read_root_file(roots) if roots is not None else (),
+    )
+    return verify_in_ledger(verified, where, demand)
 
 
 def _document(verified: Verified) -> dict[str, Any]:
@@ -125,6 +168,7 @@ def _document(verified: Verified) -> dict[str, Any]:
         "deleteMarkers": report.locks.markers,
         "bytesRead": verified.bytes_read,
         **_values(verified),
+        "ledger": _place(verified.ledger) if verified.ledger is not None else None,
         "checked": list(verified.checked),
         "unchecked": list(verified.unchecked),
         "remarks": list(report.remarks),
@@ -133,6 +177,30 @@ def _document(verified: Verified) -> dict[str, Any]:
             for finding in report.findings
         ],
     }
+
+
+def _place(found: InLedger) -> dict[str, Any]:
+    from glovebox.ledger.entry import time_text
+
+    return {
+        "origin": found.origin,
+        "index": found.index,
+        "writtenTime": time_text(found.written),
+        "notBeforeTime": time_text(found.not_before) if found.not_before is not None else None,
+        "knownByTime": time_text(found.known_by) if found.known_by is not None else None,
+    }
+
+
+def _dates(found: InLedger | None) -> list[str]:
+    if found is None:
+        return []
+    said = _place(found)
+    lines = [f"in the ledger {found.origin}: entry {found.index}, written on {said['writtenTime']}"]
+    if found.known_by is not None:
+        lines.append(f"a trusted timestamp authority knew it on {said['knownByTime']}")
+    if found.not_before is not None:
+        lines.append(f"and knew the ledger without it on {said['notBeforeTime']}")
+    return lines
 
 
 def _experiment(verified: Verified) -> str | None:
@@ -189,6 +257,7 @@ def _show(verified: Verified) -> None:
     typer.echo(f"  {len(report.artifacts):,} object versions listed: {report.locks}")
     lines = [
         *_told(verified),
+        *_dates(verified.ledger),
         *(f"checked: {each}" for each in verified.checked),
         *(f"not checked: {each}" for each in verified.unchecked),
     ]

@@ -1,4 +1,7 @@
-"""What the ledger is told of a namespace that lost its Experiment: its seal, and that it is gone.
+"""What the ledger is told of a namespace that lost its Experiment: that it is gone, and its seal.
+
+That an Experiment went past its finalizer is told as soon as its namespace is closed, and before
+people are: the guards let nobody but the operator and break-glass groups take that finalizer off.
 
 The Experiment cannot say it any more. What it would say is made of its snapshot and its seal, so
 the events have the ids that its own would have, and what it told by itself is not told again.
@@ -8,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -17,15 +20,51 @@ from glovebox.api import reasons
 from glovebox.api.experiment_status import RunStatus
 from glovebox.controllers.bound_seal import BoundSeal
 from glovebox.controllers.experiment.record import LEDGER_WAIT, TASK, ensure_recorded
+from glovebox.controllers.ledgers import ensure_told, ledger_of
 from glovebox.controllers.orphans import Orphan, is_in_doubt
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
+from glovebox.desired.bound_snapshot import read_snapshot
+from glovebox.engine.tasks import TaskKey
+from glovebox.errors import GloveboxError, InvalidInput
+from glovebox.kube.answers import NotFound
+from glovebox.kube.kinds import CONFIG_MAP
+from glovebox.ledger.events import experiment_lost
 from glovebox.status.experiment_facts import SealFacts
 from glovebox.status.experiment_work import plain
 from glovebox.status.outcome import Outcome
 from glovebox.status.text import format_time
 
 log = structlog.get_logger(__name__)
+_LOSS: Final = "ledger loss"
+
+
+async def is_loss_told(ports: Ports, orphan: Orphan, since: datetime) -> bool:
+    """Whether the ledger of its store tells that it lost its Experiment; waits for no store.
+
+    A namespace without a snapshot names no store: there is no ledger to tell.
+
+    Args:
+        ports: The outside world.
+        orphan: The namespace, closed.
+        since: Since when it is closed.
+    """
+    try:
+        config_map = await ports.reader.get(CONFIG_MAP, orphan.name, names.SNAPSHOT_CONFIG_MAP)
+        snapshot = read_snapshot(config_map)
+    except (NotFound, InvalidInput):
+        return True
+    except GloveboxError:
+        return False  # whoever goes on to seal it asks for the same, and says why
+    store = ledger_of(ports, snapshot.platform.store.name)
+    key = TaskKey(orphan.key, orphan.owner_uid, _LOSS)
+    if store is None:
+        ports.tasks.drop(key)
+        return True
+    event = experiment_lost(orphan.owner_uid, snapshot.digest, since)
+    # What an earlier process told is found by the entry's id, and not told again.
+    task = ensure_told(ports, key, store, (event,), orphan.owner_key.namespace)
+    return task.result is not None
 
 
 def is_told(
@@ -85,6 +124,7 @@ def _as_it_was(
         "status": {
             "digest": bound.digest,
             "inputs": [plain(each) for each in bound.inputs],
+            "leakage": [plain(each) for each in bound.leakage],
             "run": plain(run) if run is not None else None,
             "seal": dict(record) if record is not None else None,
         },

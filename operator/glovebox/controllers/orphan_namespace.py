@@ -44,11 +44,13 @@ from glovebox.controllers.experiment.freeze import (
     take_access,
     try_all,
 )
+from glovebox.controllers.experiment.record import LEDGER_WAIT, TASK
 from glovebox.controllers.experiment.retire import SEAL_WAIT
 from glovebox.controllers.job_pods import pods_of
-from glovebox.controllers.orphan_ledger import is_told
+from glovebox.controllers.orphan_ledger import is_loss_told, is_told
 from glovebox.controllers.orphan_lineage import is_traced
 from glovebox.controllers.orphans import Orphan, is_in_doubt
+from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
 from glovebox.desired.bound_snapshot import read_snapshot
 from glovebox.engine.result import DONE, Result
@@ -65,6 +67,8 @@ log = structlog.get_logger(__name__)
 _LOOK_AGAIN_SECONDS: Final = 1.0
 _LOOK_SELDOM_SECONDS: Final = 15.0
 _SOON: Final = timedelta(minutes=1)
+# So long the report of a loss waits for its entry in the ledger: it is a call for help.
+_REPORT_WAIT: Final = timedelta(minutes=5)
 
 
 async def reconcile_orphan(ports: Ports, key: Key) -> Result:
@@ -97,6 +101,9 @@ async def _look(ports: Ports, key: Key) -> Result:
         return DONE
     run = await _run(ports, orphan)
     since = await _close(ports, orphan, run)
+    is_in_ledger = await is_loss_told(ports, orphan, since)
+    if is_in_ledger or ports.now() > since + _REPORT_WAIT:
+        _tell_closed(ports, orphan)
     if ports.is_worked_on(orphan.owner_key):
         # By a look that has not heard of the deletion, and may open it again.
         return Result(retry_seconds=_LOOK_AGAIN_SECONDS)
@@ -104,13 +111,20 @@ async def _look(ports: Ports, key: Key) -> Result:
     if running and ports.now() <= since + PODS_WAIT:
         long = ports.now() > since + _SOON
         return Result(retry_seconds=_LOOK_SELDOM_SECONDS if long else _LOOK_AGAIN_SECONDS)
-    return await _end(ports, orphan, run, since, doubts_of(running))
+    doubts = doubts_of(running)
+    return await _end(ports, orphan, run, since, doubts, is_in_ledger=is_in_ledger)
 
 
 async def _end(
-    ports: Ports, orphan: Orphan, run: RunStatus | None, since: datetime, doubts: tuple[str, ...]
+    ports: Ports,
+    orphan: Orphan,
+    run: RunStatus | None,
+    since: datetime,
+    doubts: tuple[str, ...],
+    *,
+    is_in_ledger: bool,
 ) -> Result:
-    """Have what it wrote sealed, and let it go."""
+    """Have what it wrote sealed, and let it go once the ledger tells that it was lost."""
     try:
         bound = await _bound(ports, orphan, run, since, doubts)
     except InvalidInput as error:
@@ -119,7 +133,8 @@ async def _end(
         return DONE
     outcome = await _seal(ports, bound)
     if outcome.is_done and not (
-        is_told(ports, orphan, bound, run, outcome, since)
+        (is_in_ledger or _is_loss_given_up(ports, orphan, since))
+        and is_told(ports, orphan, bound, run, outcome, since)
         and is_traced(ports, orphan, bound, outcome, since)
     ):
         return Result(retry_seconds=_LOOK_SELDOM_SECONDS)
@@ -135,6 +150,11 @@ async def _end(
     return Result(
         retry_seconds=None if outcome.is_failed else _LOOK_SELDOM_SECONDS, error=outcome.error
     )
+
+
+def _is_loss_given_up(ports: Ports, orphan: Orphan, since: datetime) -> bool:
+    """Whether the ledger was to be told of the loss for as long as of everything else."""
+    return ports.now() > deadline(ports, orphan.key, TASK, since, LEDGER_WAIT)
 
 
 async def _is_gone(ports: Ports, orphan: Orphan) -> bool:
@@ -200,12 +220,15 @@ async def _close(ports: Ports, orphan: Orphan, run: RunStatus | None) -> datetim
             owner=orphan.owner,
             owner_uid=orphan.owner_uid,
         )
+    return datetime.fromisoformat(since)
+
+
+def _tell_closed(ports: Ports, orphan: Orphan) -> None:
     message = (
         f"its Experiment `{orphan.owner}` is gone, although its finalizer was to hold it: the"
         " namespace was closed, and what it wrote is being sealed"
     )
     ports.events.warning(orphan.about, reasons.ORPHAN_FOUND, message, action="Close")
-    return datetime.fromisoformat(since)
 
 
 async def _close_again(ports: Ports, orphan: Orphan) -> None:

@@ -22,7 +22,7 @@ import orjson
 from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.errors import GloveboxError, InvalidInput
-from glovebox.evidence.after_seal import Conclusion, Supplement
+from glovebox.evidence.after_seal import Conclusion, Supplement, envelope_digest
 from glovebox.evidence.artifacts import Artifact, decode_artifacts, list_digest
 from glovebox.evidence.envelope import Opened, opened
 from glovebox.evidence.keys import TrustBundle, TrustedKey
@@ -77,6 +77,7 @@ class Report:
         remarks: What a reader should know although it holds.
         artifacts: The listed versions, as far as the list could be read.
         statement: The signed statement, when its signature holds.
+        seal: Digest of the signed statement as it is stored.
         key: The key that signed it.
         sealed: When, by its own words.
         locks: Of the artifacts.
@@ -90,6 +91,7 @@ class Report:
     remarks: list[str] = field(default_factory=list)
     artifacts: list[Artifact] = field(default_factory=list)
     statement: Mapping[str, Any] = field(default_factory=dict)
+    seal: str = ""
     key: TrustedKey | None = None
     sealed: datetime | None = None
     locks: LockCount = field(default_factory=LockCount)
@@ -149,6 +151,7 @@ def verify_statement(
         report.note("StatementInvalid", STATEMENT_NAME, "it is no provenance statement of in-toto")
         return report
     report.statement = document
+    report.seal = envelope_digest(envelope)
     try:
         _check_key(report, signed)
         _check_expected(report, expected or Expected())

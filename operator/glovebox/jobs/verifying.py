@@ -57,6 +57,7 @@ from glovebox.store.connection import Stores, StoreSettings
 from glovebox.store.evidence_objects import read_beside, read_evidence
 
 if TYPE_CHECKING:
+    from glovebox.jobs.verifying_ledger import InLedger
     from glovebox.store.connection import Stop, Store
 
 _DOCUMENTS_CHECKED: Final = "the signature, the list of artifacts and the snapshot"
@@ -83,13 +84,14 @@ class Demand:
 class Verified:
     """A report, how many bytes of artifacts were read for it, and in words what was checked.
 
-    And what was not.
+    And what was not; and where a ledger tells of the seal, when one was asked.
     """
 
     report: Report
     bytes_read: int
     checked: tuple[str, ...]
     unchecked: tuple[str, ...] = ()
+    ledger: InLedger | None = None
 
 
 def verify_folder(folder: Path, demand: Demand, now: datetime | None = None) -> Verified:

@@ -22,6 +22,7 @@ from uuid import UUID, uuid5
 
 from glovebox import names
 from glovebox.data.digest import is_digest
+from glovebox.evidence.after_seal import CONCLUSION_NAME
 from glovebox.ledger.entry import Event, Kind, StatedObject, Subject
 from glovebox.ledger.stated import SEAL, SEALS
 
@@ -50,12 +51,17 @@ def events_of(obj: Mapping[str, Any]) -> tuple[Event, ...]:
     digest = str(status.get("digest") or "")
     if not is_digest(digest) or (obj.get("spec") or {}).get("adopts"):
         return ()
-    found = [*_grants_used(obj, status), _bind(obj, status), *_run(obj, status.get("run") or {})]
+    found = [*_grants_used(obj, status), *_overlap(obj, status), _bind(obj, status)]
+    found += _run(obj, status.get("run") or {})
     if status.get("seal"):
         found.append(_sealed(obj, status["seal"], status.get("run") or {}))
+    if status.get("conclusion"):
+        found.append(_concluded(obj, status["conclusion"]))
     drift = status.get("drift") or {}
     if drift.get("repairs") and drift.get("lastRepairTime"):
         found.append(_drift(obj, drift))
+    if status.get("lostNamespace"):
+        found.append(_namespace_lost(obj, status["lostNamespace"]))
     deleted = obj["metadata"].get("deletionTimestamp")
     if deleted:
         lifecycle = (obj.get("spec") or {}).get("lifecycle") or {}
@@ -68,6 +74,21 @@ def outstanding(obj: Mapping[str, Any]) -> tuple[Event, ...]:
     """Return the events of which the status does not say where they stand in the ledger."""
     recorded = {str(entry.get("id")) for entry in recorded_entries(obj)}
     return tuple(event for event in events_of(obj) if event.id not in recorded)
+
+
+def experiment_lost(uid: str, digest: str, time: datetime) -> Event:
+    """Return the event that an Experiment went past the finalizer that was to hold it.
+
+    Nothing of it is left but its namespace, so it is told of that.
+
+    Args:
+        uid: The Experiment's.
+        digest: Its identity, as the snapshot in the namespace says; empty when nobody knows.
+        time: When its namespace was found without it; the same in each attempt.
+    """
+    obj = {"metadata": {"uid": uid}, "status": {"digest": digest}}
+    details = {"what": "ExperimentLost", "writer": "unknown"}
+    return _event(obj, Kind.BREAK_GLASS, "lost", time.isoformat(), details)
 
 
 def recorded_entries(obj: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
@@ -110,6 +131,41 @@ def _grants_used(obj: Mapping[str, Any], status: Mapping[str, Any]) -> list[Even
             event = _event(obj, Kind.GRANT_USED, which, str(time), details)
             found.setdefault(event.id, event)
     return list(found.values())
+
+
+def _overlap(obj: Mapping[str, Any], status: Mapping[str, Any]) -> list[Event]:
+    """Tell that leaks were allowed with a reason; the reasons are in the snapshot.
+
+    Only what was found and would have been refused: a reason for nothing approves nothing.
+    """
+    rows = [row for row in status.get("leakage") or () if row.get("allowedBecause")]
+    if not rows:
+        return []
+    time = status.get("boundTime") or obj["metadata"]["creationTimestamp"]
+    details = {"what": "Overlap", "types": "+".join(sorted(str(row.get("type")) for row in rows))}
+    event = _event(obj, Kind.APPROVAL, "overlap", str(time), details)
+    return [replace(event, document=str(status["digest"]))]
+
+
+def _concluded(obj: Mapping[str, Any], conclusion: Mapping[str, Any]) -> Event:
+    """Tell of the signed statement of a conclusion: who concluded it, and why, is in there."""
+    version = str(conclusion.get("attestationVersion") or "")
+    said = (obj.get("spec") or {}).get("conclusion") or {}
+    details = {
+        "what": "Conclusion",
+        "verdict": str(said.get("verdict") or ""),
+        "keyId": str(conclusion.get("keyId") or ""),
+    }
+    which = f"conclusion {version}"
+    event = _event(obj, Kind.APPROVAL, which, str(conclusion["signedTime"]), details)
+    key = f"{SEALS}{obj['metadata']['uid']}/{CONCLUSION_NAME}"
+    return replace(event, objects=(StatedObject(key, version, ""),))
+
+
+def _namespace_lost(obj: Mapping[str, Any], lost: Mapping[str, Any]) -> Event:
+    uid = str(lost.get("uid") or "")
+    details = {"what": "NamespaceDeleted", "namespaceUid": uid, "writer": "unknown"}
+    return _event(obj, Kind.BREAK_GLASS, f"namespace {uid}", str(lost["time"]), details)
 
 
 def _bind(obj: Mapping[str, Any], status: Mapping[str, Any]) -> Event:
@@ -164,6 +220,8 @@ def _drift(obj: Mapping[str, Any], drift: Mapping[str, Any]) -> Event:
         "kind": str(last.get("kind") or ""),
         "change": str(last.get("change") or ""),
         "writer": _writer(last),
+        # When it was written, as the API server has it: how long it was so, with the entry's time.
+        "since": str(last.get("manager") or "").partition(" at ")[2],
     }
     return _event(obj, Kind.ISOLATION_DRIFT, str(which), str(drift["lastRepairTime"]), details)
 

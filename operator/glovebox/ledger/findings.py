@@ -89,6 +89,7 @@ class LedgerReport:
         newest: The newest of them, with who else signed it.
         stamps: How many timestamps hold.
         stamped: The newest head that one of them is of, and when it was known.
+        dated: Each head that a timestamp that holds is of, and when it was known.
         kinds: How many entries tell of what.
         locks: Of the entries.
         objects: What the entries vouch for, with the index of each.
@@ -103,6 +104,7 @@ class LedgerReport:
     newest: Accepted | None = None
     stamps: int = 0
     stamped: Stamp | None = None
+    dated: list[Stamp] = field(default_factory=list)
     kinds: dict[str, int] = field(default_factory=dict)
     locks: LockCount = field(default_factory=LockCount)
     objects: list[tuple[int, StatedObject]] = field(default_factory=list)

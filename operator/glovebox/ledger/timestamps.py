@@ -18,6 +18,8 @@ from glovebox.api import reasons
 from glovebox.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cryptography.x509 import Certificate
     from rfc3161_client import TimeStampResponse
 
@@ -83,6 +85,23 @@ def read_roots(pem: str) -> list[Certificate]:
         raise InvalidInput(
             reasons.LEDGER_NOT_TIMESTAMPED,
             f"`spec.ledger.timestamps.caBundle` holds no certificate that can be read ({error})",
+        ) from None
+
+
+def read_root_file(path: Path) -> list[Certificate]:
+    """Return the certificates of a file in PEM.
+
+    Raises:
+        InvalidInput: It holds none that can be read.
+        OSError: It cannot be read.
+    """
+    from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415 - likewise
+
+    try:
+        return load_pem_x509_certificates(path.read_bytes())
+    except ValueError:
+        raise InvalidInput(
+            reasons.LEDGER_NOT_TIMESTAMPED, f"{path} holds no PEM certificates"
         ) from None
 
 

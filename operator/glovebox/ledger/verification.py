@@ -157,6 +157,7 @@ class _Verification:
                 stamps.append(Stamp(each.size, moment))
         if unread:
             self._report.unchecked.append(f"{unread} timestamps (--timestamp-roots)")
+        self._report.dated = stamps
         self._report.stamps = len(stamps)
         self._report.stamped = max(stamps, key=lambda each: (each.size, each.time), default=None)
         return stamps

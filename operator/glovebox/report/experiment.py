@@ -302,6 +302,14 @@ def _isolation(experiment: Experiment) -> Section:
                 ("Written by", last.manager if last else None),
             )
         )
+    lost = status.lost_namespace
+    if lost is not None:
+        blocks.append(
+            facts(
+                ("Its namespace was deleted by somebody", words.time(lost.time)),
+                ("UID of that namespace", lost.uid),
+            )
+        )
     if others is not None:
         names = words.listed(tuple(each.name for each in others.pods))
         blocks.append(facts(("Other pods in its namespace", names or "none")))

@@ -146,7 +146,8 @@ def compute_recreating_status(obj: Mapping[str, Any], now: datetime) -> dict[str
     """Return the status before a namespace that is gone is created again: nothing stands in it."""
     status = obj.get("status") or {}
     builder = StatusBuilder(status, _generation(obj), condition_types(obj), now)
-    builder.set(namespaceUid=None)
+    lost = {"uid": status.get("namespaceUid"), "time": format_time(now)}
+    builder.set(namespaceUid=None, lostNamespace=lost)
     message = f"namespace `{status.get('namespace')}` is gone; it is being recreated"
     delivered = (types.INPUTS_DELIVERED,) if delivers_to_people(obj) else ()
     for condition in (types.NAMESPACE_READY, types.QUOTA_APPLIED, *delivered):

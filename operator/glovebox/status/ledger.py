@@ -21,9 +21,11 @@ from glovebox.status.outcome import Outcome, Verdict
 
 HELD: Final = frozenset({reasons.LEDGER_PENDING, reasons.LEDGER_UNAVAILABLE})
 _MOST: Final = 16
+_LAST_ALONE: Final = frozenset({Kind.BREAK_GLASS, Kind.ISOLATION_DRIFT})
 _WAITS: Final = "it is being written into the ledger, and reported then"
 # Which condition reports what.
 _REPORTED_BY: Final = {
+    Kind.APPROVAL: types.READY,
     Kind.BIND: types.READY,
     Kind.GRANT_USED: types.READY,
     Kind.RUN_STARTED: types.SUCCEEDED,
@@ -52,8 +54,8 @@ def record_entries(builder: StatusBuilder, obj: Mapping[str, Any], told: Outcome
     if not isinstance(told.facts, LedgerFacts) or not told.facts.entries:
         return
     new = {str(entry["id"]) for entry in told.facts.entries}
-    # Of repairs the status knows the last one: those before would push out what has to stay.
-    over = {entry["kind"] for entry in told.facts.entries} & {Kind.ISOLATION_DRIFT}
+    # Of these the status knows the last one: those before would push out what has to stay.
+    over = {entry["kind"] for entry in told.facts.entries} & _LAST_ALONE
     before = [
         dict(entry)
         for entry in recorded_entries(obj)

@@ -15,7 +15,7 @@ import pytest
 
 from glovebox.controllers.signing_keys import PRIVATE
 from glovebox.evidence.signer import new_key_pair
-from support.api import path_of
+from support.api import Api, ApiError, path_of
 from support.cluster import Cluster
 from support.kubelet import end_pod, run_pod
 from support.operator_process import Team, experiment_spec, store_spec
@@ -120,6 +120,72 @@ def test_a_life_is_told_from_binding_to_deletion_and_glovebox_verifies_it(
         cluster, "ledger", "verify", WHERE, "--policy", str(policy), "--seals", "--objects"
     )
     assert verified.returncode == 0, verified.stdout + verified.stderr
+    # And whoever looks at the seal alone finds its entry.
+    published = path_of("v1", "configmaps", namespace=OWN, name="glovebox-signing-keys")
+    trusted = policy.with_name("keys.json")
+    trusted.write_text(cluster.api.get(published)["data"]["keys.json"])
+    seal = ("verify", sealed["status"]["seal"]["uri"], "--key", str(trusted), "--output", "json")
+    ledgered = glovebox(cluster, *seal, "--ledger", WHERE, "--policy", str(policy))
+    assert ledgered.returncode == 0, ledgered.stdout + ledgered.stderr
+    (index,) = [entry["index"] for entry in told if entry["kind"] == "sealed"]
+    assert json.loads(ledgered.stdout)["ledger"]["index"] == index
+
+
+def shown_of(cluster: Cluster, uid: str) -> list[dict[str, Any]]:
+    """Return the entries about an Experiment, as `glovebox ledger show` prints them."""
+    shown = glovebox(cluster, "ledger", "show", WHERE, "--output", "json")
+    assert shown.returncode == 0, shown.stderr
+    entries = [json.loads(line)["entry"] for line in shown.stdout.splitlines()]
+    return [entry for entry in entries if entry["subject"]["uid"] == uid]
+
+
+def _deletes(team: Team, rogue: Api, made: dict[str, Any]) -> str:
+    """Delete the namespace under an Experiment, let it be created again; return the lost UID."""
+    lost: str = made["status"]["namespaceUid"]
+    rogue.delete(path_of("v1", "namespaces", name=made["status"]["namespace"]))
+
+    def again() -> bool:
+        status = team.read("Experiment", "glass")["status"]
+        return status.get("namespaceUid") not in {None, lost}
+
+    eventually(again, what="its namespace was created again", timeout=60)
+    return lost
+
+
+@pytest.mark.timeout(300)
+def test_what_the_guards_let_a_break_glass_group_alone_do_is_told_once(
+    cluster: Cluster, team: Team, rogue: Api, policy: Path
+) -> None:
+    team.declare("Experiment", "glass", experiment_spec("standard", "ledgered"))
+    made = team.expect("Experiment", "glass")
+    uid = made["metadata"]["uid"]
+    path = team.path("Experiment", "glass")
+    with pytest.raises(ApiError, match="may"):
+        cluster.api_as("erin", ["system:masters"]).patch(path, {"metadata": {"finalizers": None}})
+    lost = _deletes(team, rogue, made)
+
+    def told() -> list[dict[str, str]]:
+        entries = shown_of(cluster, uid)
+        return [entry["details"] for entry in entries if entry["kind"] == "break-glass"]
+
+    eventually(told, what="the lost namespace is told", timeout=60)
+    team.expect("Experiment", "glass")
+    team.api.delete(path)
+    rogue.patch(path, {"metadata": {"finalizers": None}})
+    eventually(lambda: "deleted" in _kinds(cluster, uid), what="its loss is told", timeout=60)
+    assert told() == [
+        {"what": "NamespaceDeleted", "namespaceUid": lost, "writer": "unknown"},
+        {"what": "ExperimentLost", "writer": "unknown"},
+    ]
+    assert _kinds(cluster, uid)[-3:] == ["break-glass", "sealed", "deleted"]
+    lines = glovebox(cluster, "ledger", "show", WHERE).stdout
+    assert f"Experiment {uid}  what=ExperimentLost  writer=unknown" in lines
+    verified = glovebox(cluster, "ledger", "verify", WHERE, "--policy", str(policy))
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def _kinds(cluster: Cluster, uid: str) -> list[str]:
+    return [entry["kind"] for entry in shown_of(cluster, uid)]
 
 
 # -- who else learns of its heads

@@ -1,7 +1,7 @@
 """Objects that come back without status and with other UIDs, as Velero restores them.
 
-On a real API server and a real store; the kubelet is played. What an older snapshot of etcd does is
-in `tests/simulation/test_restore.py`.
+On a real API server and a real store; the kubelet is played. What an older state of etcd does is in
+`test_etcd_restore.py`, and in `tests/simulation/test_restore.py`.
 """
 
 from __future__ import annotations

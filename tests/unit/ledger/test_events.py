@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from glovebox.ledger.entry import Event, decode_entry, encode_entry
-from glovebox.ledger.events import events_of, outstanding, with_statement
+from glovebox.ledger.events import events_of, experiment_lost, outstanding, with_statement
 from support.ledger_logs import NOW
 
 Json = dict[str, Any]
@@ -44,6 +44,21 @@ DRIFT = {
         "manager": "team-a",
     },
 }
+
+
+ALLOWED = {
+    "type": "SharedRows",
+    "level": "Measured",
+    "found": 3,
+    "allowedBecause": "Erin of team-a says that it is a known repetition",
+}
+FOUND = {"type": "TimeOrder", "level": "Declared"}
+CONCLUSION = {
+    "attestationVersion": "v9",
+    "keyId": "b" * 64,
+    "signedTime": "2026-11-25T11:50:00Z",
+}
+LOST = {"uid": "space-1", "time": "2026-11-25T11:40:00Z"}
 
 
 def experiment(*, deleted: bool = False, adopts: bool = False, **status: Any) -> Json:
@@ -82,6 +97,13 @@ def kinds(events: tuple[Event, ...]) -> list[str]:
         (experiment(digest=DIGEST, deleted=True), ["bind", "deleted"]),
         (experiment(digest=DIGEST, drift=DRIFT), ["bind", "isolation-drift"]),
         (experiment(digest=DIGEST, drift={}), ["bind"]),
+        (experiment(digest=DIGEST, leakage=[ALLOWED, FOUND]), ["approval", "bind"]),
+        (experiment(digest=DIGEST, leakage=[FOUND]), ["bind"]),
+        (
+            experiment(digest=DIGEST, seal=SEAL, conclusion=CONCLUSION),
+            ["bind", "sealed", "approval"],
+        ),
+        (experiment(digest=DIGEST, lostNamespace=LOST), ["bind", "break-glass"]),
         (
             experiment(digest=DIGEST, drift=DRIFT, deleted=True),
             ["bind", "isolation-drift", "deleted"],
@@ -100,6 +122,10 @@ def kinds(events: tuple[Event, ...]) -> list[str]:
         "deleted",
         "repaired",
         "never repaired",
+        "a leak was allowed with a reason",
+        "a leak was found that nobody had to allow",
+        "concluded",
+        "its namespace was deleted by somebody",
         "repaired and deleted",
         "a whole life",
         "what it adopted was told of another one",
@@ -227,3 +253,62 @@ def test_no_reason_that_a_program_ends_with_keeps_its_end_from_being_told(reason
     assert "reason" not in event.details
     assert event.details["outcome"] == "Failed"
     encode_entry(event, 0, PREVIOUS, NOW)
+
+
+def test_an_approval_names_what_was_approved_by_digest_and_nobody() -> None:
+    obj = experiment(digest=DIGEST, leakage=[ALLOWED, {**ALLOWED, "type": "SharedGroups"}])
+    approved, _ = events_of(obj)
+    assert approved.details == {"what": "Overlap", "types": "SharedGroups+SharedRows"}
+    assert approved.document == DIGEST
+    assert "Erin" not in encode_entry(approved, 0, PREVIOUS, NOW).decode()
+
+
+def test_a_conclusion_is_vouched_for_as_it_was_signed() -> None:
+    obj = experiment(digest=DIGEST, seal=SEAL, conclusion=CONCLUSION)
+    obj["spec"]["conclusion"] = {"verdict": "Refuted", "text": "no", "by": "erin@example.com"}
+    told = events_of(obj)[-1]
+    assert (told.kind, told.details["verdict"]) == ("approval", "Refuted")
+    (stated,) = told.objects
+    assert (stated.key, stated.version_id) == (
+        ".glovebox/seals/0a1b/conclusion.dsse.json",
+        "v9",
+    )
+    raw = encode_entry(with_statement(told, "c" * 64, ""), 0, PREVIOUS, NOW)
+    assert b"erin" not in raw
+    assert decode_entry(raw).objects[0].sha256 == "c" * 64
+
+
+def test_each_namespace_that_is_lost_is_an_event_of_its_own() -> None:
+    first, second = (
+        events_of(experiment(digest=DIGEST, lostNamespace={**LOST, "uid": uid}))[-1]
+        for uid in ("space-1", "space-2")
+    )
+    assert first.id != second.id
+    assert first.details == {
+        "what": "NamespaceDeleted",
+        "namespaceUid": "space-1",
+        "writer": "unknown",
+    }
+
+
+@pytest.mark.parametrize("digest", [DIGEST, ""], ids=["bound", "nobody knows its digest"])
+def test_the_loss_of_an_experiment_is_one_event_whenever_it_is_told(digest: str) -> None:
+    first, again = (experiment_lost("0a1b", digest, NOW) for _ in range(2))
+    assert first == again
+    found = decode_entry(encode_entry(first, 0, PREVIOUS, NOW))
+    assert (found.kind, found.subject.uid, found.subject.digest) == ("break-glass", "0a1b", digest)
+    assert found.details == {"what": "ExperimentLost", "writer": "unknown"}
+
+
+def test_of_drift_it_is_told_since_when_as_far_as_the_api_server_says() -> None:
+    last = {
+        "kind": "NetworkPolicy",
+        "change": "Modified",
+        "manager": "kubectl-edit through status at 2026-11-25T11:10:00Z",
+    }
+    known, unknown = (
+        events_of(experiment(digest=DIGEST, drift=each))[-1].details
+        for each in ({**DRIFT, "last": last}, DRIFT)
+    )
+    assert known["since"] == "2026-11-25T11:10:00Z"
+    assert "since" not in unknown

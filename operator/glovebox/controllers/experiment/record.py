@@ -10,8 +10,8 @@ written records where they stand, and with them the conditions that were held ba
 Nothing waits for a ledger that cannot be written but the report: what runs goes on, is sealed, and
 is closed. A deletion waits for a bounded time, after everything of it is done but the last step.
 
-Of a namespace that lost its Experiment `controllers/orphan_ledger.py` tells. Supplements and
-conclusions of seals are not told.
+Of a namespace that lost its Experiment `controllers/orphan_ledger.py` tells. Supplements of seals
+are not told.
 """
 
 from __future__ import annotations

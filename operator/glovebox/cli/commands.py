@@ -1,0 +1,48 @@
+"""Commands that refuse an option which is given and empty.
+
+`glovebox verify --builder "$BUILDER"` with a variable that is not set would demand nothing, and say
+that the seal holds. Leaving an option out and giving it empty are two things: the second one is a
+mistake in whatever script wrote it, for every option that takes a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import typer
+from typer.core import TyperCommand
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class Strict(TyperCommand):
+    """A command that takes no option with an empty value."""
+
+    # Any: the classes of contexts are private to typer.
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words of the command line.
+
+        Raises:
+            BadParameter: An option, or an argument, is given and empty.
+        """
+        # As they were written: an empty path is `.` once it is read.
+        written, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        for option in self.params:
+            given = written.get(option.name or "")
+            if "" in (given if isinstance(given, list) else [given]):
+                raise typer.BadParameter(
+                    "it is given and empty, which asks for nothing. Give a value (is a variable"
+                    " not set?), or leave it out",
+                    ctx=ctx,
+                    param_hint=" / ".join(option.opts),
+                )
+        return super().parse_args(ctx, args)
+
+
+class Commands(typer.Typer):
+    """A group whose commands are `Strict`, unless they say which class they are."""
+
+    def command(self, *name: Any, **settings: Any) -> Callable[[_Function], _Function]:
+        """Return what makes a function a command, as `typer.Typer.command` does."""
+        return super().command(*name, **{"cls": Strict, **settings})

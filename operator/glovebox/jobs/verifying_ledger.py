@@ -1,0 +1,127 @@
+"""Looks for a seal in a ledger: that an entry vouches for it, and between which times it came.
+
+A seal says by itself when it was made, and whoever has the key of seals may have it say any time.
+The heads of a ledger are dated by a timestamp authority (RFC 3161), and the entry of the seal lies
+between two of them: so does the seal. The whole ledger is verified for it, but for the objects that
+other entries vouch for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from glovebox.data.digest import DIGEST_PREFIX
+from glovebox.evidence.statement import STATEMENT_NAME
+from glovebox.jobs.ledger_checking import OpenLedger, verify_epochs, with_ledger
+from glovebox.ledger.entry import Entry, decode_entry, time_text
+from glovebox.ledger.pace import CLOCKS
+from glovebox.ledger.stated import SEAL, SEALS
+from glovebox.ledger.timestamps import Stamps
+
+if TYPE_CHECKING:
+    from glovebox.evidence.verification import Report
+    from glovebox.jobs.verifying import Verified
+    from glovebox.ledger.findings import LedgerReport
+    from glovebox.ledger.source import Source
+    from glovebox.ledger.verification import LedgerDemand
+
+# A seal that is told later than this is worth a look: the ledger was away, or it was dated back.
+_LATE: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class InLedger:
+    """Where a ledger tells of a seal.
+
+    Attributes:
+        origin: The log's name.
+        index: Of the entry.
+        written: When the entry was written, by the operator's clock.
+        not_before: When a trusted authority knew a head without it; None where none did.
+        known_by: When a trusted authority knew a head with it; None where none did.
+    """
+
+    origin: str
+    index: int
+    written: datetime
+    not_before: datetime | None
+    known_by: datetime | None
+
+
+def verify_in_ledger(verified: Verified, where: str, demand: LedgerDemand) -> Verified:
+    """Return a verification of a seal with what a ledger says of it.
+
+    Findings: `LedgerInvalid`, `NotInLedger`, `NotTimestamped` (when `demand` trusts an authority),
+    `TimeDiffers`.
+
+    Args:
+        verified: Of the seal. Where it does not hold, no ledger is asked.
+        where: A folder, or `s3://bucket/organisation`.
+        demand: Of the ledger.
+
+    Raises:
+        InvalidInput: There is no ledger.
+        GloveboxError: The store does not answer, or denies it.
+    """
+    if verified.report.findings:
+        return replace(verified, unchecked=(*verified.unchecked, "the ledger"))
+    found = with_ledger(where, lambda opened: _find(verified.report, opened, demand))
+    return replace(verified, checked=(*verified.checked, "the ledger, whole"), ledger=found)
+
+
+def _find(report: Report, opened: OpenLedger, demand: LedgerDemand) -> InLedger | None:
+    ledgers = verify_epochs(opened, demand, objects=False)
+    broken = [each for ledger in ledgers for each in ledger.findings]
+    if broken:
+        what = f"{broken[0].what} at {broken[0].where}"
+        message = f"it does not hold, so nothing that it says counts: {what}"
+        report.note("LedgerInvalid", opened.epochs[-1].where, message)
+        return None
+    for source, ledger in zip(opened.epochs, ledgers, strict=True):
+        index = _index(report, ledger)
+        if index is not None:
+            return _place(report, source, ledger, index, demand)
+    report.note(
+        "NotInLedger", STATEMENT_NAME, "no entry of the ledger vouches for this signed statement"
+    )
+    return None
+
+
+def _index(report: Report, ledger: LedgerReport) -> int | None:
+    """Return the first entry that vouches for the very bytes of the statement, under its key."""
+    uid = str(report.definition["internalParameters"]["uid"])
+    wanted = f"{SEALS}{uid}/{SEAL}", report.seal.removeprefix(DIGEST_PREFIX)
+    for index, stated in ledger.objects:
+        if (stated.key, stated.sha256) == wanted:
+            return index
+    return None
+
+
+def _place(
+    report: Report, source: Source, ledger: LedgerReport, index: int, demand: LedgerDemand
+) -> InLedger:
+    entry = _entry(source, index)
+    after, before = Stamps(ledger.dated).bounds(index)
+    if ledger.newest is None or index >= ledger.newest.opened.head.size:
+        report.remarks.append(f"entry {index} of the ledger is in no signed head yet")
+    if before is None and demand.timestamp_roots:
+        message = f"no authority that is trusted dated a head with entry {index} of the ledger"
+        report.note("NotTimestamped", STATEMENT_NAME, message)
+    sealed = report.sealed
+    if sealed is not None and before is not None and sealed > before + CLOCKS:
+        message = f"it says that it was signed on {time_text(sealed)}, and an authority knew it on"
+        report.note("TimeDiffers", STATEMENT_NAME, f"{message} {time_text(before)}")
+    if sealed is not None and entry.written > sealed + _LATE:
+        report.remarks.append(
+            f"it says that it was signed on {time_text(sealed)}, and the ledger tells of it since"
+            f" {time_text(entry.written)}: the ledger was away, or the seal was dated back"
+        )
+    origin = ledger.genesis.origin if ledger.genesis is not None else ""
+    return InLedger(origin, index, entry.written, after, before)
+
+
+def _entry(source: Source, index: int) -> Entry:
+    stored = next(stored for place, stored in source.entries() if place == index)
+    return decode_entry(stored.body)

@@ -1,0 +1,73 @@
+"""What is given empty is refused by every command, for every option that takes a value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from glovebox.cli.main import app
+from unit.cli.test_verify import bundle, verify
+from unit.evidence.test_verification import ARTIFACTS
+
+Words = tuple[str, ...]
+ROOT: Any = get_command(app)
+
+
+def _valued(command: Any, words: Words = ()) -> Iterator[tuple[Words, str]]:
+    """Yield the words of each command of our own and each of its options that takes a value."""
+    for name, each in getattr(command, "commands", {}).items():
+        yield from _valued(each, (*words, name))
+    if not hasattr(command, "commands"):
+        for option in command.params:
+            if option.param_type_name == "option" and not option.is_flag:
+                yield words, option.opts[0]
+
+
+OPTIONS = list(_valued(ROOT))
+
+
+@pytest.mark.parametrize(
+    ("words", "option"), OPTIONS, ids=[" ".join((*words, option)) for words, option in OPTIONS]
+)
+def test_an_option_that_is_given_and_empty_is_a_mistake_of_usage(
+    words: Words, option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    for given in ([option, ""], [f"{option}="]):
+        done = CliRunner().invoke(app, [*words, *given])
+        assert (done.exit_code, "it is given and empty" in done.output) == (2, True), done.output
+        assert option in done.output
+
+
+def test_all_that_can_be_expected_of_a_seal_or_a_ledger_is_among_them() -> None:
+    of = {words: {option for each, option in OPTIONS if each == words} for words, _ in OPTIONS}
+    wanted = {"--key", "--experiment", "--uid", "--digest", "--builder"}
+    assert wanted <= of["verify",]
+    assert {"--policy", "--head", "--timestamp-roots"} <= of["ledger", "verify"]
+    assert {"--policy", "--digest"} <= of["ledger", "check"]
+
+
+def test_an_argument_that_is_empty_is_not_the_folder_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = bundle(tmp_path, ARTIFACTS)
+    monkeypatch.chdir(folder)
+    done = CliRunner().invoke(app, ["verify", "", "--key", "keys.pem"])
+    assert (done.exit_code, "given and empty" in done.output) == (2, True), done.output
+    assert CliRunner().invoke(app, ["verify", os.curdir, "--key", "keys.pem"]).exit_code == 0
+
+
+@pytest.mark.parametrize("option", ["--experiment", "--uid", "--digest", "--builder"])
+def test_a_seal_that_holds_does_not_meet_a_demand_that_is_empty(
+    option: str, tmp_path: Path
+) -> None:
+    folder = bundle(tmp_path, ARTIFACTS)
+    assert verify(folder)[0] == 0
+    code, output = verify(folder, option, "")
+    assert (code, "holds" in output) == (2, False)

@@ -1,0 +1,200 @@
+"""`glovebox verify --ledger`: an entry vouches for the seal, and an authority says since when."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glovebox.jobs.ledger_folder import export_whole
+from glovebox.ledger.entry import Event, Kind, StatedObject, time_text
+from glovebox.ledger.timestamps import StampedHead, request_timestamp
+from support.ledger_logs import LOG_KEY, MemoryLedger, event
+from support.ledger_stores import FIRST
+from support.timestamp_authority import Authority, needs_openssl
+from unit.cli.test_verify import bundle, verify
+from unit.evidence.test_verification import ARTIFACTS
+
+KEY = ".glovebox/seals/u1/attestation.dsse.json"
+HOUR = timedelta(hours=1)
+# The seals are of now, and the locks of their artifacts are not.
+ALLOW = "--allow-unlocked"
+
+
+class Told:
+    """A seal of now, a ledger that may tell of it, and an authority that dates heads."""
+
+    def __init__(self, folder: Path, sealed: datetime) -> None:
+        self.folder = folder
+        self.seal = folder / "seal"
+        self.seal.mkdir()
+        bundle(self.seal, ARTIFACTS, sealed=time_text(sealed))
+        self.ledger = MemoryLedger()
+        self.authority = Authority(folder / "authority")
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256((self.seal / "attestation.dsse.json").read_bytes()).hexdigest()
+
+    def tell(self, moment: datetime, key: str = KEY, sha256: str = "") -> None:
+        stated = StatedObject(key, "v1", sha256 or self.sha256)
+        self._append(moment, Kind.SEALED, objects=(stated,))
+
+    def pass_by(self, moment: datetime) -> None:
+        self._append(moment, Kind.BIND)
+
+    def _append(self, moment: datetime, kind: Kind, **changes: Any) -> None:
+        made: Event = event(len(self.ledger.stored), kind, time=moment, **changes)
+        self.ledger.append(made)
+
+    def date(self, authority: Authority | None = None) -> None:
+        """Sign a head, and have it dated."""
+        head = self.ledger.publish()
+        response = (authority or self.authority).respond(request_timestamp(head).body)
+        size = len(self.ledger.stored)
+        where = FIRST.timestamp(size, "0" * 8).removeprefix(FIRST.prefix)
+        self.ledger.stamps.append(StampedHead(where, size, head, response))
+
+    def verify(self, *, dated: bool = True) -> tuple[int, dict[str, Any]]:
+        if not self.ledger.heads:
+            self.ledger.publish()
+        export_whole(self.ledger, self.folder / "ledger")
+        policy = self.folder / "policy"
+        policy.write_text(f"log {LOG_KEY.text}\nquorum none\n")
+        roots = ("--timestamp-roots", str(self.authority.root)) if dated else ()
+        where = ("--ledger", str(self.folder / "ledger"), "--policy", str(policy))
+        code, output = verify(self.seal, "-o", "json", ALLOW, *where, *roots)
+        return code, json.loads(output)
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture
+def told(tmp_path: Path, now: datetime) -> Told:
+    return Told(tmp_path, now)
+
+
+def found(answer: dict[str, Any]) -> list[str]:
+    return [each["what"] for each in answer["findings"]]
+
+
+@needs_openssl
+def test_a_seal_lies_between_two_dated_heads(told: Told, now: datetime) -> None:
+    told.pass_by(now)
+    told.date()
+    told.tell(now)
+    told.date()
+    code, answer = told.verify()
+    assert (code, found(answer), answer["ledger"]["index"]) == (0, [], 1)
+    after, by = (
+        datetime.fromisoformat(answer["ledger"][name]) for name in ("notBeforeTime", "knownByTime")
+    )
+    assert now - HOUR < after <= by < now + HOUR
+    assert "the ledger, whole" in answer["checked"]
+
+
+@needs_openssl
+def test_people_are_told_the_time(told: Told, now: datetime) -> None:
+    told.tell(now)
+    told.date()
+    told.verify()
+    policy = str(told.folder / "policy")
+    roots = str(told.authority.root)
+    where = ("--ledger", str(told.folder / "ledger"), "--policy", policy)
+    code, output = verify(told.seal, ALLOW, *where, "--timestamp-roots", roots)
+    assert code == 0
+    assert f"entry 0, written on {time_text(now)}" in output
+    assert "a trusted timestamp authority knew it on 20" in output
+
+
+@needs_openssl
+@pytest.mark.parametrize(
+    ("key", "sha256"),
+    [(KEY, "0" * 64), (KEY.replace("u1", "u2"), "")],
+    ids=["other bytes", "the same bytes, elsewhere"],
+)
+def test_a_seal_that_no_entry_vouches_for_is_found(
+    told: Told, now: datetime, key: str, sha256: str
+) -> None:
+    told.tell(now, key, sha256)
+    told.date()
+    code, answer = told.verify()
+    assert (code, found(answer), answer["ledger"]) == (1, ["NotInLedger"], None)
+
+
+@needs_openssl
+def test_a_date_that_is_demanded_and_not_there_is_found(told: Told, now: datetime) -> None:
+    told.pass_by(now)
+    told.date()
+    told.tell(now)
+    told.ledger.publish()
+    code, answer = told.verify()
+    assert (code, found(answer)) == (1, ["NotTimestamped"])
+
+
+@needs_openssl
+def test_a_stranger_s_date_is_none(told: Told, now: datetime, tmp_path: Path) -> None:
+    told.tell(now)
+    told.date(Authority(tmp_path / "stranger"))
+    code, answer = told.verify()
+    assert (code, found(answer)) == (1, ["LedgerInvalid"])
+    assert "TimestampInvalid" in answer["findings"][0]["message"]
+
+
+@needs_openssl
+def test_without_roots_the_entry_counts_and_nobody_dates_it(told: Told, now: datetime) -> None:
+    told.tell(now)
+    told.date()
+    code, answer = told.verify(dated=False)
+    assert (code, found(answer), answer["ledger"]["knownByTime"]) == (0, [], None)
+
+
+@needs_openssl
+def test_a_seal_from_the_future_is_found(tmp_path: Path, now: datetime) -> None:
+    told = Told(tmp_path, now + 5 * HOUR)
+    told.tell(now)
+    told.date()
+    assert found(told.verify()[1]) == ["TimeDiffers"]
+
+
+@needs_openssl
+def test_a_seal_that_was_dated_back_is_remarked_with_when_it_was_told(
+    tmp_path: Path, now: datetime
+) -> None:
+    told = Told(tmp_path, now - timedelta(days=365))
+    told.pass_by(now)
+    told.date()
+    told.tell(now)
+    told.date()
+    code, answer = told.verify()
+    assert (code, found(answer)) == (0, [])
+    assert any("dated back" in each and time_text(now) in each for each in answer["remarks"])
+
+
+@needs_openssl
+def test_a_ledger_that_does_not_hold_says_nothing_of_the_seal(told: Told, now: datetime) -> None:
+    told.tell(now)
+    told.pass_by(now)
+    told.date()
+    told.ledger.replace(1, told.ledger.stored[0].body)
+    code, answer = told.verify(dated=False)
+    assert (code, found(answer)) == (1, ["LedgerInvalid"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--ledger", "x"), ("--policy", "x"), ("--timestamp-roots", "x")],
+    ids=["a ledger alone", "a policy alone", "roots alone"],
+)
+def test_what_belongs_together_is_demanded_together(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    code, output = verify(bundle(tmp_path, ARTIFACTS), *arguments)
+    assert (code, "give --ledger and --policy" in output) == (2, True)
