@@ -1,10 +1,12 @@
 """The Experiments and pins of a cluster, with the rights of whoever calls.
 
-One change alone is asked for, `spec.adopts`; all the rest is the operator's.
+One change alone is asked for, `spec.adopts`; all the rest is the operator's. What is tried is
+marked as such (`dryRun`), and stored nowhere.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -17,7 +19,7 @@ from urllib3.exceptions import HTTPError
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.base import Resource
-from glovebox.errors import InvalidInput, Unavailable
+from glovebox.errors import InvalidInput, Refused, Unavailable
 from glovebox.kube.kinds import (
     ACCESS_GRANT,
     CUSTOM_KINDS,
@@ -35,6 +37,17 @@ _ANSWER_SECONDS: Final = 30.0
 _PASSING: Final = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GONE, HTTPStatus.TOO_MANY_REQUESTS}
 )
+# What is wrong with an object, or with whom it comes from.
+_ABOUT_THE_OBJECT: Final = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    }
+)
 _KINDS: Final = {kind.kind: kind for kind in CUSTOM_KINDS}
 
 
@@ -48,7 +61,9 @@ class KubeconfigCluster:
 
     def __init__(self) -> None:
         with _translated("read the kubeconfig"):
-            self._api: Any = client.CustomObjectsApi(config.new_client_from_config())  # type: ignore[no-untyped-call]
+            connection = config.new_client_from_config()  # type: ignore[no-untyped-call]
+            self._api: Any = client.CustomObjectsApi(connection)
+            self._core: Any = client.CoreV1Api(connection)
 
     def experiments(self, namespace: str = "") -> list[dict[str, Any]]:
         """Return all Experiments, or those of a namespace."""
@@ -129,6 +144,60 @@ class KubeconfigCluster:
             )
         return found
 
+    def listed(self, kind: str, namespace: str = "") -> list[dict[str, Any]]:
+        """Return all objects of one of our kinds, or those of a namespace."""
+        return self._list(_KINDS[kind], namespace)
+
+    def namespace(self, name: str) -> dict[str, Any]:
+        """Return a namespace, as far as its name and labels go."""
+        with _translated(f"read Namespace {name}"):
+            found = self._core.read_namespace(name, _request_timeout=_ANSWER_SECONDS)
+        return {"metadata": {"name": name, "labels": dict(found.metadata.labels or {})}}
+
+    def dry_run(self, obj: Mapping[str, Any]) -> dict[str, Any]:
+        """Return an object of ours as the API server would store it; nothing is stored.
+
+        What is there already keeps what only its own life gave to it: finalizers, status.
+
+        Raises:
+            Refused: Validation, a guard, a quota or the caller's rights are against it, in the API
+                server's own words.
+            Unavailable: Nobody knows: it did not answer, or not about the object.
+        """
+        key = Key.of(obj)
+        kind, live = _KINDS[key.kind], self.find(key)
+        metadata = dict(obj["metadata"])
+        if live is not None:
+            former = live["metadata"]
+            joined = {
+                field: {**former.get(field, {}), **(metadata.get(field) or {})}
+                for field in ("labels", "annotations")
+            }
+            metadata = {**former, **joined}
+        else:
+            # What somebody read with `kubectl get` may be planned elsewhere.
+            for field in ("resourceVersion", "uid", "managedFields", "generation"):
+                metadata.pop(field, None)
+        verb = "create" if live is None else "replace"
+        where = [names.GROUP, names.VERSION, *([key.namespace] if key.namespace else [])]
+        named = [] if live is None else [key.name]
+        call = getattr(
+            self._api, f"{verb}_{'namespaced' if key.namespace else 'cluster'}_custom_object"
+        )
+        body = {**obj, "metadata": metadata}
+        found: dict[str, Any]
+        with _translated(f"try {key}"), _refusing():
+            found = call(
+                *where,
+                kind.plural,
+                *named,
+                body=body,
+                dry_run="All",
+                field_validation="Strict",
+                _request_timeout=_ANSWER_SECONDS,
+            )
+        return found
+
     def adopt(self, namespace: str, name: str, uid: str) -> None:
         """Let an Experiment take over the results of a former one."""
         with _translated(f"let Experiment {namespace}/{name} adopt"):
@@ -156,6 +225,23 @@ def parsed(model: type[_Any], obj: Mapping[str, Any]) -> _Any:
             f"the {model.KIND} cannot be read by this version of the program:"
             f" {error.error_count()} fields are not as it knows them",
         ) from None
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Tell what the API server has against an object from what keeps it from answering."""
+    try:
+        yield
+    except client.ApiException as error:
+        if error.status not in _ABOUT_THE_OBJECT:
+            raise
+        try:
+            said = json.loads(error.body or "")
+        except ValueError:
+            said = None
+        told = said if isinstance(said, dict) else {}
+        reason = str(told.get("reason") or error.reason or error.status)
+        raise Refused(reason, str(told.get("message") or error.body or error.reason)) from error
 
 
 @contextmanager

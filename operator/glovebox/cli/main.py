@@ -15,6 +15,8 @@ from glovebox.cli import croissant as croissant_command
 from glovebox.cli import keys as keys_command
 from glovebox.cli import ledger as ledger_command
 from glovebox.cli import lineage as lineage_command
+from glovebox.cli import plan as plan_command
+from glovebox.cli import render as render_command
 from glovebox.cli import report as report_command
 from glovebox.cli import verify as verify_command
 from glovebox.cli import why as why_command
@@ -31,6 +33,8 @@ app = Commands(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("why")(why_command.why)
+app.command("plan")(plan_command.plan)
+app.command("render")(render_command.render)
 app.command("verify")(verify_command.verify)
 app.command("witness")(witness_command.witness)
 app.command("adopt")(adopt_command.adopt)

@@ -18,6 +18,7 @@ from glovebox.desired import refusals
 from glovebox.desired.data_rules import DataInput, check_data
 from glovebox.desired.delivery_modes import check_deliverable
 from glovebox.desired.inputs import ResolvedInput
+from glovebox.desired.plan import Plan
 from glovebox.desired.run_resources import why_disk_never_fits
 from glovebox.errors import Refused
 from glovebox.kube.kinds import DATASET_PIN
@@ -30,6 +31,23 @@ async def check_gate(scope: Scope, outcomes: Outcomes) -> Outcome:
     resolved = outcomes.need("resolve", Resolved)
     if scope.is_bound or resolved.profile is None or resolved.store is None:
         return done()
+    await refuse_what_ran(scope, resolved.platform.store, check_declared(scope, resolved))
+    return done()
+
+
+def check_declared(scope: Scope, resolved: Resolved) -> Plan:
+    """Return the plan of what nothing forbids, as far as no store has to be asked.
+
+    Args:
+        scope: The look; of its ports only what is known of resources is used.
+        resolved: With the live profile and store.
+
+    Raises:
+        Refused: The first defect, with the field and the cure.
+        NotReady: Sources of data were not read yet.
+    """
+    if resolved.profile is None or resolved.store is None:
+        raise LookupError("what is not bound has its profile and its store")
     settings = scope.ports.settings
     refusals.check(
         scope.experiment,
@@ -53,8 +71,7 @@ async def check_gate(scope: Scope, outcomes: Outcomes) -> Outcome:
         why = why_disk_never_fits(scope.experiment, resolved.profile, plan.run)
         if why is not None:
             raise Refused(reasons.RUN_OUT_OF_RANGE, why)
-    await refuse_what_ran(scope, platform.store, plan)
-    return done()
+    return plan
 
 
 def _data_input(scope: Scope, entry: ResolvedInput, *, is_asked: bool) -> DataInput:

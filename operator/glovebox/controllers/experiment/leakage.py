@@ -59,7 +59,7 @@ async def check_leakage(scope: Scope, outcomes: Outcomes) -> Outcome:
         return done(LeakageFacts())
     allowed = scope.experiment.spec.inputs.allow_overlap
     check_overlap_allowed(resolved.profile, allowed)
-    inputs = tuple(_covered(scope, entry) for entry in resolved.datasets)
+    inputs = tuple(covered(scope, entry) for entry in resolved.datasets)
     overlap = Overlap()
     if needs_comparison(inputs):
         compared = await _compare(scope, resolved, inputs)
@@ -152,7 +152,7 @@ def _task(scope: Scope) -> TaskKey:
     return TaskKey(scope.key, scope.experiment.uid, OVERLAP)
 
 
-def _covered(scope: Scope, entry: ResolvedInput) -> Covered:
+def covered(scope: Scope, entry: ResolvedInput) -> Covered:
     """Return an input with what its pin says of its coverage."""
     pin = _pin(scope, entry)
     is_ours = pin.namespace == scope.experiment.namespace

@@ -1,0 +1,115 @@
+"""`glovebox plan`: what the objects of a file would become, before anybody applies them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from glovebox.cli.failing import Failing
+from glovebox.cli.planned_shown import Shown, show
+
+if TYPE_CHECKING:
+    from glovebox.cli.experiments import KubeconfigCluster
+    from glovebox.cli.planning import Planned
+
+
+def plan(
+    file: Annotated[
+        Path, typer.Option("--file", "-f", help="YAML or JSON; `-` reads what is piped in.")
+    ],
+    output: Annotated[
+        Shown, typer.Option("--output", "-o", help="table, wide, or json or yaml for programs.")
+    ] = Shown.TABLE,
+    color: Annotated[
+        bool, typer.Option("--color/--no-color", help="Whether verdicts are coloured.")
+    ] = True,
+) -> None:
+    """Show what the objects of a file would become, without making anything.
+
+    The API server is asked with your own rights (a dry run: schema, guards, quotas), then the
+    operator's own rules are gone through: what an Experiment would get, or why it would be refused
+    or wait. Only objects of glovebox.dev are planned. What data share is known by the operator
+    alone.
+
+    Exit code 0: all would be accepted. 1: something would be refused. 2: wrong usage, or the
+    cluster could not be asked. 3: nothing would be refused, and something would wait.
+    """
+    from glovebox.cli.experiments import KubeconfigCluster
+    from glovebox.cli.planning import Verdict, read_objects
+
+    with Failing(""):
+        text = typer.get_text_stream("stdin").read() if str(file) == "-" else None
+        objects = read_objects(file, text)
+        planned = planned_of(KubeconfigCluster(), objects)
+    show(planned, output, color=color)
+    verdicts = {each.verdict for each in planned}
+    for worst in (Verdict.REFUSED, Verdict.WAITS):
+        if worst in verdicts:
+            raise typer.Exit(worst)
+
+
+def planned_of(cluster: KubeconfigCluster, objects: list[dict[str, Any]]) -> list[Planned]:
+    """Return what would become of each object of ours, in the order of the file.
+
+    Raises:
+        InvalidInput: None of them is ours.
+        Unavailable: The cluster could not be asked.
+    """
+    from glovebox.cli.planning import Planned, Verdict, is_ours, judged
+    from glovebox.errors import InvalidInput, Refused
+    from glovebox.kube.resources import Key
+
+    ours = [each for each in objects if is_ours(each)]
+    if not ours:
+        raise InvalidInput("NotYaml", "the file holds no object of glovebox.dev")
+    found: dict[int, Planned] = {}
+    taken: dict[int, dict[str, Any]] = {}
+    for at, each in enumerate(ours):
+        try:
+            taken[at] = cluster.dry_run(each)
+        except Refused as error:
+            said = ("API server", error.reason, error.message)
+            found[at] = Planned(Key.of(each), Verdict.REFUSED, *said)
+    new = {Key.of(each): each for each in taken.values()}
+    for at, each in taken.items():
+        if each["kind"] != "Experiment":
+            found[at] = Planned(Key.of(each), Verdict.ACCEPTED)
+            continue
+        known, namespaces, hidden = _gathered(cluster, each)
+        merged = {**{Key.of(one): one for one in known}, **new}
+        found[at] = judged(each, list(merged.values()), namespaces, hidden)
+    return [found[at] for at in sorted(found)]
+
+
+def _gathered(
+    cluster: KubeconfigCluster, experiment: dict[str, Any]
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]], list[str]]:
+    """Return what an Experiment may depend on, and what of it the caller may not read."""
+    from glovebox.api import reasons
+    from glovebox.errors import Unavailable
+
+    own = experiment["metadata"]["namespace"]
+    datasets = (experiment["spec"].get("inputs") or {}).get("datasets") or ()
+    others = {each["pinRef"]["namespace"] for each in datasets if each["pinRef"].get("namespace")}
+    wanted = [("IsolationProfile", ""), ("ObjectStore", "")]
+    wanted += [(kind, own) for kind in ("DatasetPin", "FeatureSetPin", "AccessGrant")]
+    wanted += [
+        (kind, each) for each in sorted(others - {own}) for kind in ("DatasetPin", "AccessGrant")
+    ]
+    known: list[dict[str, Any]] = []
+    hidden: list[str] = []
+    for kind, namespace in wanted:
+        try:
+            known += cluster.listed(kind, namespace)
+        except Unavailable as error:
+            if error.reason != reasons.REJECTED:
+                raise
+            hidden.append(f"{kind}s" + (f" of namespace {namespace}" if namespace else ""))
+    try:
+        return known, {own: cluster.namespace(own)}, hidden
+    except Unavailable as error:
+        if error.reason != reasons.REJECTED:
+            raise
+        return known, {}, hidden  # needed only where a store is granted by labels

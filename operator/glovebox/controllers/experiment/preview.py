@@ -1,0 +1,215 @@
+"""What would become of an Experiment, by the very rules that decide it, without any effect.
+
+The phases `resolve`, `authorise` and `gate` are gone through over objects that somebody read. No
+store is asked: whether inputs share objects or rows, and whether the run was started before, is
+known by the operator alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, cast
+
+from pydantic import ValidationError
+
+from glovebox.api import reasons
+from glovebox.api.experiment import Experiment
+from glovebox.api.experiment_status import InputStatus
+from glovebox.api.leakage_status import LeakStatus
+from glovebox.controllers.experiment.authorise import authorise
+from glovebox.controllers.experiment.bind import render_plan
+from glovebox.controllers.experiment.gate import check_declared
+from glovebox.controllers.experiment.leakage import covered
+from glovebox.controllers.experiment.resolve import Resolved, resolve
+from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.controllers.ports import Ports
+from glovebox.controllers.registry import Registry
+from glovebox.controllers.shared_reads import SharedReads
+from glovebox.data.digest import DIGEST_PREFIX
+from glovebox.data.overlap import Overlap
+from glovebox.desired.covered import needs_comparison
+from glovebox.desired.leakage import leakage_sheet
+from glovebox.desired.leakage_policy import check_known, check_overlap_allowed
+from glovebox.desired.plan import Plan
+from glovebox.errors import InvalidInput, Unavailable
+from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN, ISOLATION_PROFILE, OBJECT_STORE, Kind
+from glovebox.kube.resources import Key, Resources, Stored
+from glovebox.kube.store import Change
+from glovebox.settings import Settings
+from glovebox.status.outcome import done
+
+# Nobody but the operator's Deployment says which image it delivers with. No digest depends on it.
+SOME_IMAGE: Final = "glovebox.invalid/operator@sha256:" + "0" * 64
+_PINS: Final = frozenset({DATASET_PIN.kind, FEATURE_SET_PIN.kind})
+_WITH_READY: Final = _PINS | {OBJECT_STORE.kind, ISOLATION_PROFILE.kind}
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would become of an Experiment.
+
+    Attributes:
+        plan: The objects that it would get.
+        inputs: Its inputs with their pins.
+        sheet: What is known of leaks without a look at the data.
+        is_compared: Whether inputs of different roles share nothing is still to be looked at.
+    """
+
+    plan: Plan
+    inputs: tuple[InputStatus, ...]
+    sheet: tuple[LeakStatus, ...]
+    is_compared: bool
+
+
+@dataclass(slots=True)
+class _Looking:
+    """Those of the ports that only look; whatever asks for another one fails."""
+
+    settings: Settings
+    resources: Resources
+    registry: Registry
+    reader: _Namespaces
+    shared_reads: SharedReads = field(default_factory=SharedReads)
+    plans: dict[tuple[object, ...], Plan] = field(default_factory=dict)
+
+    def wake(self, key: Key) -> None:
+        """Wake nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Namespaces:
+    """The namespaces that were read, by name."""
+
+    known: Mapping[str, Mapping[str, Any]]
+
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Mapping[str, Any]:
+        """Return a namespace."""
+        del namespace
+        if name not in self.known:
+            raise Unavailable(
+                reasons.REJECTED,
+                f"{kind.kind} '{name}' may not be read, and the store is granted by its labels",
+            )
+        return self.known[name]
+
+
+async def preview(
+    obj: Mapping[str, Any],
+    known: Iterable[Mapping[str, Any]],
+    now: datetime,
+    *,
+    namespaces: Mapping[str, Mapping[str, Any]],
+    image: str = SOME_IMAGE,
+) -> Preview:
+    """Return what an Experiment would get.
+
+    Args:
+        obj: The Experiment, not bound, with a UID.
+        known: Every other resource that it may depend on.
+        now: The present time.
+        namespaces: What is known of namespaces, by name; stores may be granted by their labels.
+        image: The operator's image, by digest.
+
+    Raises:
+        InvalidInput: The operator would refuse it.
+        NotReady: It would wait.
+        Unavailable: What decides it could not be read.
+    """
+    registry = Registry()
+
+    def changed(change: Change[Key, Stored]) -> None:
+        registry.changed(change)
+
+    resources = Resources(changed)
+    for each in known:
+        resources.seen(_stored(each))
+    looking = _Looking(Settings(image=image), resources, registry, _Namespaces(namespaces))
+    try:
+        experiment = Experiment.model_validate(obj)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InvalidInput(reasons.INVALID_SPEC, f"{where}: {first['msg']}") from None
+    scope = Scope(cast("Ports", looking), obj, experiment, now)
+    outcomes = Outcomes(resolve=await resolve(scope, Outcomes()))
+    await authorise(scope, outcomes)
+    resolved = outcomes.need("resolve", Resolved)
+    check_declared(scope, resolved)
+    sheet, is_compared = _known_of_leaks(scope, resolved)
+    outcomes["gate"] = done()
+    return Preview(render_plan(scope, resolved, sheet), resolved.bound, sheet, is_compared)
+
+
+def _known_of_leaks(scope: Scope, resolved: Resolved) -> tuple[tuple[LeakStatus, ...], bool]:
+    if not resolved.datasets or resolved.profile is None:
+        return (), False
+    spec = scope.experiment.spec
+    check_overlap_allowed(resolved.profile, spec.inputs.allow_overlap)
+    inputs = tuple(covered(scope, entry) for entry in resolved.datasets)
+    rows = leakage_sheet(inputs, spec.inputs.allow_overlap, Overlap(), has_run=spec.run is not None)
+    is_compared = needs_comparison(inputs)
+    if not is_compared:
+        check_known(resolved.profile, rows)
+    return rows, is_compared
+
+
+def assumed_ready(known: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the same objects as if each pin, store and profile were Ready.
+
+    The digest of a pin that is not is made up, different for each: what is computed from it finds
+    refusals that come later, and is no identity of anything.
+    """
+    found = [_as_ready(each) if each["kind"] in _WITH_READY else dict(each) for each in known]
+    digests = {
+        (each["metadata"].get("namespace", ""), each["metadata"]["name"]): each["status"]["digest"]
+        for each in found
+        if each["kind"] == DATASET_PIN.kind
+    }
+    for each in found:
+        if each["kind"] == FEATURE_SET_PIN.kind and not each["status"].get("inputs"):
+            namespace = each["metadata"].get("namespace", "")
+            each["status"]["inputs"] = [
+                {
+                    "name": entry["name"],
+                    "digest": digests.get((namespace, entry["pinRef"]["name"]), _made_up(each)),
+                }
+                for entry in (each.get("spec") or {}).get("inputs") or ()
+            ]
+    return found
+
+
+def _as_ready(obj: Mapping[str, Any]) -> dict[str, Any]:
+    metadata = {"generation": 1, **obj["metadata"]}
+    status = dict(obj.get("status") or {})
+    ready: Mapping[str, Any] = next(
+        (one for one in status.get("conditions") or () if one["type"] == "Ready"), {}
+    )
+    if ready.get("status") != "True" or status.get("observedGeneration") != metadata["generation"]:
+        status["observedGeneration"] = metadata["generation"]
+        status["conditions"] = [
+            {
+                "type": "Ready",
+                "status": "True",
+                "reason": "Assumed",
+                "message": "",
+                "observedGeneration": metadata["generation"],
+                "lastTransitionTime": "2000-01-01T00:00:00Z",
+            }
+        ]
+    if obj["kind"] in _PINS and not status.get("digest"):
+        status["digest"] = _made_up(obj)
+    return {**obj, "metadata": metadata, "status": status}
+
+
+def _made_up(obj: Mapping[str, Any]) -> str:
+    return DIGEST_PREFIX + hashlib.sha256(str(Key.of(obj)).encode()).hexdigest()
+
+
+def _stored(obj: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an object with what only the API server gives, where it was not there yet."""
+    metadata = obj["metadata"]
+    given = {"uid": f"of-{Key.of(obj)}", "resourceVersion": "1", "generation": 1}
+    return {**obj, "metadata": {**given, **metadata}}
