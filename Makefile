@@ -86,6 +86,8 @@ PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --durations 20
 LIVE_TESTS := tests/cluster/operator tests/cluster/demo tests/node
 OTHER_TESTS := tests/unit tests/simulation tests/golden tests/stores \
   $(filter-out $(LIVE_TESTS),$(patsubst %/,%,$(wildcard tests/cluster/*/)))
+# To read all tests takes a process half a minute: here those files that have slow ones.
+SLOW_TESTS = $(sort $(shell grep -rl 'mark\.slow' tests --include='test_*.py'))
 without = $(addprefix --ignore=,$(1))
 
 .PHONY: test
@@ -107,7 +109,7 @@ test-slow: programs ## The tests that take minutes each (SHARE=0/3: the first th
 	$(call say,pytest: what takes minutes)
 	@$(if $(ARGS),:,GLOVEBOX_SLOW_SHARE= .ci/once images $(IMAGES_DEPEND_ON) -- $(PYTEST) -n 0 -m slow $(IMAGES_TEST))
 	@$(if $(ARGS),,.ci/once slow-$(subst /,of,$(SHARE)) $(LIVE_DEPENDS_ON) --) $(PYTEST) -n $(LIVE_WORKERS) \
-	  -m "slow and not stores" $(if $(ARGS),$(ARGS),--ignore=$(IMAGES_TEST))
+	  -m "slow and not stores" $(or $(ARGS),$(filter-out $(IMAGES_TEST),$(SLOW_TESTS)))
 
 .PHONY: test-stores
 test-stores: environment ## The same questions to SeaweedFS, MinIO, Ceph, versitygw and a front
