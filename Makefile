@@ -113,7 +113,7 @@ test-stores: environment ## The same questions to SeaweedFS, MinIO, Ceph, versit
 
 .PHONY: test-ecosystem
 test-ecosystem: environment ## Flux beside the operator and real servers; not in CI
-	$(call say,pytest: Flux; its controller takes minutes to build, once)
+	$(call say,pytest: Flux; its controller takes minutes to build the first time)
 	@$(BIN)/pytest tests/ecosystem -m ecosystem $(ARGS)
 
 .PHONY: test-only

@@ -68,7 +68,9 @@ OTHERS = st.one_of(
 LOOKS = st.dictionaries(st.sampled_from(PHASES), OTHERS, max_size=3).map(
     lambda bad: {phase: done(FACTS.get(phase)) for phase in PHASES} | bad
 )
-RETIRING = st.one_of(st.just({}), OTHERS.map(lambda one: {"retire": one}))
+RETIRING: st.SearchStrategy[dict[str, Outcome]] = st.dictionaries(
+    st.just("retire"), OTHERS, max_size=1
+)
 DESIRED = st.sampled_from(["Active", "Frozen", "Sealed"])
 
 
