@@ -31,7 +31,7 @@ say = @echo '==> $(1)'
 .PHONY: help
 help: ## Show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
-	  while IFS=$$'\t' read -r target words; do printf '  make %-12s %s\n' "$$target" "$$words"; done
+	  while IFS=$$'\t' read -r target words; do printf '  make %-14s %s\n' "$$target" "$$words"; done
 
 .PHONY: environment
 environment: ## Bring the libraries into .venv, exactly as uv.lock names them
@@ -84,7 +84,7 @@ lint: environment ## Check format, style, types, layers and generated files
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --durations 20
 # To read 9,000 tests takes a process a quarter of a minute: what a target never runs is left out.
 LIVE_TESTS := tests/cluster/operator tests/cluster/demo tests/node
-OTHER_TESTS := tests/unit tests/simulation tests/golden tests/stores \
+OTHER_TESTS := tests/unit tests/simulation tests/golden tests/stores tests/ecosystem \
   $(filter-out $(LIVE_TESTS),$(patsubst %/,%,$(wildcard tests/cluster/*/)))
 # To read all tests takes a process half a minute: here those files that have slow ones.
 SLOW_TESTS = $(sort $(shell grep -rl 'mark\.slow' tests --include='test_*.py'))
@@ -93,14 +93,14 @@ without = $(addprefix --ignore=,$(1))
 .PHONY: test
 test: lint programs ## Lint, types, simulation, and all that needs a real API server or store
 	$(call say,pytest: everything but what is live or slow)
-	@$(PYTEST) -n $(WORKERS) -m "not live and not slow and not stores" \
-	  $(call without,$(LIVE_TESTS) tests/stores) $(ARGS)
+	@$(PYTEST) -n $(WORKERS) -m "not live and not slow and not stores and not ecosystem" \
+	  $(call without,$(LIVE_TESTS) tests/stores tests/ecosystem) $(ARGS)
 
 .PHONY: test-live
 test-live: programs ## The operator as a process, beside real servers and on a real node
 	$(call say,pytest: the operator as a process; nodes)
 	@$(if $(ARGS),,.ci/once live $(LIVE_DEPENDS_ON) --) \
-	  $(PYTEST) -n $(LIVE_WORKERS) -m "live and not slow and not stores" \
+	  $(PYTEST) -n $(LIVE_WORKERS) -m "live and not slow and not stores and not ecosystem" \
 	  $(call without,$(OTHER_TESTS)) $(ARGS)
 
 .PHONY: test-slow
@@ -109,12 +109,17 @@ test-slow: programs ## The tests that take minutes each (SHARE=0/3: the first th
 	$(call say,pytest: what takes minutes)
 	@$(if $(ARGS),:,GLOVEBOX_SLOW_SHARE= .ci/once images $(IMAGES_DEPEND_ON) -- $(PYTEST) -n 0 -m slow $(IMAGES_TEST))
 	@$(if $(ARGS),,.ci/once slow-$(subst /,of,$(SHARE)) $(LIVE_DEPENDS_ON) --) $(PYTEST) -n $(LIVE_WORKERS) \
-	  -m "slow and not stores" $(or $(ARGS),$(filter-out $(IMAGES_TEST),$(SLOW_TESTS)))
+	  -m "slow and not stores and not ecosystem" $(or $(ARGS),$(filter-out $(IMAGES_TEST),$(SLOW_TESTS)))
 
 .PHONY: test-stores
 test-stores: environment ## The same questions to SeaweedFS, MinIO, Ceph, versitygw and a front
-	$(call say,pytest: other stores; MinIO and cosign take minutes to build, once)
+	$(call say,pytest: other stores (MinIO and cosign take minutes to build: once))
 	@$(BIN)/pytest tests/stores -m stores $(ARGS)
+
+.PHONY: test-ecosystem
+test-ecosystem: environment ## Flux beside the operator and real servers; not in CI
+	$(call say,pytest: Flux; its controller takes minutes to build the first time)
+	@$(BIN)/pytest tests/ecosystem -m ecosystem $(ARGS)
 
 .PHONY: test-only
 test-only: environment ## Some tests without lint: make test-only ARGS="tests/unit -k quota"

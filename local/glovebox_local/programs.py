@@ -200,11 +200,23 @@ COSIGN = Program(
     title="cosign 2.6.5",
     seconds=300,
 )
+# Applies our objects as GitOps does, in a test.
+_KUSTOMIZE_CONTROLLER = "1.9.5"
+_KUSTOMIZE_CONTROLLER_MODULE = "github.com/fluxcd/kustomize-controller"
+KUSTOMIZE_CONTROLLER = Program(
+    name="kustomize-controller",
+    package=_KUSTOMIZE_CONTROLLER_MODULE,
+    data=(Data("crds", _KUSTOMIZE_CONTROLLER_MODULE, "config/crd/bases"),),
+    title=f"Flux's kustomize-controller {_KUSTOMIZE_CONTROLLER}",
+    seconds=420,
+)
 # What a cluster and its tools need, and what one with nodes needs beside.
 PLANE_PROGRAMS = (ETCD, KUBERNETES, HELM)
 NODE_PROGRAMS = (COREDNS, CONTAINERD, CILIUM)
 # Built by `make test-stores` alone.
 STORE_PROGRAMS = (VERSITYGW, MINIO, COSIGN)
+# Built by `make test-ecosystem` alone.
+ECOSYSTEM_PROGRAMS = (KUSTOMIZE_CONTROLLER,)
 # Those whose names a person types; they are linked into one folder for PATH.
 _FOR_PEOPLE = ("kubectl", "helm")
 

@@ -60,11 +60,14 @@ _NAMES: Final = {
     "job": frozenset({names.RUN_JOB, names.PROBE_JOB}),
     "lease": frozenset({names.LEADER_LEASE}),
     "configmap": frozenset(
-        {names.SNAPSHOT_CONFIG_MAP, names.INPUTS_CONFIG_MAP, names.SIGNING_KEYS_CONFIG_MAP}
+        {
+            *(names.SNAPSHOT_CONFIG_MAP, names.INPUTS_CONFIG_MAP, names.SIGNING_KEYS_CONFIG_MAP),
+            "argocd-cm",
+        }
     ),
 }
 _NAMESPACE = re.compile(
-    rf"glovebox-system|team-[a-z]+|TEAM|NS|\$\w+|{names.EXPERIMENT_NAMESPACE_PREFIX}[a-z-]+"
+    rf"glovebox-system|argocd|team-[a-z]+|TEAM|NS|\$\w+|{names.EXPERIMENT_NAMESPACE_PREFIX}[a-z-]+"
 )
 
 

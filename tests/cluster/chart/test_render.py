@@ -42,6 +42,14 @@ def test_helm_lint_is_content(variant: Path) -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
+def test_the_same_values_give_the_same_bytes(variant: Path) -> None:
+    """Who renders again and again, as GitOps does, would see a change each time."""
+    first, second = (run_helm("template", str(CHART), f"--values={variant}") for _ in range(2))
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == second.stdout
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_every_object_says_that_it_is_ours(variant: Path) -> None:
     for thing in render(yaml.safe_load(variant.read_text())):
         labels = thing["metadata"]["labels"]

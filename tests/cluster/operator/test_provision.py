@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 
+from glovebox.status.kstatus import kstatus
 from glovebox_local.operator_process import OPERATOR_USER
+from support.argo_cd import argo_health
 from support.cluster import Cluster
 from support.operator_process import IMAGE, PLATFORM_IMAGE, Operator, Team, experiment_spec
 from support.run_credentials import session_in
@@ -20,6 +24,10 @@ KINDS = {
     "serviceaccounts": "/api/v1",
     "rolebindings": "/apis/rbac.authorization.k8s.io/v1",
 }
+
+
+def judged(obj: dict[str, Any]) -> tuple[str, str]:
+    return kstatus(obj), argo_health(obj)
 
 
 def contents(team: Team, namespace: str) -> dict[str, set[str]]:
@@ -95,6 +103,47 @@ def test_what_waiting_programs_see_is_honest(team: Team) -> None:
         "wait", "--for=condition=Ready", "experiment/honest", "-n", team.name, "--timeout=5s"
     )
     assert "condition met" in done.stdout
+    assert judged(made) == ("Current", "Healthy")
+
+
+@pytest.mark.parametrize(
+    ("changes", "answer", "expected"),
+    [
+        pytest.param(
+            {
+                "inputs": {
+                    "datasets": [{"name": "a", "role": "train", "pinRef": {"name": "missing"}}]
+                }
+            },
+            {"status": "False", "reason": "PinNotFound"},
+            ("InProgress", "Progressing"),
+            id="waiting",
+        ),
+        pytest.param(
+            {"images": [{"name": "trainer", "reference": IMAGE.replace("trainer@", "other@")}]},
+            {"condition": "Stalled"},
+            ("Failed", "Degraded"),
+            id="refused",
+        ),
+        pytest.param(
+            {"suspend": True},
+            {"status": "False", "reason": "Suspended"},
+            ("InProgress", "Suspended"),
+            id="suspended",
+        ),
+        pytest.param(
+            {"lifecycle": {"desired": "Frozen"}},
+            {"status": "False", "reason": "Frozen"},
+            ("InProgress", "Suspended"),
+            id="frozen",
+        ),
+    ],
+)
+def test_programs_that_wait_judge_what_the_operator_wrote(
+    team: Team, changes: dict[str, Any], answer: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    team.declare("Experiment", "judged", experiment_spec("standard", "primary", **changes))
+    assert judged(team.expect("Experiment", "judged", **answer)) == expected
 
 
 def test_the_credentials_write_under_the_own_prefix_and_nowhere_else(team: Team) -> None:

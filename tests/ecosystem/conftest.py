@@ -1,0 +1,87 @@
+"""Programs of the neighbourhood beside the operator: `make test-ecosystem`, and nothing else."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from glovebox_local.programs import ECOSYSTEM_PROGRAMS, PLANE_PROGRAMS
+from glovebox_local.programs import ensure_programs as build_programs
+from support.cluster import Cluster, build_before_the_first_test, running_cluster
+from support.flux import Flux, Repository, running_flux
+from support.operator_process import (
+    PLATFORM_IMAGE,
+    Operator,
+    Team,
+    declare_platform,
+    running_operator,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have all tests here left out wherever they are not asked for."""
+    for item in items:
+        if _HERE in item.path.parents:
+            item.add_marker("ecosystem")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build the programs before the first test."""
+    build_before_the_first_test(
+        session,
+        _HERE,
+        lambda progress: build_programs(PLANE_PROGRAMS + ECOSYSTEM_PROGRAMS, progress),
+    )
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A control plane and a store; they end with the last test."""
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def operator(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """The operator as a process."""
+    with running_operator(cluster, tmp_path_factory.mktemp("operator"), PLATFORM_IMAGE) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def platform(cluster: Cluster, operator: Operator) -> Team:
+    """The profile `standard` and the store `primary`, Ready."""
+    del operator
+    return declare_platform(cluster)
+
+
+@pytest.fixture(scope="session")
+def flux(
+    cluster: Cluster, platform: Team, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Flux]:
+    """Flux's kustomize-controller."""
+    del platform
+    with running_flux(cluster, tmp_path_factory.mktemp("flux")) as running:
+        yield running
+
+
+@pytest.fixture
+def team(cluster: Cluster, platform: Team) -> Team:
+    """A fresh team with a namespace of its own."""
+    del platform
+    return Team(cluster, f"team-{uuid.uuid4().hex[:8]}")
+
+
+@pytest.fixture
+def repository(flux: Flux, team: Team) -> Repository:
+    """A repository of the team's, applied with `wait: true` and `prune: true`."""
+    return flux.repository(team.name)

@@ -1,0 +1,113 @@
+"""Reconciling and Stalled are never there together, nor beside Ready.
+
+kstatus believes whichever of the two it reads first: the same object would be failed or in progress
+by the order of a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glovebox.api import conditions as types
+from glovebox.errors import Conflict, Forbidden, InvalidInput, NotReady, Refused, Unavailable
+from glovebox.status.builder import StatusBuilder
+from glovebox.status.experiment import compute_status
+from glovebox.status.experiment_facts import CredentialsFacts, NamespaceFacts, RunFacts
+from glovebox.status.experiment_seen import Seen
+from glovebox.status.in_use import compute_held_status
+from glovebox.status.outcome import Grace, Outcome, done, of_error, skipped, waiting
+from glovebox.status.summary import summarise
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+PHASES = (
+    "claim",
+    "lock_up",
+    "resolve",
+    "authorise",
+    "gate",
+    "leakage",
+    "uses",
+    "bind",
+    "namespace",
+    "isolation",
+    "credentials",
+    "access",
+    "prove",
+    "deliver",
+    "run",
+    "seal",
+)
+FACTS: Mapping[str, Any] = {
+    "namespace": NamespaceFacts("uid-1", latched=True, established=True),
+    "credentials": CredentialsFacts("s3://b/p/", "primary", NOW),
+    "run": RunFacts(requested=False),
+}
+ERRORS = (
+    Unavailable("ApiUnavailable", "lost"),
+    Forbidden("Forbidden", "no"),
+    InvalidInput("InvalidSpec", "no"),
+    Conflict("Conflict", "changed"),
+    NotReady("PinNotReady", "not yet"),
+    Refused("NameTaken", "no"),
+)
+FAILURES = st.builds(
+    lambda error, seconds, attempts: of_error(error).with_failure(seconds, attempts),
+    st.sampled_from(ERRORS),
+    st.sampled_from([0.0, 1000.0]),
+    st.sampled_from([1, 50]),
+)
+OTHERS = st.one_of(
+    FAILURES, st.builds(waiting, st.just("Pending"), st.just("soon")), st.just(skipped("claim"))
+)
+# Most of a look goes well: else nearly every example would end at its first phase.
+LOOKS = st.dictionaries(st.sampled_from(PHASES), OTHERS, max_size=3).map(
+    lambda bad: {phase: done(FACTS.get(phase)) for phase in PHASES} | bad
+)
+RETIRING: st.SearchStrategy[dict[str, Outcome]] = st.dictionaries(
+    st.just("retire"), OTHERS, max_size=1
+)
+DESIRED = st.sampled_from(["Active", "Frozen", "Sealed"])
+
+
+def expect_one_answer(status: Mapping[str, Any]) -> None:
+    true = {entry["type"] for entry in status["conditions"] if entry["status"] == "True"}
+    passing = true & {types.RECONCILING, types.STALLED}
+    assert len(passing) < 2, status["conditions"]
+    assert not (passing and types.READY in true), status["conditions"]
+
+
+@given(looks=st.lists(LOOKS, min_size=1, max_size=3), last=RETIRING, desired=DESIRED)
+def test_of_an_experiment(
+    looks: list[dict[str, Outcome]], last: dict[str, Outcome], desired: str
+) -> None:
+    status: dict[str, Any] = {"digest": "sha256:" + "1" * 64, "namespace": "gbx-x"}
+    looks[-1] |= last
+    for outcomes in looks:
+        spec = {"lifecycle": {"desired": desired}}
+        obj = {"metadata": {"generation": 2}, "spec": spec, "status": status}
+        status = compute_status(Seen(obj, outcomes, NOW, grace=Grace(60.0, 5)))
+        expect_one_answer(status)
+
+
+@given(
+    outcomes=st.lists(st.one_of(OTHERS, st.just(done())), min_size=1, max_size=3),
+    answers=st.lists(st.sampled_from(["True", "False", "Unknown"]), min_size=3, max_size=3),
+)
+def test_of_what_is_one_outcome_and_of_what_is_held(
+    outcomes: list[Outcome], answers: list[Any]
+) -> None:
+    status: dict[str, Any] = {}
+    for outcome, answer in zip(outcomes, answers, strict=False):
+        builder = StatusBuilder(status, 2, (types.READY, types.VERIFIED), NOW)
+        builder.mark(types.VERIFIED, answer, "Said", "so")
+        summarise(builder, outcome, (types.VERIFIED,), ("Ready", "all is well"))
+        status = builder.render()
+        expect_one_answer(status)
+        obj = {"metadata": {"generation": 2}, "status": status}
+        for found in (status, None):
+            expect_one_answer(compute_held_status(obj, found, "used by 1", NOW))
