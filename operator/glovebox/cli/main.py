@@ -19,6 +19,7 @@ from glovebox.cli import lineage as lineage_command
 from glovebox.cli import plan as plan_command
 from glovebox.cli import render as render_command
 from glovebox.cli import report as report_command
+from glovebox.cli import status as status_command
 from glovebox.cli import verify as verify_command
 from glovebox.cli import why as why_command
 from glovebox.cli import witness as witness_command
@@ -34,6 +35,7 @@ app = Commands(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("why")(why_command.why)
+app.command("status")(status_command.status)
 app.command("drift")(drift_command.drift)
 app.command("plan")(plan_command.plan)
 app.command("render")(render_command.render)
