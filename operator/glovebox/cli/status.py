@@ -24,7 +24,7 @@ def status(
     name: Annotated[str, typer.Argument(help="Name of the Experiment.")],
     namespace: Annotated[str, typer.Option("--namespace", "-n", help="Its namespace.")],
     watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Print it anew when it changed, until --for.")
+        bool, typer.Option("--watch", "-w", help="Print it again when it changed, until --for.")
     ] = False,
     goal: Annotated[
         Goal, typer.Option("--for", help="What to wait for. Ended: the run succeeded.")

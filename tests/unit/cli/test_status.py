@@ -1,4 +1,4 @@
-"""`glovebox status`: the screen, when it is printed anew, and its exit codes."""
+"""`glovebox status`: the screen, when it is printed again, and its exit codes."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_one_that_is_sealed_shows_its_run_and_its_seal(cluster: Cluster) -> None
     assert "Inputs" not in shown
 
 
-def test_it_is_printed_anew_when_it_changed_until_it_is_there(cluster: Cluster) -> None:
+def test_it_is_printed_again_when_it_changed_until_it_is_there(cluster: Cluster) -> None:
     cluster.states = [WAITING, WAITING, READY, REFUSED]
     told = ask("--watch")
     assert told.exit_code == 0
