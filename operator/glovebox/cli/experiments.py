@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
-from kubernetes import client, config
+from kubernetes import client, config, watch
 from pydantic import ValidationError
 from urllib3.exceptions import HTTPError
 
@@ -143,6 +143,37 @@ class KubeconfigCluster:
                 )
             )
         return found
+
+    def changes(
+        self, namespace: str, name: str, version: str, seconds: float
+    ) -> Iterator[dict[str, Any] | None]:
+        """Yield an Experiment as it changes, and None when it is deleted; ends after the seconds.
+
+        Args:
+            namespace: Its namespace.
+            name: Its name.
+            version: The `resourceVersion` after which to begin.
+            seconds: How long to watch.
+        """
+        with _translated(f"watch Experiment {namespace}/{name}"):
+            for event in watch.Watch().stream(  # type: ignore[no-untyped-call]
+                self._api.list_namespaced_custom_object,
+                names.GROUP,
+                names.VERSION,
+                namespace,
+                EXPERIMENT.plural,
+                field_selector=f"metadata.name={name}",
+                resource_version=version,
+                timeout_seconds=max(1, int(seconds)),
+                # A server that says nothing ends it as well.
+                _request_timeout=(_ANSWER_SECONDS, seconds + 1),
+            ):
+                if event is None:
+                    return  # a line that is no JSON: whoever follows reads it again
+                is_gone = event["type"] == "DELETED"
+                yield None if is_gone else event["object"]
+                if is_gone:
+                    return
 
     def listed(self, kind: str, namespace: str = "") -> list[dict[str, Any]]:
         """Return all objects of one of our kinds, or those of a namespace."""

@@ -12,12 +12,14 @@ from glovebox.cli import access_review as access_review_command
 from glovebox.cli import adopt as adopt_command
 from glovebox.cli import contract as contract_command
 from glovebox.cli import croissant as croissant_command
+from glovebox.cli import drift as drift_command
 from glovebox.cli import keys as keys_command
 from glovebox.cli import ledger as ledger_command
 from glovebox.cli import lineage as lineage_command
 from glovebox.cli import plan as plan_command
 from glovebox.cli import render as render_command
 from glovebox.cli import report as report_command
+from glovebox.cli import status as status_command
 from glovebox.cli import verify as verify_command
 from glovebox.cli import why as why_command
 from glovebox.cli import witness as witness_command
@@ -33,6 +35,8 @@ app = Commands(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("why")(why_command.why)
+app.command("status")(status_command.status)
+app.command("drift")(drift_command.drift)
 app.command("plan")(plan_command.plan)
 app.command("render")(render_command.render)
 app.command("verify")(verify_command.verify)

@@ -1,0 +1,125 @@
+"""`glovebox status`: an Experiment on one screen, and waiting until it is where it should be."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from glovebox.cli.failing import Failing
+from glovebox.report.goal import Goal, Reached
+
+if TYPE_CHECKING:
+    from glovebox.cli.experiments import KubeconfigCluster
+
+# So often what it waits for is read again; a pin's progress is written about as often.
+_PROGRESS_SECONDS: Final = 10.0
+# No watch is longer: one that nothing comes of is read past then, whether or not it is deaf.
+_WATCH_SECONDS: Final = 60.0
+
+
+def status(
+    name: Annotated[str, typer.Argument(help="Name of the Experiment.")],
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Its namespace.")],
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Print it again when it changed, until --for.")
+    ] = False,
+    goal: Annotated[
+        Goal, typer.Option("--for", help="What to wait for. Ended: the run succeeded.")
+    ] = Goal.READY,
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", min=0.0, help="How long to watch (seconds). Else without end."),
+    ] = None,
+) -> None:
+    """Show where an Experiment is, what is wrong, and what to do next.
+
+    Exit code 0: it is where --for says. 1: it will not come there by itself: it was refused, it
+    failed, it is deleted or not there. 2: wrong usage, or the cluster could not be asked. 3: it is
+    not there yet, or not within --timeout. The cluster is found as kubectl finds it.
+    """
+    from glovebox.cli.experiments import KubeconfigCluster
+    from glovebox.cli.following import Deadline, follow
+
+    if timeout is not None and (math.isnan(timeout) or not watch):
+        raise typer.BadParameter("give seconds, and --watch", param_hint="--timeout")
+    code = int(Reached.NEVER)
+    with Failing(""):
+        cluster = KubeconfigCluster()
+        deadline = Deadline(timeout, time.monotonic)
+        shown: list[str] = []
+        for obj in follow(cluster, namespace, name, deadline, _window):
+            if obj is None:
+                typer.echo(f"Experiment {_safe(f'{namespace}/{name}')} is not there.", err=True)
+                code = int(Reached.NEVER)
+                break
+            lines, found = _looked_at(cluster, obj, goal)
+            if lines != shown:
+                typer.echo("\n".join(["", *lines] if shown else lines))
+                shown = lines
+            code = int(found)
+            if found is not Reached.NOT_YET or not watch:
+                break
+    if code:
+        raise typer.Exit(code)
+
+
+def _safe(text: str) -> str:
+    from glovebox.data.printable import printable
+
+    return printable(text)
+
+
+def _looked_at(
+    cluster: KubeconfigCluster, obj: dict[str, Any], goal: Goal
+) -> tuple[list[str], Reached]:
+    from glovebox.api.experiment import Experiment
+    from glovebox.cli.experiments import parsed
+    from glovebox.report.glance import screen
+    from glovebox.report.goal import reached
+
+    experiment = parsed(Experiment, obj)
+    lines = screen(experiment, obj, _waited(cluster, obj))
+    return [_safe(line) for line in lines], reached(experiment, goal)
+
+
+def _window(obj: dict[str, Any]) -> float:
+    """Return how long to watch an Experiment before it, and what it waits for, is read again."""
+    return _WATCH_SECONDS if (obj.get("status") or {}).get("digest") else _PROGRESS_SECONDS
+
+
+def _waited(cluster: KubeconfigCluster, obj: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the inputs of an Experiment that is not bound, each with how far it is."""
+    from glovebox.api import reasons
+    from glovebox.errors import Unavailable
+    from glovebox.kube.kinds import EXPERIMENT
+    from glovebox.kube.resources import Key, references
+    from glovebox.report.glance import progress
+    from glovebox.report.why import explain
+
+    if (obj.get("status") or {}).get("digest"):
+        return []
+    metadata = obj["metadata"]
+    key = Key(EXPERIMENT.kind, metadata["namespace"], metadata["name"])
+    told = []
+    for each in dict.fromkeys(references(key, obj.get("spec") or {})):
+        if not each.kind.endswith("Pin"):
+            continue
+        what = f"{each.kind} {each.namespace}/{each.name}"
+        try:
+            pin = cluster.find(each)
+        except Unavailable as error:
+            # What the operator says of the Experiment is known all the same.
+            hidden = error.reason == reasons.REJECTED
+            told.append((what, f"may not be read{' with your rights' if hidden else ' just now'}"))
+            continue
+        if pin is None:
+            state = "is not there"
+        elif explain(what, pin, ()).is_ready:
+            state = "Ready"
+        else:
+            state = progress(pin.get("status") or {})
+        told.append((what, state))
+    return told

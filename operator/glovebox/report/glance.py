@@ -1,0 +1,133 @@
+"""An Experiment on one screen: where it is, what is wrong and what to do next. Pure.
+
+No line has anything of the present time in it: a screen that differs says that something changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from glovebox.api import conditions
+from glovebox.api.dataset_pin import PinProgress
+from glovebox.api.experiment import Experiment
+from glovebox.report import words
+from glovebox.report.conditions import tone
+from glovebox.report.page import Tone
+from glovebox.report.why import Said, explain
+
+_PURPOSE: Final = 100
+# So many attempts fit on a screen; the newest are what somebody looks for.
+_ATTEMPTS: Final = 5
+
+
+def screen(
+    experiment: Experiment, obj: Mapping[str, Any], waited: Sequence[tuple[str, str]] = ()
+) -> Iterator[str]:
+    """Yield the lines of the screen.
+
+    Args:
+        experiment: The Experiment.
+        obj: The same, as the API server has it.
+        waited: What it waits for, each with how far it is.
+    """
+    why = explain(f"Experiment {experiment.namespace}/{experiment.name}", obj, ())
+    reason = f": {why.ready.reason}" if why.ready is not None else ""
+    yield f"{why.what} {'is Ready' if why.is_ready else 'is not Ready'}{reason}"
+    yield from _facts(experiment)
+    yield from (f"  {note}" for note in why.notes)
+    told = {each.condition: each for each in (why.ready, *why.others) if each is not None}
+    yield from _conditions(experiment, told)
+    if waited:
+        yield "Inputs"
+        widest = max(len(what) for what, _ in waited)
+        yield from (f"  {what.ljust(widest)}  {state}" for what, state in waited)
+    yield from _run(experiment)
+    yield from _seal(experiment)
+
+
+def progress(status: Mapping[str, Any]) -> str:
+    """Return how far a pin is, in words.
+
+    Args:
+        status: Its status, as the API server has it.
+    """
+    try:
+        found = PinProgress.model_validate(status["progress"]) if status.get("progress") else None
+    except ValidationError:
+        found = None
+    if found is None:
+        return "not Ready"
+    objects = words.number(found.objects)
+    size = words.size(found.bytes, short=True)
+    if found.objects_total is not None:
+        objects += f" of {words.number(found.objects_total)}"
+    if found.bytes_total is not None:
+        size += f" of {words.size(found.bytes_total, short=True)}"
+    return f"{found.phase}: {objects} objects, {size}"
+
+
+def _facts(experiment: Experiment) -> Iterator[str]:
+    spec, status = experiment.spec, experiment.status
+    purpose = " ".join(spec.purpose.description.split())
+    shown = purpose if len(purpose) <= _PURPOSE else f"{purpose[:_PURPOSE]}..."
+    yield f"  Purpose    {shown} ({spec.purpose.owner})"
+    state = f", now {status.state}" if status.state else ""
+    held = ", suspended" if spec.suspend else ""
+    yield f"  Lifecycle  {spec.lifecycle.desired}{state}{held}"
+    if status.namespace:
+        yield f"  Namespace  {status.namespace}"
+    if status.digest:
+        yield f"  Digest     {status.digest}"
+
+
+def _conditions(experiment: Experiment, told: Mapping[str, Said]) -> Iterator[str]:
+    # Ready first, then as the operator writes them.
+    found = sorted(experiment.status.conditions, key=lambda one: one.type != conditions.READY)
+    if not found:
+        return
+    yield "Conditions"
+    widest = max(len(each.type) for each in found)
+    for each in found:
+        yield f"  {each.type.ljust(widest)}  {each.status.ljust(7)}  {each.reason}"
+        said = told.get(each.type)
+        # Of what is only waited for there is no next step, but how far it is.
+        if each.message and (said is not None or tone(each) is Tone.WAITING):
+            yield f"    {each.message}"
+        if said is not None and said.cure:
+            yield f"    Next: {said.cure}"
+
+
+def _run(experiment: Experiment) -> Iterator[str]:
+    run = experiment.status.run
+    if run is None:
+        return
+    took = words.between(run.start_time, run.completion_time)
+    known = max(run.attempts, len(run.pods))
+    attempts = f"{words.number(known)} attempt{'' if known == 1 else 's'}"
+    code = f", exit code {run.exit_code}" if run.exit_code is not None else ""
+    yield f"Run: {run.outcome or 'not over'}, {attempts}{f', {took}' if took else ''}{code}"
+    if len(run.pods) > _ATTEMPTS:
+        yield f"  the newest {_ATTEMPTS}:"
+    for pod in run.pods[-_ATTEMPTS:]:
+        where = f" on {pod.node}" if pod.node else ""
+        began = f", since {words.time(pod.start_time)}" if pod.start_time is not None else ""
+        ended = f", ended {words.time(pod.completion_time)}" if pod.completion_time else ""
+        yield f"  {pod.name} {pod.phase}{where}{began}{ended}"
+
+
+def _seal(experiment: Experiment) -> Iterator[str]:
+    seal, later = experiment.status.seal, experiment.status.seal_supplement
+    if seal is None:
+        yield "Seal: none yet"
+        return
+    yield (
+        f"Seal: made {words.time(seal.sealed_time)}, {words.number(seal.objects)} object versions,"
+        f" {words.size(seal.bytes, short=True)}"
+    )
+    yield f"  {seal.uri}"
+    yield from (f"  not vouched for: {each}" for each in seal.findings)
+    if later is not None and (later.added or later.missing):
+        yield f"  since then {later.added} came and {later.missing} went"
