@@ -107,9 +107,11 @@ test-live: programs ## The operator as a process, beside real servers and on a r
 test-slow: export GLOVEBOX_SLOW_SHARE = $(SHARE)
 test-slow: programs ## The tests that take minutes each (SHARE=0/3: the first third of them)
 	$(call say,pytest: what takes minutes)
-	@$(if $(ARGS),:,GLOVEBOX_SLOW_SHARE= .ci/once images $(IMAGES_DEPEND_ON) -- $(PYTEST) -n 0 -m slow $(IMAGES_TEST))
-	@$(if $(ARGS),,.ci/once slow-$(subst /,of,$(SHARE)) $(LIVE_DEPENDS_ON) --) $(PYTEST) -n $(LIVE_WORKERS) \
-	  -m "slow and not stores and not ecosystem" $(or $(ARGS),$(filter-out $(IMAGES_TEST),$(SLOW_TESTS)))
+	@$(if $(ARGS),:,GLOVEBOX_SLOW_SHARE= .ci/once images $(IMAGES_DEPEND_ON) -- \
+	  $(PYTEST) -n 0 -m slow $(IMAGES_TEST))
+	@$(if $(ARGS),,.ci/once slow-$(subst /,of,$(SHARE)) $(LIVE_DEPENDS_ON) --) \
+	  $(PYTEST) -n $(LIVE_WORKERS) -m "slow and not stores and not ecosystem" \
+	  $(or $(ARGS),$(filter-out $(IMAGES_TEST),$(SLOW_TESTS)))
 
 .PHONY: test-stores
 test-stores: environment ## The same questions to SeaweedFS, MinIO, Ceph, versitygw and a front
