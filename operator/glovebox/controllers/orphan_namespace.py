@@ -129,6 +129,8 @@ async def _end(
         bound = await _bound(ports, orphan, run, since, doubts)
     except InvalidInput as error:
         _tell_unsealed(ports, orphan, error.message)
+        if not is_in_ledger and not _is_loss_given_up(ports, orphan, since):
+            return Result(retry_seconds=_LOOK_SELDOM_SECONDS)
         await _let_go(ports, orphan, sealed=False)
         return DONE
     outcome = await _seal(ports, bound)
