@@ -367,6 +367,33 @@ def test_a_loss_that_cannot_be_sealed_is_told_before_its_namespace_is_let_go(*, 
     play(scene)
 
 
+@pytest.mark.parametrize(
+    "note",
+    ["", "soon", "2026-01-02T03:04:05", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"],
+    ids=["empty", "no time", "no zone", "still to come", "long ago"],
+)
+@pytest.mark.parametrize("state", ["", names.STATE_RETAINED], ids=["open", "retained"])
+def test_a_loss_is_told_whatever_somebody_noted_on_its_namespace(note: str, state: str) -> None:
+    async def scene(stage: Stage) -> None:
+        await with_ledger(stage)
+        uid = stage.declare(run=False)["metadata"]["uid"]
+        namespace = await stage.provisioned()
+        await stage.sleep(MINUTE)
+        await stage.process.kill()
+        patch: Json = {"annotations": {names.ANNOTATION_ORPHANED_TIME: note}}
+        if state and note:
+            patch["labels"] = {names.LABEL_STATE: state}
+        stage.world.edit(NAMESPACE, None, namespace, {"metadata": patch})
+        lose(stage, "x")
+        stage.process.start()
+        await stage.sleep(2 * HOUR)
+        assert "sealed" in told(stage, uid)
+        assert broken_glass(stage) == [{"what": "ExperimentLost", "writer": "unknown"}]
+        assert reasons.ORPHAN_FOUND in events(stage)
+
+    play(scene)
+
+
 def test_each_namespace_that_somebody_deletes_is_told_once() -> None:
     async def scene(stage: Stage) -> None:
         await with_ledger(stage)
