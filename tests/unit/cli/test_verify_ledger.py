@@ -207,6 +207,16 @@ def test_a_ledger_that_does_not_hold_says_nothing_of_the_seal(told: Told, now: d
     assert (code, found(answer)) == (1, ["LedgerInvalid"])
 
 
+def test_of_a_seal_that_does_not_hold_no_ledger_is_asked(tmp_path: Path) -> None:
+    policy = tmp_path / "policy"
+    policy.write_text(f"log {LOG_KEY.text}\nquorum none\n")
+    where = ("--ledger", str(tmp_path / "nowhere"), "--policy", str(policy))
+    code, output = verify(bundle(tmp_path, ARTIFACTS), "-o", "json", "--uid", "other", *where)
+    answer = json.loads(output)
+    assert (code, found(answer)) == (1, ["OtherExperiment"])
+    assert "the ledger" in answer["unchecked"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("--ledger", "x"), ("--policy", "x"), ("--timestamp-roots", "x")],

@@ -130,15 +130,22 @@ def test_entries_are_recorded_once_and_the_newest_are_kept() -> None:
     assert builder.render()["ledger"]["entries"] == many[4:]
 
 
-def test_of_repairs_the_last_entry_is_kept_and_pushes_nothing_out() -> None:
+@pytest.mark.parametrize("kind", ["isolation-drift", "break-glass"])
+def test_of_what_comes_again_the_last_entry_is_kept_and_pushes_nothing_out(kind: str) -> None:
     obj = experiment(WHOLE, run=OVER, seal=SEAL)
     whole = obj["status"]["ledger"]["entries"]
     for number in range(40):
-        repaired = {"kind": "isolation-drift", "id": f"id-{number}", "epoch": 1, "index": number}
+        repaired = {"kind": kind, "id": f"id-{number}", "epoch": 1, "index": number}
         builder = StatusBuilder(obj["status"], 1, CONDITIONS, NOW)
         record_entries(builder, obj, done(LedgerFacts(entries=(repaired,))))
         obj["status"] = builder.render()
         assert obj["status"]["ledger"]["entries"] == [*whole, repaired]
+
+
+def test_ready_waits_for_the_entry_of_an_overlap_that_was_allowed() -> None:
+    leakage = [{"type": "SharedRows", "allowedBecause": "a known repetition"}]
+    for told, shown in ((("bind",), "False"), (("approval", "bind"), "True")):
+        assert held(experiment(told, leakage=leakage), {"Ready": "True"})["Ready"][0] == shown
 
 
 @pytest.mark.parametrize("grants", [14, 15, 16, 100])
