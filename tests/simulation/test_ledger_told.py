@@ -338,6 +338,62 @@ def test_a_loss_is_reported_after_five_minutes_although_no_entry_tells_of_it() -
     play(scene)
 
 
+@pytest.mark.parametrize("away", [False, True], ids=["written", "cannot be written"])
+def test_a_loss_that_cannot_be_sealed_is_told_before_its_namespace_is_let_go(*, away: bool) -> None:
+    """Somebody calls the namespace another's, so that nobody knows what to seal."""
+
+    async def scene(stage: Stage) -> None:
+        await with_ledger(stage)
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        await stage.sleep(MINUTE)
+        await stage.process.kill()
+        notes = {names.ANNOTATION_EXPERIMENT: f"{TEAM}/another"}
+        stage.world.edit(NAMESPACE, None, namespace, {"metadata": {"annotations": notes}})
+        lose(stage, "x")
+        if away:
+            ledger_is_away(stage)
+        stage.process.start()
+        await stage.sleep(10 * MINUTE)
+        assert reasons.ORPHAN_FOUND in events(stage)
+        if not away:
+            assert broken_glass(stage) == [{"what": "ExperimentLost", "writer": "unknown"}]
+        await stage.sleep(HOUR)
+        live = stage.world.server.peek(NAMESPACE, None, namespace)
+        assert live is not None
+        assert live["metadata"]["labels"][names.LABEL_STATE] == names.STATE_RETAINED
+        assert names.ANNOTATION_ORPHANED_TIME not in live["metadata"]["annotations"]
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    "note",
+    ["", "soon", "2026-01-02T03:04:05", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"],
+    ids=["empty", "no time", "no zone", "still to come", "long ago"],
+)
+@pytest.mark.parametrize("state", ["", names.STATE_RETAINED], ids=["open", "retained"])
+def test_a_loss_is_told_whatever_somebody_noted_on_its_namespace(note: str, state: str) -> None:
+    async def scene(stage: Stage) -> None:
+        await with_ledger(stage)
+        uid = stage.declare(run=False)["metadata"]["uid"]
+        namespace = await stage.provisioned()
+        await stage.sleep(MINUTE)
+        await stage.process.kill()
+        patch: Json = {"annotations": {names.ANNOTATION_ORPHANED_TIME: note}}
+        if state and note:
+            patch["labels"] = {names.LABEL_STATE: state}
+        stage.world.edit(NAMESPACE, None, namespace, {"metadata": patch})
+        lose(stage, "x")
+        stage.process.start()
+        await stage.sleep(2 * HOUR)
+        assert "sealed" in told(stage, uid)
+        assert broken_glass(stage) == [{"what": "ExperimentLost", "writer": "unknown"}]
+        assert reasons.ORPHAN_FOUND in events(stage)
+
+    play(scene)
+
+
 def test_each_namespace_that_somebody_deletes_is_told_once() -> None:
     async def scene(stage: Stage) -> None:
         await with_ledger(stage)

@@ -379,7 +379,8 @@ class ExperimentLedgerStatus(TolerantModel):
         json_schema_extra=list_map("id"),
         description=(
             "The entries that are written. What happened and is not among them is still to be"
-            " written, and is not reported before."
+            " written, and is not reported before. Of more than 16 the uses of grants are left out,"
+            " for which the entry of the bind stands."
         ),
     )
 

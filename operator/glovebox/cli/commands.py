@@ -26,11 +26,13 @@ class Strict(TyperCommand):
         Raises:
             BadParameter: An option, or an argument, is given and empty.
         """
+        if ctx.resilient_parsing:
+            # A shell completes a line that nobody has ended.
+            return super().parse_args(ctx, args)
         # As they were written: an empty path is `.` once it is read.
         written, _, _ = self.make_parser(ctx).parse_args(args=list(args))
         for option in self.params:
-            given = written.get(option.name or "")
-            if "" in (given if isinstance(given, list) else [given]):
+            if _holds_nothing(written.get(option.name or "")):
                 raise typer.BadParameter(
                     "it is given and empty, which asks for nothing. Give a value (is a variable"
                     " not set?), or leave it out",
@@ -38,6 +40,13 @@ class Strict(TyperCommand):
                     param_hint=" / ".join(option.opts),
                 )
         return super().parse_args(ctx, args)
+
+
+def _holds_nothing(given: Any) -> bool:
+    """Whether one of the words that were given for an option or an argument is empty."""
+    if isinstance(given, (list, tuple)):
+        return any(_holds_nothing(each) for each in given)
+    return bool(given == "")
 
 
 class Commands(typer.Typer):

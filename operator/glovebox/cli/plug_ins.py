@@ -15,6 +15,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from glovebox.cli.commands import Commands
+
 GROUP: Final = "glovebox.commands"
 
 
@@ -50,7 +52,7 @@ def _load(name: str, entry: EntryPoint) -> Any:
 def _as_command(name: str, loaded: typer.Typer | Callable[..., Any]) -> Any:
     application = loaded
     if not isinstance(application, typer.Typer):
-        application = typer.Typer()
+        application = Commands()
         application.command(name)(loaded)
     command = get_command(application)
     command.name = name

@@ -67,6 +67,8 @@ log = structlog.get_logger(__name__)
 _LOOK_AGAIN_SECONDS: Final = 1.0
 _LOOK_SELDOM_SECONDS: Final = 15.0
 _SOON: Final = timedelta(minutes=1)
+# The clocks of two replicas, and of the API server, differ by less.
+_CLOCKS: Final = timedelta(minutes=5)
 # So long the report of a loss waits for its entry in the ledger: it is a call for help.
 _REPORT_WAIT: Final = timedelta(minutes=5)
 
@@ -129,6 +131,8 @@ async def _end(
         bound = await _bound(ports, orphan, run, since, doubts)
     except InvalidInput as error:
         _tell_unsealed(ports, orphan, error.message)
+        if not is_in_ledger and not _is_loss_given_up(ports, orphan, since):
+            return Result(retry_seconds=_LOOK_SELDOM_SECONDS)
         await _let_go(ports, orphan, sealed=False)
         return DONE
     outcome = await _seal(ports, bound)
@@ -195,16 +199,17 @@ async def _close(ports: Ports, orphan: Orphan, run: RunStatus | None) -> datetim
 
     Looking again does it again: whatever was on its way may have come in meanwhile.
     """
-    noted = orphan.annotation(names.ANNOTATION_ORPHANED_TIME)
-    since = noted or format_time(ports.now())
+    noted = _noted_time(ports, orphan)
+    since = format_time(noted or ports.now())
     # A run that ended by itself is kept: its Job says how, until that is in the seal.
     ended = run is not None and run.completion_time is not None
     steps: list[Step] = [
         partial(take_access, ports, orphan.name),
         partial(freeze, ports, orphan.name, keep_ended=ended),
     ]
-    if not orphan.is_retained:
-        steps.insert(0, partial(_mark, ports, orphan, names.STATE_SEALED, since=since))
+    state = names.STATE_RETAINED if orphan.is_retained else names.STATE_SEALED
+    if noted is None or not orphan.is_retained:
+        steps.insert(0, partial(_mark, ports, orphan, state, since=since))
     try:
         await try_all(steps)
     except (Conflict, Fenced):
@@ -212,7 +217,7 @@ async def _close(ports: Ports, orphan: Orphan, run: RunStatus | None) -> datetim
     except GloveboxError as error:
         _tell_open(ports, orphan, error.message)
         raise
-    if not noted:
+    if noted is None:
         ports.metrics.orphans_closed.inc()
         log.warning(
             "closed an orphan",
@@ -221,6 +226,22 @@ async def _close(ports: Ports, orphan: Orphan, run: RunStatus | None) -> datetim
             owner_uid=orphan.owner_uid,
         )
     return datetime.fromisoformat(since)
+
+
+def _noted_time(ports: Ports, orphan: Orphan) -> datetime | None:
+    """Return since when it is closed, as far as that is noted and can be.
+
+    Whoever took the finalizer off may write a note as well. What is no time, is still to come, or
+    was before the namespace would have everything wait for it.
+    """
+    try:
+        noted = datetime.fromisoformat(orphan.annotation(names.ANNOTATION_ORPHANED_TIME))
+    except ValueError:
+        return None
+    if noted.tzinfo is None:
+        return None
+    created = datetime.fromisoformat(orphan.namespace["metadata"]["creationTimestamp"])
+    return noted if created - _CLOCKS <= noted <= ports.now() + _CLOCKS else None
 
 
 def _tell_closed(ports: Ports, orphan: Orphan) -> None:

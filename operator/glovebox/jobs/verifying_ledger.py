@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 # A seal that is told later than this is worth a look: the ledger was away, or it was dated back.
 _LATE: Final = timedelta(hours=1)
+_SEALS: Final = "(--seals)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,28 @@ def verify_in_ledger(verified: Verified, where: str, demand: LedgerDemand) -> Ve
     """
     if verified.report.findings:
         return replace(verified, unchecked=(*verified.unchecked, "the ledger"))
-    found = with_ledger(where, lambda opened: _find(verified.report, opened, demand))
-    return replace(verified, checked=(*verified.checked, "the ledger, whole"), ledger=found)
+    found, unchecked = with_ledger(where, lambda opened: _look(verified.report, opened, demand))
+    return replace(
+        verified,
+        checked=(*verified.checked, "the ledger, whole"),
+        unchecked=(*verified.unchecked, *unchecked),
+        ledger=found,
+    )
 
 
-def _find(report: Report, opened: OpenLedger, demand: LedgerDemand) -> InLedger | None:
+def _look(
+    report: Report, opened: OpenLedger, demand: LedgerDemand
+) -> tuple[InLedger | None, tuple[str, ...]]:
     ledgers = verify_epochs(opened, demand, objects=False)
+    found = _find(report, opened, ledgers, demand)
+    # Other seals are another question.
+    unchecked = (each for ledger in ledgers for each in ledger.unchecked if _SEALS not in each)
+    return found, tuple(f"of the ledger: {each}" for each in unchecked)
+
+
+def _find(
+    report: Report, opened: OpenLedger, ledgers: list[LedgerReport], demand: LedgerDemand
+) -> InLedger | None:
     broken = [each for ledger in ledgers for each in ledger.findings]
     if broken:
         what = f"{broken[0].what} at {broken[0].where}"
@@ -81,8 +98,18 @@ def _find(report: Report, opened: OpenLedger, demand: LedgerDemand) -> InLedger 
         return None
     for source, ledger in zip(opened.epochs, ledgers, strict=True):
         index = _index(report, ledger)
-        if index is not None:
+        if index is None:
+            continue
+        if ledger.newest is not None and index < ledger.newest.opened.head.size:
             return _place(report, source, ledger, index, demand)
+        # Whoever may write there can append one: the key of the ledger signs heads alone.
+        message = (
+            f"entry {index} of the ledger tells of it, and nobody signed a head with that entry"
+            " yet; one is signed ten seconds after an entry: verify again, with a newer copy of the"
+            " ledger where it is one"
+        )
+        report.note("NotInLedger", STATEMENT_NAME, message)
+        return None
     report.note(
         "NotInLedger", STATEMENT_NAME, "no entry of the ledger vouches for this signed statement"
     )
@@ -104,8 +131,6 @@ def _place(
 ) -> InLedger:
     entry = _entry(source, index)
     after, before = Stamps(ledger.dated).bounds(index)
-    if ledger.newest is None or index >= ledger.newest.opened.head.size:
-        report.remarks.append(f"entry {index} of the ledger is in no signed head yet")
     if before is None and demand.timestamp_roots:
         message = f"no authority that is trusted dated a head with entry {index} of the ledger"
         report.note("NotTimestamped", STATEMENT_NAME, message)

@@ -35,6 +35,9 @@ _EACH: Final = 10
 # What a team can choose (the reason that a program ends with) must not keep an entry from being
 # written: what is no word is left out.
 _WORD: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+# What `desired/writers.py` says behind the name of a field manager.
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_THROUGH: Final = re.compile(r" through [a-z]+$")
 
 
 def events_of(obj: Mapping[str, Any]) -> tuple[Event, ...]:
@@ -71,9 +74,19 @@ def events_of(obj: Mapping[str, Any]) -> tuple[Event, ...]:
 
 
 def outstanding(obj: Mapping[str, Any]) -> tuple[Event, ...]:
-    """Return the events of which the status does not say where they stand in the ledger."""
+    """Return the events of which the status does not say where they stand in the ledger.
+
+    Grants are told before the bind that uses them, and recorded together with it: a status has no
+    room for each of hundreds, so that of the bind stands for them.
+    """
     recorded = {str(entry.get("id")) for entry in recorded_entries(obj)}
-    return tuple(event for event in events_of(obj) if event.id not in recorded)
+    events = events_of(obj)
+    is_bound = any(event.kind == Kind.BIND and event.id in recorded for event in events)
+    return tuple(
+        event
+        for event in events
+        if event.id not in recorded and not (is_bound and event.kind == Kind.GRANT_USED)
+    )
 
 
 def experiment_lost(uid: str, digest: str, time: datetime) -> Event:
@@ -221,7 +234,7 @@ def _drift(obj: Mapping[str, Any], drift: Mapping[str, Any]) -> Event:
         "change": str(last.get("change") or ""),
         "writer": _writer(last),
         # When it was written, as the API server has it: how long it was so, with the entry's time.
-        "since": str(last.get("manager") or "").partition(" at ")[2],
+        "since": _manager(last)[1],
     }
     return _event(obj, Kind.ISOLATION_DRIFT, str(which), str(drift["lastRepairTime"]), details)
 
@@ -235,10 +248,22 @@ def _writer(last: Mapping[str, Any]) -> str:
     """
     if last.get("change") == "Unexpected":
         return "other"
-    manager = str(last.get("manager") or "").partition(" at ")[0].partition(" through ")[0]
+    manager, _ = _manager(last)
     if not manager:
         return "unknown"
     return "operator" if manager == names.FIELD_MANAGER else "other"
+
+
+def _manager(last: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the field manager that is recorded, and the time; each is empty when none is.
+
+    The name is a client's own words, ` at ` may be among them: what comes last is the API server's.
+    """
+    said = str(last.get("manager") or "")
+    before, _, time = said.rpartition(" at ")
+    if not _TIME.fullmatch(time):
+        before, time = said, ""
+    return _THROUGH.sub("", before), time
 
 
 def _event(

@@ -348,6 +348,10 @@ def _mark_refusals(builder: StatusBuilder, seen: Seen) -> None:
 def _set_fields(builder: StatusBuilder, seen: Seen) -> None:
     found = seen.facts("namespace", NamespaceFacts)
     if found is not None:
+        known = seen.previous.get("namespaceUid")
+        if known and known != found.uid:
+            # Between two looks, or under this one: another one of its name and label was put there.
+            builder.set(lostNamespace={"uid": known, "time": format_time(seen.now)})
         builder.set(namespaceUid=found.uid)
     _record_work(builder, seen)
     if state_of(seen) == names.STATE_SEALED and is_closed_for_good(seen):

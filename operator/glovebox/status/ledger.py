@@ -62,7 +62,15 @@ def record_entries(builder: StatusBuilder, obj: Mapping[str, Any], told: Outcome
         if entry.get("id") not in new and entry.get("kind") not in over
     ]
     entries = [*before, *(dict(entry) for entry in told.facts.entries)]
-    builder.set(ledger={"entries": entries[-_MOST:]})
+    builder.set(ledger={"entries": _as_fits(entries)})
+
+
+def _as_fits(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what there is room for: uses of grants go first, for which the bind stands."""
+    over = len(entries) - _MOST
+    uses = [entry["id"] for entry in entries if entry.get("kind") == Kind.GRANT_USED]
+    left_out = set(uses[: max(over, 0)])
+    return [entry for entry in entries if entry["id"] not in left_out][-_MOST:]
 
 
 def hold_back(builder: StatusBuilder, obj: Mapping[str, Any], told: Outcome) -> HeldBack:

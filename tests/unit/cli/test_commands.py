@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+import typer
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from glovebox.cli.commands import Commands
 from glovebox.cli.main import app
+from glovebox.cli.plug_ins import _as_command
 from unit.cli.test_verify import bundle, verify
 from unit.evidence.test_verification import ARTIFACTS
 
@@ -61,6 +64,55 @@ def test_an_argument_that_is_empty_is_not_the_folder_where_one_stands(
     done = CliRunner().invoke(app, ["verify", "", "--key", "keys.pem"])
     assert (done.exit_code, "given and empty" in done.output) == (2, True), done.output
     assert CliRunner().invoke(app, ["verify", os.curdir, "--key", "keys.pem"]).exit_code == 0
+
+
+def _probe() -> typer.Typer:
+    probe = Commands()
+
+    @probe.command()
+    def ask(
+        names: Annotated[list[str], typer.Argument()],
+        pair: Annotated[tuple[str, str], typer.Option()] = ("a", "b"),
+        each: Annotated[list[str] | None, typer.Option()] = None,
+    ) -> None:
+        typer.echo(f"{names} {pair} {each}")
+
+    return probe
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["x", "y"], 0),
+        (["x", ""], 2),
+        (["x", "--", ""], 2),
+        (["x", "--pair", "", "y"], 2),
+        (["x", "--pair", "y", ""], 2),
+        (["x", "--each", "y", "--each", ""], 2),
+        (["x", "--each", " "], 0),
+    ],
+)
+def test_each_of_several_words_has_to_say_something(words: list[str], code: int) -> None:
+    done = CliRunner().invoke(_probe(), words)
+    assert (done.exit_code, "given and empty" in done.output) == (code, code != 0), done.output
+
+
+def test_a_list_of_experiments_to_adopt_holds_no_empty_one() -> None:
+    done = CliRunner().invoke(app, ["adopt", "team/x", ""])
+    assert (done.exit_code, "given and empty" in done.output) == (2, True), done.output
+
+
+def test_a_line_that_is_completed_may_hold_what_is_empty() -> None:
+    command: Any = get_command(_probe())
+    command.make_context("probe", ["x", "--each", ""], resilient_parsing=True)
+
+
+def test_a_function_of_another_distribution_is_as_strict() -> None:
+    def ask(name: str = "") -> None:
+        typer.echo(name)
+
+    with pytest.raises(typer.BadParameter, match="given and empty"):
+        _as_command("ask", ask).make_context("ask", ["--name", ""])
 
 
 @pytest.mark.parametrize("option", ["--experiment", "--uid", "--digest", "--builder"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,7 @@ class Told:
     def verify(self, *, dated: bool = True) -> tuple[int, dict[str, Any]]:
         if not self.ledger.heads:
             self.ledger.publish()
+        shutil.rmtree(self.folder / "ledger", ignore_errors=True)
         export_whole(self.ledger, self.folder / "ledger")
         policy = self.folder / "policy"
         policy.write_text(f"log {LOG_KEY.text}\nquorum none\n")
@@ -130,6 +132,21 @@ def test_a_seal_that_no_entry_vouches_for_is_found(
 
 
 @needs_openssl
+@pytest.mark.parametrize("dated", [True, False])
+def test_an_entry_that_is_in_no_signed_head_vouches_for_nothing(
+    told: Told, now: datetime, *, dated: bool
+) -> None:
+    told.pass_by(now)
+    told.date()
+    told.tell(now)
+    code, answer = told.verify(dated=dated)
+    assert (code, found(answer), answer["ledger"]) == (1, ["NotInLedger"], None)
+    assert "nobody signed a head with that entry yet" in answer["findings"][0]["message"]
+    told.date()
+    assert told.verify(dated=dated)[0] == 0
+
+
+@needs_openssl
 def test_a_date_that_is_demanded_and_not_there_is_found(told: Told, now: datetime) -> None:
     told.pass_by(now)
     told.date()
@@ -154,6 +171,8 @@ def test_without_roots_the_entry_counts_and_nobody_dates_it(told: Told, now: dat
     told.date()
     code, answer = told.verify(dated=False)
     assert (code, found(answer), answer["ledger"]["knownByTime"]) == (0, [], None)
+    assert "of the ledger: 1 timestamps (--timestamp-roots)" in answer["unchecked"]
+    assert not any("--seals" in each for each in answer["unchecked"])
 
 
 @needs_openssl
@@ -186,6 +205,16 @@ def test_a_ledger_that_does_not_hold_says_nothing_of_the_seal(told: Told, now: d
     told.ledger.replace(1, told.ledger.stored[0].body)
     code, answer = told.verify(dated=False)
     assert (code, found(answer)) == (1, ["LedgerInvalid"])
+
+
+def test_of_a_seal_that_does_not_hold_no_ledger_is_asked(tmp_path: Path) -> None:
+    policy = tmp_path / "policy"
+    policy.write_text(f"log {LOG_KEY.text}\nquorum none\n")
+    where = ("--ledger", str(tmp_path / "nowhere"), "--policy", str(policy))
+    code, output = verify(bundle(tmp_path, ARTIFACTS), "-o", "json", "--uid", "other", *where)
+    answer = json.loads(output)
+    assert (code, found(answer)) == (1, ["OtherExperiment"])
+    assert "the ledger" in answer["unchecked"]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from glovebox.ledger.entry import Event, decode_entry, encode_entry
 from glovebox.ledger.events import events_of, experiment_lost, outstanding, with_statement
+from glovebox.names import FIELD_MANAGER
 from support.ledger_logs import NOW
 
 Json = dict[str, Any]
@@ -194,7 +195,10 @@ def test_the_entry_of_a_repair_says_what_it_was_and_names_nothing() -> None:
     ("last", "writer"),
     [
         ({"change": "Modified", "manager": "kubectl-edit at 2026-11-25T11:20:00Z"}, "other"),
-        ({"change": "Modified", "manager": "glovebox through status at 2026-11-25"}, "operator"),
+        (
+            {"change": "Modified", "manager": "glovebox through status at 2026-11-25T11:20:00Z"},
+            "operator",
+        ),
         ({"change": "Modified"}, "unknown"),
         ({"change": "Deleted"}, "unknown"),
         ({"change": "Unexpected"}, "other"),
@@ -312,3 +316,23 @@ def test_of_drift_it_is_told_since_when_as_far_as_the_api_server_says() -> None:
     )
     assert known["since"] == "2026-11-25T11:10:00Z"
     assert "since" not in unknown
+
+
+@pytest.mark.parametrize(
+    ("manager", "writer", "since"),
+    [
+        ("mallory at 2020-01-01T00:00:00Z at 2026-11-25T11:10:00Z", "other", True),
+        (f"{FIELD_MANAGER} at home at 2026-11-25T11:10:00Z", "other", True),
+        (f"{FIELD_MANAGER} through it at 2026-11-25T11:10:00Z", "operator", True),
+        (f"{FIELD_MANAGER} at home", "other", False),
+        ("mallory at last", "other", False),
+        (" at 2026-11-25T11:10:00Z", "unknown", True),
+    ],
+)
+def test_the_words_in_a_manager_s_name_are_no_time_and_nobody_s_name(
+    manager: str, writer: str, *, since: bool
+) -> None:
+    last = {"kind": "NetworkPolicy", "change": "Modified", "manager": manager}
+    told = events_of(experiment(digest=DIGEST, drift={**DRIFT, "last": last}))[-1].details
+    assert told["writer"] == writer
+    assert told.get("since") == ("2026-11-25T11:10:00Z" if since else None)

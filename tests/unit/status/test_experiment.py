@@ -309,7 +309,18 @@ def test_before_a_namespace_is_recreated_nothing_says_that_it_stands() -> None:
         assert found[condition] == ("False", "Provisioning")
     assert found["Isolated"] == ("Unknown", "Provisioning")
     assert "namespaceUid" not in status
+    assert status["lostNamespace"] == {"uid": "one", "time": "2026-01-02T03:04:05Z"}
     assert status["provisioned"] == before["provisioned"], "what was, was"
+
+
+def test_a_namespace_in_whose_place_another_one_stands_is_lost_as_well() -> None:
+    before = provisioned() | {"namespaceUid": "one"}
+    status = look(good(), before)
+    assert status["namespaceUid"] == "uid-1"
+    assert status["lostNamespace"] == {"uid": "one", "time": "2026-01-02T03:04:05Z"}
+    again = look(good(), status | {"lostNamespace": {"uid": "one", "time": "before"}})
+    assert again["lostNamespace"]["time"] == "before"
+    assert "lostNamespace" not in provisioned()
 
 
 def test_the_same_look_again_is_the_same_status() -> None:

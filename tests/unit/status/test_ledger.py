@@ -9,7 +9,7 @@ import pytest
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
-from glovebox.ledger.events import events_of
+from glovebox.ledger.events import events_of, outstanding
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.experiment import CONDITIONS
 from glovebox.status.experiment_facts import LedgerFacts
@@ -130,15 +130,55 @@ def test_entries_are_recorded_once_and_the_newest_are_kept() -> None:
     assert builder.render()["ledger"]["entries"] == many[4:]
 
 
-def test_of_repairs_the_last_entry_is_kept_and_pushes_nothing_out() -> None:
+@pytest.mark.parametrize("kind", ["isolation-drift", "break-glass"])
+def test_of_what_comes_again_the_last_entry_is_kept_and_pushes_nothing_out(kind: str) -> None:
     obj = experiment(WHOLE, run=OVER, seal=SEAL)
     whole = obj["status"]["ledger"]["entries"]
     for number in range(40):
-        repaired = {"kind": "isolation-drift", "id": f"id-{number}", "epoch": 1, "index": number}
+        repaired = {"kind": kind, "id": f"id-{number}", "epoch": 1, "index": number}
         builder = StatusBuilder(obj["status"], 1, CONDITIONS, NOW)
         record_entries(builder, obj, done(LedgerFacts(entries=(repaired,))))
         obj["status"] = builder.render()
         assert obj["status"]["ledger"]["entries"] == [*whole, repaired]
+
+
+def test_ready_waits_for_the_entry_of_an_overlap_that_was_allowed() -> None:
+    leakage = [{"type": "SharedRows", "allowedBecause": "a known repetition"}]
+    for told, shown in ((("bind",), "False"), (("approval", "bind"), "True")):
+        assert held(experiment(told, leakage=leakage), {"Ready": "True"})["Ready"][0] == shown
+
+
+@pytest.mark.parametrize("grants", [14, 15, 16, 100])
+def test_more_uses_of_grants_than_a_status_has_room_for_are_told_once(grants: int) -> None:
+    used = [
+        {"grants": [{"grantRef": f"team/g{number}", "use": 1, "uses": 1}], "digest": DIGEST}
+        for number in range(grants)
+    ]
+    obj = experiment(inputs=used, run=OVER, seal=SEAL)
+    obj["status"].update(leakage=[{"type": "SharedRows", "allowedBecause": "a known repetition"}])
+    told = outstanding(obj)
+    assert len(told) == grants + 5
+    entries = tuple(
+        {"kind": str(event.kind), "id": event.id, "epoch": 1, "index": number}
+        for number, event in enumerate(told)
+    )
+    builder = StatusBuilder(obj["status"], 1, CONDITIONS, NOW)
+    # At the bind, and when the rest has happened.
+    for upto in (grants + 2, grants + 5):
+        record_entries(builder, obj, done(LedgerFacts(entries=entries[:upto])))
+        obj["status"] = builder.render()
+        assert not {event.kind for event in outstanding(obj)} & {"grant-used", "approval", "bind"}
+    assert outstanding(obj) == ()
+    kept = [entry["kind"] for entry in obj["status"]["ledger"]["entries"]]
+    assert len(kept) == 16
+    assert kept[-5:] == ["approval", *WHOLE][-5:]
+    assert held(obj, {"Ready": "True"})["Ready"] == ("True", "AsFound")
+
+
+def test_a_use_of_a_grant_is_outstanding_until_its_bind_is_recorded() -> None:
+    used = [{"grants": [{"grantRef": "team/g", "use": 1, "uses": 1}], "digest": DIGEST}]
+    for told, left in (((), ["grant-used", "bind"]), (("bind",), [])):
+        assert [str(each.kind) for each in outstanding(experiment(told, inputs=used))] == left
 
 
 @pytest.mark.parametrize("reason", [reasons.LEDGER_PENDING, reasons.RUNNING])
