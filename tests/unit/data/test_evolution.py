@@ -201,6 +201,27 @@ TABLE: list[tuple[str, Contract, Contract, str, list[str]]] = [
         "Forward",
         [" RowCount Backward"],
     ),
+    (
+        "a-limit-above",
+        of(),
+        of(rows={"maximum": 5}),
+        "Forward",
+        [" RowCount Backward"],
+    ),
+    (
+        "more-rows-in-each-file",
+        of(rows={"minimum": 10}),
+        of(rows={"minimum": 10, "minimumPerFile": 10}),
+        "Forward",
+        [" RowCount Backward"],
+    ),
+    (
+        "fewer-rows-in-each-file",
+        of(rows={"maximumPerFile": 10}),
+        of(rows={"maximumPerFile": 9}),
+        "Forward",
+        [" RowCount Backward"],
+    ),
     ("a-key", of(), of(**key("k")), "Forward", ["k Unique Backward"]),
     (
         "what-occurs-once-does-so-with-more",
@@ -230,6 +251,20 @@ TABLE: list[tuple[str, Contract, Contract, str, list[str]]] = [
         of(**lookup("planes-2014")),
         "Breaking",
         ["k Reference Both"],
+    ),
+    (
+        "in-another-column-of-it",
+        of(**lookup("planes")),
+        of(**lookup("planes", targetColumns=["tail"])),
+        "Breaking",
+        ["k Reference Both"],
+    ),
+    (
+        "fresh-by-another-column",
+        of(TIME, {**TIME, "name": "k2"}, **fresh(60)),
+        of(TIME, {**TIME, "name": "k2"}, freshness={**fresh(60)["freshness"], "column": "k2"}),
+        "Breaking",
+        ["a Freshness Forward", "k2 Freshness Backward"],
     ),
     (
         "fresher",
