@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -81,16 +82,13 @@ def diff_contracts(
     Exit code 0: it is as compatible as is demanded. 1: it is not. 2: one of the files holds no
     contract.
     """
-    import yaml
-    from pydantic import ValidationError
-
     from glovebox.data.evolution import compare_contracts, satisfies
     from glovebox.data.printable import printable
     from glovebox.errors import GloveboxError
 
     try:
         found = compare_contracts(_contract_in(old), _contract_in(new))
-    except (GloveboxError, OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
+    except GloveboxError as error:
         typer.secho(printable(str(error)), fg=typer.colors.RED, err=True)
         raise typer.Exit(_CANNOT) from None
     typer.echo(found.compatibility)
@@ -103,20 +101,51 @@ def diff_contracts(
 
 
 def _contract_in(file: Path) -> Contract:
-    """Return the contract of a DatasetPin, of a block `contract`, or of the block's content."""
+    """Return the contract of a DatasetPin, of a block `contract`, or of the block's content.
+
+    Raises:
+        InvalidInput: It holds none, or one that the API server would not take; with the file.
+    """
     import yaml
+    from pydantic import ValidationError
 
     from glovebox.api import reasons
     from glovebox.api.contract import Contract
     from glovebox.errors import InvalidInput
 
-    text = yaml.safe_load(file.read_text(encoding="utf-8"))
+    def invalid(why: str) -> InvalidInput:
+        return InvalidInput(reasons.INVALID_SPEC, f"{file}: {why}")
+
+    try:
+        text = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        why = " ".join(str(error).split())
+        raise invalid(f"cannot be read as one document of YAML: {why}") from None
     found = text.get("spec", text) if isinstance(text, dict) else None
     found = found.get("contract", found) if isinstance(found, dict) else None
     if not isinstance(found, dict) or "columns" not in found:
-        raise InvalidInput(
-            reasons.INVALID_SPEC,
-            f"{file}: holds no contract: write a DatasetPin with `spec.contract`, or that block"
-            " alone",
+        raise invalid(
+            "holds no contract: write a DatasetPin with `spec.contract`, or that block alone"
         )
-    return Contract.model_validate(found)
+    try:
+        contract = Contract.model_validate(found)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise invalid(f"`contract.{where}`: {problem['msg']}; correct the field") from None
+    _require_comparable(contract, invalid)
+    return contract
+
+
+def _require_comparable(contract: Contract, invalid: Callable[[str], Exception]) -> None:
+    """Accept a contract whose columns can be told apart and paired, as the API server sees to."""
+    names = [each.name for each in contract.columns]
+    twice = next((each for each in names if names.count(each) > 1), None)
+    if twice is not None:
+        raise invalid(f"`contract.columns`: `{twice}` is listed twice; list it once")
+    for at, each in enumerate(contract.references):
+        if each.target_columns and len(each.target_columns) != len(each.columns):
+            raise invalid(
+                f"`contract.references.{at}.targetColumns`: must have as many columns as `columns`,"
+                " in the same order"
+            )

@@ -6,9 +6,10 @@ the old one within: code for the new one can use the old data. Both directions a
 its arguments swapped, so no rule can be strict in one of them and lax in the other.
 
 Rules are compared one by one, and what cannot be decided counts as not compatible: of two patterns
-nobody knows which has the other within. Four things are not looked at: `SameType`, which holds with
-any contract; the moment that `freshness` counts from, which moves with the data; what the pins in
-`references` hold; and whole numbers in hexadecimal, which CSV takes for an Integer alone.
+nobody knows which has the other within. Four things are not looked at: `SameType` of a column that
+one contract lists and the other does not, or hardly any column could be added or left out; the
+moment that `freshness` counts from, which moves with the data; what the pins in `references` hold;
+and whole numbers in hexadecimal, which CSV takes for an Integer alone.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ _NUMERIC: Final = frozenset({"Integer", "Number", "Decimal"})
 _WIDER: Final = {"Number": {"Integer", "Decimal"}, "Decimal": {"Integer"}}
 # What every Decimal is a Number in: JSON may say the one as text, and not the other.
 _OF_ONE_SHAPE: Final = frozenset({"Parquet", "CSV"})
+# Text that is no number. There is one: no two of them are equal.
+_NO_NUMBER: Final = Decimal("NaN")
 _Place = tuple[str, str]
 _Value = tuple[Decimal, str]
 
@@ -171,9 +174,10 @@ def _value(text: str, column: ContractColumn) -> _Value:
         # Dates and moments are written so that their text has their order.
         return Decimal(0), text
     try:
-        return Decimal(text), ""
+        number = Decimal(text)
     except InvalidOperation:
-        return Decimal("NaN"), text
+        return _NO_NUMBER, text
+    return (number, "") if number.is_finite() else (_NO_NUMBER, text)
 
 
 def _all_above(bound: _Value, values: list[_Value]) -> bool:

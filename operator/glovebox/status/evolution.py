@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from glovebox.api.evolution import MAX_CHANGES, ContractChange, EvolutionStatus
-from glovebox.data.evolution import Evolution
+from glovebox.data.evolution import Change, Evolution
 from glovebox.status.text import counted
 
 _MESSAGE_MAX: Final = 512
@@ -51,9 +51,20 @@ def recorded_evolution(
                 breaks=each.breaks,
                 message=each.message[:_MESSAGE_MAX],
             )
-            for each in found.changes[:MAX_CHANGES]
+            for each in _first(found.changes)
         ),
     )
+
+
+def _first(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    """Return the changes that are listed; of each direction that is lost, one that loses it."""
+    first, others = changes[:MAX_CHANGES], changes[MAX_CHANGES:]
+    told = {each.breaks for each in first}
+    if told not in ({"Forward"}, {"Backward"}):
+        return first
+    # All of the first lose one direction: nobody would see why the other one is lost.
+    more = next((each for each in others if each.breaks not in told), None)
+    return first if more is None else (*first[:-1], more)
 
 
 def unknown_evolution(against: str, contract: str, why: str) -> EvolutionStatus:

@@ -51,9 +51,42 @@ def test_each_change_is_told_and_forward_is_demanded_where_nothing_is_said(tmp_p
     )
 
 
+LOOKUP: Json = {"columns": ["origin"], "pinRef": {"name": "p"}, "targetColumns": ["a", "b"]}
+
+
 @pytest.mark.parametrize(
-    "other", [{"spec": {}}, [], "words", {"columns": []}, {"columns": [{"name": 1, "type": "x"}]}]
+    ("other", "why"),
+    [
+        ({"spec": {}}, "holds no contract: write a DatasetPin with `spec.contract`"),
+        ([], "holds no contract"),
+        ("words", "holds no contract"),
+        ({"columns": []}, "`contract.columns`: "),
+        ({"columns": [{"name": "a", "type": "x"}]}, "`contract.columns.0.type`: Input should be"),
+        ({"columns": [*COLUMNS, *COLUMNS]}, "`contract.columns`: `origin` is listed twice"),
+        (
+            {"columns": COLUMNS, "references": [LOOKUP]},
+            "`contract.references.0.targetColumns`: must have as many columns",
+        ),
+    ],
 )
-def test_what_is_no_contract_is_refused(tmp_path: Path, other: object) -> None:
-    code, _ = diff(tmp_path, ONE, other)
-    assert code == 2
+def test_what_is_no_contract_is_refused_with_file_and_field(
+    tmp_path: Path, other: object, why: str
+) -> None:
+    for contracts in ((ONE, other), (other, ONE)):
+        name = "new.yaml" if other == contracts[1] else "old.yaml"
+        code, lines = diff(tmp_path, *contracts)
+        assert (code, len(lines)) == (2, 1)
+        assert lines[0].startswith(f"{tmp_path / name}: {why}")
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"a: [", b"[" * 5000, b"a: 1\n---\na: 1\n", None])
+def test_what_is_no_document_is_refused_with_the_file(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    (tmp_path / "old.yaml").write_text(yaml.safe_dump(ONE), encoding="utf-8")
+    if content is not None:
+        (tmp_path / "new.yaml").write_bytes(content)
+    arguments = ["contract", "diff", *(str(tmp_path / f"{each}.yaml") for each in ("old", "new"))]
+    result = CliRunner().invoke(app, arguments)
+    assert (result.exit_code, len(result.output.splitlines())) == (2, 1)
+    assert result.output.startswith(f"{tmp_path / 'new.yaml'}: cannot be read")

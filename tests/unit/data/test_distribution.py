@@ -387,6 +387,11 @@ def test_times_that_are_in_neither_are_told_by_what_lies_between(
     assert gap_between(bounded(*there, kind), bounded(*here, kind)) == wanted
 
 
+def test_between_days_and_moments_no_gap_is_told() -> None:
+    moments = bounded("2014-03-01T00:00:00Z", "2014-03-02T00:00:00Z", "Timestamp")
+    assert gap_between(bounded(*DAYS, "Date"), moments) is None
+
+
 def test_a_gap_is_told_of_what_is_counted_and_never_longer_than_it_is() -> None:
     first = [date(2013, 1, 1) + timedelta(days=at % 31) for at in range(3100)]
     later = [each + timedelta(days=45) for each in first]

@@ -419,6 +419,8 @@ def test_a_store_elsewhere_is_refused_also_without_data() -> None:
         (profile(licenses={"allowed": ["MIT"]}), ("license",)),
         (profile(licenses={"denied": ["MIT"]}), ("license",)),
         (profile(provenance="Basic"), ("digest",)),
+        (profile(compatibility="None"), ()),
+        (profile(compatibility="Backward"), ("migration",)),
     ],
 )
 def test_what_a_rule_looks_at_is_what_is_covered(
