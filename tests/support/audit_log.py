@@ -40,13 +40,16 @@ class AuditLog:
                 found.append(record)
         return found
 
-    def lines_until(self, number: int, seconds: float = 30.0) -> bytes:
-        """Return the records as lines of JSON, once there are so many."""
+    def lines_until(self, number: int, *operations: str, seconds: float = 30.0) -> bytes:
+        """Return the records as lines of JSON, once so many of these operations on keys came."""
         deadline = time.monotonic() + seconds
-        while len(found := self.records()) < number:
-            assert time.monotonic() < deadline, f"{len(found)} of {number} records came"
+        while True:
+            found = self.records()
+            awaited = sum(bool(each["operation"] in operations and each["key"]) for each in found)
+            if awaited >= number:
+                return b"".join(json.dumps(each).encode() + b"\n" for each in found)
+            assert time.monotonic() < deadline, f"{awaited} of {number} records came"
             time.sleep(0.05)
-        return b"".join(json.dumps(each).encode() + b"\n" for each in found)
 
     def close(self) -> None:
         """Stop listening."""
