@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glovebox.api import conditions as types
+from glovebox.api.experiment_status import RunStatus
 from glovebox.errors import Conflict, Forbidden, InvalidInput, NotReady, Refused, Unavailable
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.experiment import compute_status
@@ -50,7 +51,14 @@ FACTS: Mapping[str, Any] = {
     "credentials": CredentialsFacts("s3://b/p/", "primary", NOW),
     "run": RunFacts(requested=False),
 }
-FAILED_RUN = {"outcome": "Failed", "completionTime": "2026-01-01T00:00:00Z"}
+METADATA = {"generation": 2, "uid": "u", "creationTimestamp": "2026-01-01T00:00:00Z"}
+SEAL = {"objects": 1, "sealedTime": "2026-01-01T00:00:00Z"}
+FAILED_RUN: dict[str, Any] = {
+    "jobUid": "1",
+    "outcome": "Failed",
+    "reason": "ContainerFailed",
+    "completionTime": "2026-01-01T00:00:00Z",
+}
 ERRORS = (
     Unavailable("ApiUnavailable", "lost"),
     Forbidden("Forbidden", "no"),
@@ -69,8 +77,12 @@ OTHERS = st.one_of(
     FAILURES, st.builds(waiting, st.just("Pending"), st.just("soon")), st.just(skipped("claim"))
 )
 # Most of a look goes well: else nearly every example would end at its first phase.
-LOOKS = st.dictionaries(st.sampled_from(PHASES), OTHERS, max_size=3).map(
-    lambda bad: {phase: done(FACTS.get(phase)) for phase in PHASES} | bad
+LOOKS = st.builds(
+    lambda bad, run: {phase: done(FACTS.get(phase)) for phase in PHASES} | {"run": done(run)} | bad,
+    st.dictionaries(st.sampled_from(PHASES), OTHERS, max_size=3),
+    st.sampled_from(
+        [RunFacts(requested=False), RunFacts(requested=True, run=RunStatus(**FAILED_RUN))]
+    ),
 )
 RETIRING: st.SearchStrategy[dict[str, Outcome]] = st.dictionaries(
     st.just("retire"), OTHERS, max_size=1
@@ -106,7 +118,7 @@ BEFORE = st.sampled_from(
     [
         {"digest": "sha256:" + "1" * 64, "namespace": "gbx-x"},
         standing(*ALL),
-        standing(*ALL, types.SEALED) | {"state": "Sealed", "seal": {"objects": 1}},
+        standing(*ALL, types.SEALED) | {"state": "Sealed", "seal": SEAL},
         standing(*ALL, types.SEALED) | {"state": "Sealed", "run": FAILED_RUN},
     ]
 )
@@ -129,6 +141,7 @@ def test_these_looks_come_to_ready_and_to_reconciling_beside_it() -> None:
     last=RETIRING,
     desired=DESIRED,
     suspended=st.booleans(),
+    ledger=st.booleans(),
 )
 def test_of_an_experiment(
     before: dict[str, Any],
@@ -137,13 +150,14 @@ def test_of_an_experiment(
     desired: str,
     *,
     suspended: bool,
+    ledger: bool,
 ) -> None:
     status = before
     looks[-1] |= last
     for outcomes in looks:
         spec = {"lifecycle": {"desired": desired}}
-        obj = {"metadata": {"generation": 2}, "spec": spec, "status": status}
-        status = compute_status(Seen(obj, outcomes, NOW, suspended, Grace(60.0, 5)))
+        obj = {"metadata": METADATA, "spec": spec, "status": status}
+        status = compute_status(Seen(obj, outcomes, NOW, suspended, Grace(60.0, 5), ledger))
         expect_one_answer(status)
 
 
