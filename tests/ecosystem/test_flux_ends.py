@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from support.cluster import Cluster
 from support.flux import Flux, Repository
 from support.kubelet import end_pod, run_pod
 from support.operator_process import GLOVEBOX, Team, experiment_spec
@@ -15,11 +17,17 @@ pytestmark = pytest.mark.timeout(400)
 RUN = {"image": "trainer", "command": ["python", "-m", "train"]}
 
 
-def experiment(team: Team, name: str, **changes: Any) -> dict[str, Any]:
+MERGE = {"kustomize.toolkit.fluxcd.io/ssa": "Merge"}
+SEALED = {"desired": "Sealed"}
+
+
+def experiment(
+    team: Team, name: str, annotations: dict[str, str] | None = None, **changes: Any
+) -> dict[str, Any]:
     return {
         "apiVersion": GLOVEBOX,
         "kind": "Experiment",
-        "metadata": {"name": name, "namespace": team.name},
+        "metadata": {"name": name, "namespace": team.name, "annotations": annotations or {}},
         "spec": experiment_spec("standard", "primary", **changes),
     }
 
@@ -47,6 +55,28 @@ def test_a_run_that_fails_later_fails_the_next_reconcile(
     repository.reconcile()
     message = repository.expect("False", reason="HealthCheckFailed")
     assert f"Experiment/{team.name}/unlucky status: 'Failed'" in message
+
+
+def test_flux_takes_back_what_kubectl_wrote_where_that_is_refused_it_fails_until_git_says_it(
+    cluster: Cluster, team: Team, repository: Repository
+) -> None:
+    plain, merged = experiment(team, "plain"), experiment(team, "merged", MERGE)
+    repository.commit(plain, merged)
+    repository.expect("True")
+    for name in ("plain", "merged"):
+        team.expect("Experiment", name)
+        patch = json.dumps({"spec": {"lifecycle": SEALED}})
+        kind, where = "experiments.glovebox.dev", f"--namespace={team.name}"
+        cluster.kubectl("patch", kind, name, where, "--type=merge", f"--patch={patch}")
+    repository.reconcile()
+    message = repository.expect("False", reason="ReconciliationFailed")
+    assert f"Experiment/{team.name}/plain" in message
+    assert "must stay `Sealed`" in message
+    assert f"Experiment/{team.name}/merged" not in message
+
+    repository.commit(experiment(team, "plain", lifecycle=SEALED), merged)
+    repository.expect("True")
+    assert team.read("Experiment", "merged")["spec"]["lifecycle"]["desired"] == "Sealed"
 
 
 def test_force_makes_another_experiment_of_a_change_that_is_refused(

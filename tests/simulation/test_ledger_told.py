@@ -19,7 +19,7 @@ from glovebox.kube.kinds import (
     ROLE_BINDING,
     SECRET,
 )
-from glovebox.ledger.stated import compare_objects, compare_seals
+from glovebox.ledger.stated import SEAL, SEALS, compare_objects, compare_seals
 from glovebox.store.connection import Stop
 from glovebox.store.ledger_init import begin_epoch
 from glovebox.store.ledger_stated import find_object, seals_in
@@ -251,6 +251,39 @@ def test_a_deletion_goes_on_as_soon_as_it_is_written() -> None:
         assert reasons.DELETED_UNRECORDED not in events(stage)
 
     play(scene)
+
+
+def test_a_statement_that_cannot_be_read_holds_up_no_later_entry() -> None:
+    async def scene(stage: Stage) -> None:
+        await with_ledger(stage)
+        ends_after(stage, MINUTE)
+        stage.declare()
+        await stage.until("it runs", lambda: told(stage) == list(LIFE[:2]))
+        ledger_is_away(stage)
+        await stage.until("the seal is made", lambda: stage.status().get("seal"), HOUR)
+        statement_is_unreadable(stage)
+        assert stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.until("it is told", lambda: told(stage) == [*LIFE[:3], "deleted"], 5 * MINUTE)
+        assert stage.world.experiment() is not None, "its seal is still to be told"
+        assert not is_true(stage, "Sealed")
+        stage.world.store.fault = lambda *_: None
+        await stage.until("it is gone", lambda: stage.world.experiment() is None, HOUR)
+        assert told(stage) == [*LIFE[:3], "deleted", "sealed"]
+        assert reasons.DELETED_UNRECORDED not in events(stage)
+        assert verify(stage).findings == []
+
+    play(scene)
+
+
+def statement_is_unreadable(stage: Stage) -> None:
+    """Let nobody read the statement of a seal; it can be written."""
+
+    def denied(action: str, bucket: str, key: str) -> None:
+        del bucket
+        if action == "s3:GetObject" and key.startswith(SEALS) and key.endswith(SEAL):
+            raise S3Error(403, "AccessDenied")
+
+    stage.world.store.fault = denied
 
 
 @pytest.mark.parametrize("away", [False, True], ids=["at once", "after the ledger was away"])

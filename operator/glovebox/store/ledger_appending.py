@@ -9,6 +9,7 @@ import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from glovebox.errors import GloveboxError
 from glovebox.ledger.entry import Event, time_text
 from glovebox.ledger.events import with_statement
 from glovebox.store.ledger_objects import LedgerPlace, read_version
@@ -25,6 +26,9 @@ def append_events(
 ) -> tuple[Mapping[str, object], ...]:
     """Write events in their order; return where they stand, as a status records it. Blocks.
 
+    What cannot vouch for its object, because that cannot be read, keeps nothing behind it from
+    being told: that an Experiment was deleted, or glass broken, is told all the same.
+
     Args:
         writer: Of the ledger.
         place: The ledger's, which is the bucket of the objects that its entries vouch for.
@@ -35,9 +39,13 @@ def append_events(
         GloveboxError: The store does not answer, an object is gone, or the ledger cannot be
             written. What was written stays, and calling again finds it.
     """
-    found = []
+    found, unread = [], None
     for event in events:
-        told, until = _with_statement(place, event)
+        try:
+            told, until = _with_statement(place, event)
+        except GloveboxError as error:
+            unread = unread or error
+            continue
         placed = writer.append(told, stop, until)
         found.append(
             {
@@ -47,6 +55,8 @@ def append_events(
                 "index": placed.index,
             }
         )
+    if unread is not None:
+        raise unread
     return tuple(found)
 
 

@@ -92,6 +92,11 @@ def experiment(**spec: Any) -> dict[str, Any]:
             set(),
             "it was sealed when its run was over",
         ),
+        (
+            experiment() | {"status": {"seal": {"objects": 1}, "state": "Open"}},
+            set(),
+            "it is sealed and cannot be closed yet: the API server refuses to freeze it",
+        ),
     ],
 )
 def test_the_actions_that_are_offered(obj: dict[str, Any], offered: set[str], reason: str) -> None:

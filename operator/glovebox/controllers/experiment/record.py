@@ -77,7 +77,7 @@ def ensure_recorded(ports: Ports, key: Key, obj: Mapping[str, Any]) -> Outcome:
         return done(LedgerFacts(facts.asked, task.result))
     what = ", ".join(str(event.kind) for event in events)
     if task.error is not None:
-        message = f"the ledger does not tell of this yet ({what}): {why_untold(task.error)}"
+        message = f"the ledger does not tell of all of this yet ({what}): {why_untold(task.error)}"
         return waiting(reasons.LEDGER_UNAVAILABLE, message, facts=facts)
     message = f"it is being written into the ledger ({what}), and reported then"
     return waiting(reasons.LEDGER_PENDING, message, facts=facts)
@@ -110,7 +110,7 @@ def record_deletion(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) ->
         )
     if not ports.failures.is_failing(retiring.key, _UNRECORDED):
         ports.failures.note(retiring.key, _UNRECORDED)
-        message = f"the deletion goes on although the ledger was not told of it: {outcome.message}"
+        message = f"the deletion goes on although the ledger misses something: {outcome.message}"
         ports.events.warning(obj, reasons.DELETED_UNRECORDED, message, action="Record")
         log.warning("a deletion goes on that the ledger does not tell of", why=outcome.message)
     return None
