@@ -136,7 +136,7 @@ def _waited(cluster: KubeconfigCluster, obj: dict[str, Any]) -> list[tuple[str, 
             continue
         what = f"{each.kind} {each.namespace}/{each.name}"
         if is_silent:
-            # Whoever waits for one answer in vain does not wait for each of them.
+            # Where one answer did not come, nobody waits for each of the others.
             told.append((what, "may not be read just now"))
             continue
         try:

@@ -82,6 +82,21 @@ def test_who_may_not_read_grants_is_not_told_that_something_is_refused(
     assert "may not be read with your rights: IsolationProfiles" in told.stdout
 
 
+@pytest.mark.parametrize("is_open", [False, True], ids=["at once", "as if its pin were Ready"])
+def test_what_was_not_read_may_be_what_a_refusal_misses(
+    cluster: Cluster, tmp_path: Path, *, is_open: bool
+) -> None:
+    cluster.hidden = {"AccessGrant"}
+    experiment, (pin, _) = borrowing(quota="640")
+    if is_open:
+        experiment["spec"]["inputs"]["datasets"][0]["pinRef"] = {"name": "lent"}
+        pin["metadata"]["namespace"] = experiment["metadata"]["namespace"]
+    cluster.objects.append(pin if is_open else assumed_ready([pin])[0])
+    told = ask(tmp_path, experiment)
+    assert told.exit_code == 3, told.output
+    assert "may not be read with your rights: AccessGrants" in told.stdout
+
+
 def test_a_refusal_of_the_api_server_is_harmless_on_a_terminal(
     cluster: Cluster, tmp_path: Path
 ) -> None:
