@@ -129,8 +129,9 @@ class _Changing:
         return {"metadata": {"resourceVersion": str(self.reads)}}
 
     def replace_namespaced_custom_object(
-        self, *_: Any, body: dict[str, Any], **__: Any
+        self, *_: Any, body: dict[str, Any], **how: Any
     ) -> dict[str, Any]:
+        assert (how["dry_run"], how["field_validation"]) == ("All", "Strict")
         assert body["metadata"]["resourceVersion"] == str(self.reads)
         if self.left:
             self.left -= 1
