@@ -317,3 +317,12 @@ def test_dates_stay_the_texts_that_kubectl_takes_them_for() -> None:
 def test_what_is_endless_ends(text: str) -> None:
     with pytest.raises(InvalidInput, match="has it aliases"):
         read_objects(Path("x"), text)
+
+
+def test_a_store_that_is_not_granted_refuses(cluster: Cluster, tmp_path: Path) -> None:
+    for each in cluster.objects:
+        if each["kind"] == "ObjectStore":
+            each["spec"] = {**each["spec"], "access": []}
+    told = ask(tmp_path, flights("Experiment"), options=("-o", "json"))
+    assert told.exit_code == 1, told.output
+    assert json.loads(told.stdout)[0]["reason"] == "StoreNotGranted"
