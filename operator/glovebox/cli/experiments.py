@@ -7,7 +7,7 @@ marked as such (`dryRun`), and stored nowhere.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
@@ -34,6 +34,10 @@ _Any = TypeVar("_Any", bound=Resource[Any, Any])
 _PAGE: Final = 500
 # So long nothing may come of an answer. The client asks three times more.
 _ANSWER_SECONDS: Final = 30.0
+# And so long whoever has no time left waits all the same: an answer takes some.
+_SHORTEST_SECONDS: Final = 1.0
+# So often a change is tried when somebody else, mostly the operator, wrote in between.
+_TRIES: Final = 5
 _PASSING: Final = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GONE, HTTPStatus.TOO_MANY_REQUESTS}
 )
@@ -54,16 +58,34 @@ _KINDS: Final = {kind.kind: kind for kind in CUSTOM_KINDS}
 class KubeconfigCluster:
     """The cluster that the kubeconfig's current context names.
 
+    Args:
+        left: Returns how many seconds are left, at most so many. Where it is given, a request lasts
+            no longer, and is not sent again. None: there is no hurry.
+
     Raises:
         Unavailable: There is no kubeconfig that can be used; or, of each method, the API server
             does not answer or refuses it.
     """
 
-    def __init__(self) -> None:
+    _left: Callable[[float], float] | None = None
+
+    def __init__(self, left: Callable[[float], float] | None = None) -> None:
+        self._left = left
         with _translated("read the kubeconfig"):
-            connection = config.new_client_from_config()  # type: ignore[no-untyped-call]
+            settings = client.Configuration()
+            if left is not None:
+                settings.retries = 0
+            connection = config.new_client_from_config(  # type: ignore[no-untyped-call]
+                client_configuration=settings
+            )
             self._api: Any = client.CustomObjectsApi(connection)
             self._core: Any = client.CoreV1Api(connection)
+
+    def _patience(self) -> float:
+        """Return how long nothing may come of an answer (seconds)."""
+        if self._left is None:
+            return _ANSWER_SECONDS
+        return max(_SHORTEST_SECONDS, self._left(_ANSWER_SECONDS))
 
     def experiments(self, namespace: str = "") -> list[dict[str, Any]]:
         """Return all Experiments, or those of a namespace."""
@@ -94,7 +116,7 @@ class KubeconfigCluster:
                         kind.plural,
                         limit=_PAGE,
                         _continue=following,
-                        _request_timeout=_ANSWER_SECONDS,
+                        _request_timeout=self._patience(),
                     )
                     if namespace
                     else self._api.list_cluster_custom_object(
@@ -103,7 +125,7 @@ class KubeconfigCluster:
                         kind.plural,
                         limit=_PAGE,
                         _continue=following,
-                        _request_timeout=_ANSWER_SECONDS,
+                        _request_timeout=self._patience(),
                     )
                 )
             found += ({"kind": kind.kind, **each} for each in page["items"])
@@ -135,11 +157,11 @@ class KubeconfigCluster:
         with _translated(f"read {kind.kind} {f'{namespace}/' if namespace else ''}{name}"):
             found = (
                 self._api.get_namespaced_custom_object(
-                    *where, namespace, kind.plural, name, _request_timeout=_ANSWER_SECONDS
+                    *where, namespace, kind.plural, name, _request_timeout=self._patience()
                 )
                 if namespace
                 else self._api.get_cluster_custom_object(
-                    *where, kind.plural, name, _request_timeout=_ANSWER_SECONDS
+                    *where, kind.plural, name, _request_timeout=self._patience()
                 )
             )
         return found
@@ -166,7 +188,7 @@ class KubeconfigCluster:
                 resource_version=version,
                 timeout_seconds=max(1, int(seconds)),
                 # A server that says nothing ends it as well.
-                _request_timeout=(_ANSWER_SECONDS, seconds + 1),
+                _request_timeout=(self._patience(), seconds + 1),
             ):
                 if event is None:
                     return  # a line that is no JSON: whoever follows reads it again
@@ -182,7 +204,7 @@ class KubeconfigCluster:
     def namespace(self, name: str) -> dict[str, Any]:
         """Return a namespace, as far as its name and labels go."""
         with _translated(f"read Namespace {name}"):
-            found = self._core.read_namespace(name, _request_timeout=_ANSWER_SECONDS)
+            found = self._core.read_namespace(name, _request_timeout=self._patience())
         return {"metadata": {"name": name, "labels": dict(found.metadata.labels or {})}}
 
     def dry_run(self, obj: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,6 +217,18 @@ class KubeconfigCluster:
                 server's own words.
             Unavailable: Nobody knows: it did not answer, or not about the object.
         """
+        for _ in range(_TRIES - 1):
+            try:
+                return self._dry_run(obj)
+            except Refused as error:
+                cause = error.__cause__
+                if not isinstance(cause, client.ApiException) or cause.status != (
+                    HTTPStatus.CONFLICT
+                ):
+                    raise
+        return self._dry_run(obj)
+
+    def _dry_run(self, obj: Mapping[str, Any]) -> dict[str, Any]:
         key = Key.of(obj)
         kind, live = _KINDS[key.kind], self.find(key)
         metadata = dict(obj["metadata"])
@@ -225,7 +259,7 @@ class KubeconfigCluster:
                 body=body,
                 dry_run="All",
                 field_validation="Strict",
-                _request_timeout=_ANSWER_SECONDS,
+                _request_timeout=self._patience(),
             )
         return found
 
@@ -271,6 +305,8 @@ def _refusing() -> Iterator[None]:
         except ValueError:
             said = None
         told = said if isinstance(said, dict) else {}
+        if error.status == HTTPStatus.NOT_FOUND and not told.get("reason"):
+            raise  # there is no such kind: nothing is said about the object
         reason = str(told.get("reason") or error.reason or error.status)
         raise Refused(reason, str(told.get("message") or error.body or error.reason)) from error
 

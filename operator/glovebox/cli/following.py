@@ -96,7 +96,7 @@ def follow(
             for changed in cluster.changes(namespace, name, version, seconds) if seconds else ():
                 answered = deadline.clock()
                 yield changed
-                if changed is None:
+                if changed is None or not deadline.left(_PAUSE_SECONDS):
                     return
         except Unavailable as error:
             silent = deadline.clock() - answered >= _SILENCE_SECONDS

@@ -54,14 +54,14 @@ def planned_of(cluster: KubeconfigCluster, objects: list[dict[str, Any]]) -> lis
     """Return what would become of each object of ours, in the order of the file.
 
     Raises:
-        InvalidInput: None of them is ours.
+        InvalidInput: None of them is ours, or one is of no kind or namespace that there can be.
         Unavailable: The cluster could not be asked.
     """
-    from glovebox.cli.planning import Planned, Verdict, is_ours, judged
+    from glovebox.cli.planning import Planned, Verdict, judged, of_ours
     from glovebox.errors import InvalidInput, Refused
     from glovebox.kube.resources import Key
 
-    ours = [each for each in objects if is_ours(each)]
+    ours = of_ours(objects)
     if not ours:
         raise InvalidInput("NotYaml", "the file holds no object of glovebox.dev")
     found: dict[int, Planned] = {}

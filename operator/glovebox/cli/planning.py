@@ -3,26 +3,71 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import yaml
+from pydantic import ValidationError
 
 from glovebox import names
+from glovebox.api import reasons
 from glovebox.api.kinds import BY_NAME
-from glovebox.controllers.experiment.preview import SOME_IMAGE, Preview, assumed_ready, preview
-from glovebox.errors import GloveboxError, InvalidInput, NotReady, Refused, Unavailable
+from glovebox.cli.manifests import read_documents
+from glovebox.controllers.experiment.preview import (
+    SOME_IMAGE,
+    Preview,
+    assumed_ready,
+    preview,
+    unsettled,
+)
+from glovebox.errors import GloveboxError, InvalidInput, NotReady, Refused
 from glovebox.kube.resources import Key
 
 if TYPE_CHECKING:
     from glovebox.desired.metadata import KubernetesObject
 
+# Refusals that content decides: whose grant covers it.
+_BY_CONTENT: Final = frozenset(
+    {
+        reasons.NOT_GRANTED,
+        reasons.GRANT_EXPIRED,
+        reasons.GRANT_REVOKED,
+        reasons.GRANT_USED_UP,
+    }
+)
+# Refusals that specs alone decide, of whatever content their pins turn out to be.
+_BY_SPEC: Final = frozenset(
+    {
+        reasons.CLASSIFICATION_NOT_ALLOWED,
+        reasons.DELIVERY_UNAVAILABLE,
+        reasons.ENVIRONMENT_NOT_ALLOWED,
+        reasons.EXPIRED,
+        reasons.IMAGE_APPROVAL_EXPIRED,
+        reasons.IMAGE_NOT_APPROVED,
+        reasons.IMAGE_NOT_PINNED,
+        reasons.INVALID_SPEC,
+        reasons.LICENSE_NOT_ALLOWED,
+        reasons.NOT_PSEUDONYMISED,
+        reasons.ORIGIN_NOT_ALLOWED,
+        reasons.OVERLAP_NOT_ALLOWED,
+        reasons.QUOTA_OUT_OF_RANGE,
+        reasons.REGION_NOT_ALLOWED,
+        reasons.RETENTION_OUT_OF_RANGE,
+        reasons.ROLE_NOT_ALLOWED,
+        reasons.ROUTE_NOT_ALLOWED,
+        reasons.RUN_OUT_OF_RANGE,
+        reasons.STORE_NOT_GRANTED,
+        reasons.STORE_NOT_LENDING,
+        reasons.STS_NOT_CONFIGURED,
+    }
+)
 # Stands where only the API server gives one.
 _NO_UID: Final = "00000000-0000-0000-0000-000000000000"
+# What an API server gives to an object, and rendering needs nothing of.
+_SERVERS: Final = frozenset({"generation", "managedFields", "resourceVersion"})
 
 
 class Verdict(IntEnum):
@@ -67,12 +112,8 @@ def read_objects(path: Path, text: str | None = None) -> list[dict[str, Any]]:
         InvalidInput: It is neither, or something in it is no object of Kubernetes.
     """
     shown = text if text is not None else path.read_text(encoding="utf-8")
-    try:
-        documents = list(yaml.safe_load_all(shown))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InvalidInput("NotYaml", f"{path} is no YAML: {error}") from None
     found: list[dict[str, Any]] = []
-    for each in documents:
+    for each in read_documents(path, shown):
         if each is None:
             continue
         items = each.get("items") if isinstance(each, dict) and "items" in each else [each]
@@ -94,9 +135,27 @@ def _object(path: Path, item: Any) -> dict[str, Any]:
     )
 
 
-def is_ours(obj: Mapping[str, Any]) -> bool:
-    """Whether an object is of one of our kinds."""
-    return obj["apiVersion"].partition("/")[0] == names.GROUP and obj["kind"] in BY_NAME
+def of_ours(objects: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the objects of our group.
+
+    Raises:
+        InvalidInput: One is of no kind that there is, or names no namespace, or one too many:
+            passed over, it would count as one that is well.
+    """
+    found = [each for each in objects if each["apiVersion"].partition("/")[0] == names.GROUP]
+    for each in found:
+        what = f"{each['kind']} '{each['metadata']['name']}'"
+        if each["apiVersion"] != names.API_VERSION:
+            said = f"`apiVersion`: write {names.API_VERSION}, not {each['apiVersion']}"
+            raise InvalidInput(reasons.INVALID_SPEC, f"{what}: {said}")
+        kind = BY_NAME.get(each["kind"])
+        if kind is None:
+            said = f"`kind`: there is none of that name; write one of {', '.join(sorted(BY_NAME))}"
+            raise InvalidInput(reasons.INVALID_SPEC, f"{what}: {said}")
+        if kind.namespaced != bool(each["metadata"].get("namespace")):
+            said = "name it" if kind.namespaced else f"leave it out: a {kind.kind} is in none"
+            raise InvalidInput(reasons.INVALID_SPEC, f"{what}: `metadata.namespace`: {said}")
+    return found
 
 
 def judged(
@@ -128,16 +187,16 @@ def judged(
 
     try:
         found = look(known)
-    except InvalidInput as error:
-        if unread:
-            # What was not read may be what is missed: a grant, a pin.
-            return _waits(key, error, listed, (*unread, "so this may not be refused"))
-        return _refused(key, error, listed)
-    except Unavailable as error:
-        return _waits(key, error, listed, unread)
-    except NotReady as error:
-        return _behind(key, error, listed, unread, lambda: look(assumed_ready(known)))
-    later = (
+    except GloveboxError as error:
+        return _held_up(
+            key,
+            error,
+            listed,
+            unread,
+            lambda: look(assumed_ready(known)),
+            unsettled(obj, known),
+        )
+    decided_later = (
         *(["inputs of different roles are compared by the operator"] if found.is_compared else []),
         *(
             ["whether its run was started before is looked up in the store"]
@@ -152,8 +211,34 @@ def judged(
         digest=found.plan.digest,
         objects=objects_of(found),
         inputs=listed,
-        remarks=later,
+        remarks=decided_later,
     )
+
+
+def _held_up(
+    key: Key,
+    error: GloveboxError,
+    listed: tuple[Mapping[str, str], ...],
+    unread: tuple[str, ...],
+    as_if: Callable[[], Preview],
+    open_: Sequence[str],
+) -> Planned:
+    """Return what is refused or waits, by what the operator would say just now."""
+    if isinstance(error, NotReady):
+        return _behind(key, error, listed, unread, as_if, open_)
+    if isinstance(error, Refused) and error.reason in _BY_CONTENT and open_:
+        # A grant that nobody looked at covers nothing yet, and of a pin of another namespace
+        # nothing is told before it is Ready.
+        found = _behind(key, error, listed, unread, as_if, open_)
+        until = f"this may hold only until the operator has looked at {', '.join(open_)}"
+        is_open = found.verdict is Verdict.WAITS
+        return replace(found, remarks=(*found.remarks, until)) if is_open else found
+    if isinstance(error, InvalidInput) and not unread:
+        return _refused(key, error, listed)
+    if isinstance(error, InvalidInput):
+        # What was not read may be what is missed: a grant, a pin.
+        return _waits(key, error, listed, (*unread, "so this may not be refused"))
+    return _waits(key, error, listed, unread)
 
 
 def objects_of(found: Preview) -> tuple[KubernetesObject, ...]:
@@ -166,16 +251,21 @@ def objects_of(found: Preview) -> tuple[KubernetesObject, ...]:
 
 def _behind(
     key: Key,
-    error: NotReady,
+    error: GloveboxError,
     listed: tuple[Mapping[str, str], ...],
     unread: tuple[str, ...],
-    look: Any,
+    look: Callable[[], Preview],
+    open_: Sequence[str],
 ) -> Planned:
-    """Return what waits; or what is refused as soon as it no longer waits."""
+    """Return what waits; or what is refused as soon as it no longer waits.
+
+    `open_` is what has no content yet: with one that is made up nothing is said about content.
+    """
     try:
         found = look()
     except Refused as later:
-        if not unread:
+        is_sure = not open_ or later.reason in _BY_SPEC
+        if is_sure and not unread:
             return _refused(key, later, listed, (f"first it would wait: {error.message}",))
         return _waits(key, error, listed, unread)
     except GloveboxError:
@@ -237,26 +327,52 @@ def _inputs(
 
 
 def _state(pin: Mapping[str, Any]) -> str:
-    why = BY_NAME[pin["kind"]].model.model_validate(pin).why_not_ready
+    try:
+        why = BY_NAME[pin["kind"]].model.model_validate(pin).why_not_ready
+    except ValidationError:
+        return "not valid"
     return "Ready" if why is None else "not Ready"
 
 
-def rendered(objects: Sequence[Mapping[str, Any]], image: str) -> list[Planned]:
+def rendered(objects: Sequence[dict[str, Any]], image: str) -> list[Planned]:
     """Return what Experiments of files would get, by these files alone.
 
     Pins, stores and profiles count as Ready, and each pin without a status gets a made-up digest.
+    What is not as the schema says is refused as such.
+
+    Raises:
+        InvalidInput: As `of_ours`.
     """
-    ours = [each for each in objects if is_ours(each)]
-    known = assumed_ready(each for each in ours if each["kind"] != "Experiment")
+    found: list[Planned] = []
+    valid: list[dict[str, Any]] = []
+    for each in of_ours(objects):
+        # Of a version in some cluster nothing depends.
+        metadata = {name: one for name, one in each["metadata"].items() if name not in _SERVERS}
+        one = {**each, "metadata": metadata}
+        if each["kind"] == "Experiment":
+            # Of what became of it nothing counts: it is rendered as if it were declared now.
+            one.pop("status", None)
+            metadata |= {"uid": _NO_UID, "generation": 1}
+        why = _why_invalid(one)
+        if why:
+            found.append(Planned(Key.of(one), Verdict.REFUSED, "schema", reasons.INVALID_SPEC, why))
+        else:
+            valid.append(one)
+    known = assumed_ready(each for each in valid if each["kind"] != "Experiment")
     listed: dict[str, Mapping[str, Any]] = {
         each["metadata"]["name"]: each for each in objects if each["kind"] == "Namespace"
     }
-    found = []
-    for each in ours:
-        if each["kind"] != "Experiment":
-            continue
-        # Of what became of it nothing counts: it is rendered as if it were declared now.
-        metadata = {"uid": _NO_UID, "generation": 1, **each["metadata"]}
-        bare = {"apiVersion": each["apiVersion"], "kind": each["kind"], "spec": each.get("spec")}
-        found.append(judged({**bare, "metadata": metadata}, known, listed, image=image))
+    found += (
+        judged(each, known, listed, image=image) for each in valid if each["kind"] == "Experiment"
+    )
     return found
+
+
+def _why_invalid(obj: Mapping[str, Any]) -> str:
+    """Return what of an object is not as the schema says; empty where it is."""
+    try:
+        BY_NAME[obj["kind"]].model.model_validate(obj)
+    except ValidationError as error:
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return ""

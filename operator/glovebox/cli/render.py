@@ -29,15 +29,23 @@ def render(
     Experiment. 3: something it refers to is not in the files.
     """
     import yaml
+    from pydantic import ValidationError
 
     from glovebox.cli.planning import Verdict, read_objects, rendered
     from glovebox.controllers.experiment.preview import SOME_IMAGE
     from glovebox.data.printable import printable
+    from glovebox.settings import Settings
 
+    try:
+        Settings(image=image or SOME_IMAGE)
+    except ValidationError:
+        raise typer.BadParameter(
+            "name it by digest, as `registry.example/glovebox@sha256:...`", param_hint="--image"
+        ) from None
     with Failing(""):
         objects = [each for file in files for each in read_objects(file)]
         found = rendered(objects, image or SOME_IMAGE)
-    if not found:
+    if not any(each["kind"] == "Experiment" for each in objects):
         typer.secho("the files hold no Experiment", fg=typer.colors.RED, err=True)
         raise typer.Exit(CANNOT)
     for each in found:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -20,6 +22,19 @@ _PROGRESS_SECONDS: Final = 10.0
 _WATCH_SECONDS: Final = 60.0
 
 
+class Shown(StrEnum):
+    """How the answer is shown."""
+
+    TEXT = "text"
+    JSON = "json"
+    YAML = "yaml"
+
+
+# What is between one answer and the next.
+_BETWEEN: Final = {Shown.TEXT: "\n", Shown.JSON: "", Shown.YAML: "---\n"}
+_SAID: Final = {Reached.YES: "Yes", Reached.NEVER: "Never", Reached.NOT_YET: "NotYet"}
+
+
 def status(
     name: Annotated[str, typer.Argument(help="Name of the Experiment.")],
     namespace: Annotated[str, typer.Option("--namespace", "-n", help="Its namespace.")],
@@ -33,6 +48,9 @@ def status(
         float | None,
         typer.Option("--timeout", min=0.0, help="How long to watch (seconds). Else without end."),
     ] = None,
+    output: Annotated[
+        Shown, typer.Option("--output", "-o", help="text, or json or yaml for programs.")
+    ] = Shown.TEXT,
 ) -> None:
     """Show where an Experiment is, what is wrong, and what to do next.
 
@@ -47,18 +65,18 @@ def status(
         raise typer.BadParameter("give seconds, and --watch", param_hint="--timeout")
     code = int(Reached.NEVER)
     with Failing(""):
-        cluster = KubeconfigCluster()
         deadline = Deadline(timeout, time.monotonic)
-        shown: list[str] = []
+        cluster = KubeconfigCluster(deadline.left if timeout is not None else None)
+        shown = ""
         for obj in follow(cluster, namespace, name, deadline, _window):
             if obj is None:
                 typer.echo(f"Experiment {_safe(f'{namespace}/{name}')} is not there.", err=True)
                 code = int(Reached.NEVER)
                 break
-            lines, found = _looked_at(cluster, obj, goal)
-            if lines != shown:
-                typer.echo("\n".join(["", *lines] if shown else lines))
-                shown = lines
+            text, found = _looked_at(cluster, obj, goal, output)
+            if text != shown:
+                typer.echo(f"{_BETWEEN[output]}{text}" if shown else text)
+                shown = text
             code = int(found)
             if found is not Reached.NOT_YET or not watch:
                 break
@@ -73,16 +91,24 @@ def _safe(text: str) -> str:
 
 
 def _looked_at(
-    cluster: KubeconfigCluster, obj: dict[str, Any], goal: Goal
-) -> tuple[list[str], Reached]:
+    cluster: KubeconfigCluster, obj: dict[str, Any], goal: Goal, output: Shown
+) -> tuple[str, Reached]:
     from glovebox.api.experiment import Experiment
     from glovebox.cli.experiments import parsed
-    from glovebox.report.glance import screen
+    from glovebox.report.glance import document, screen
     from glovebox.report.goal import reached
 
     experiment = parsed(Experiment, obj)
-    lines = screen(experiment, obj, _waited(cluster, obj))
-    return [_safe(line) for line in lines], reached(experiment, goal)
+    waited, found = _waited(cluster, obj), reached(experiment, goal)
+    if output is Shown.TEXT:
+        return "\n".join(_safe(line) for line in screen(experiment, obj, waited)), found
+    told = document(experiment, obj, waited) | {"for": goal.value, "reached": _SAID[found]}
+    if output is Shown.JSON:
+        # In ASCII: a terminal that shows it obeys none of it.
+        return json.dumps(told, indent=2), found
+    import yaml
+
+    return yaml.safe_dump(told, sort_keys=False).rstrip("\n"), found
 
 
 def _window(obj: dict[str, Any]) -> float:
@@ -103,16 +129,22 @@ def _waited(cluster: KubeconfigCluster, obj: dict[str, Any]) -> list[tuple[str, 
         return []
     metadata = obj["metadata"]
     key = Key(EXPERIMENT.kind, metadata["namespace"], metadata["name"])
-    told = []
+    told: list[tuple[str, str]] = []
+    is_silent = False
     for each in dict.fromkeys(references(key, obj.get("spec") or {})):
         if not each.kind.endswith("Pin"):
             continue
         what = f"{each.kind} {each.namespace}/{each.name}"
+        if is_silent:
+            # Where one answer did not come, nobody waits for each of the others.
+            told.append((what, "may not be read just now"))
+            continue
         try:
             pin = cluster.find(each)
         except Unavailable as error:
             # What the operator says of the Experiment is known all the same.
             hidden = error.reason == reasons.REJECTED
+            is_silent = not hidden
             told.append((what, f"may not be read{' with your rights' if hidden else ' just now'}"))
             continue
         if pin is None:

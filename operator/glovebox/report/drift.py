@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from glovebox.api import conditions
 from glovebox.api.conditions import Condition, find_condition
-from glovebox.api.experiment_status import DriftStatus
+from glovebox.api.experiment_status import DriftStatus, LostNamespace
 
 _READ: Final = TypeAdapter(tuple[Condition, ...])
 # Between who wrote a field and when, in what the operator records of a writer.
@@ -40,13 +40,13 @@ class Difference:
         experiment: Its name.
         state: Whether it is still there.
         reason: Why it is still there, or not known, in one word; empty when it was repaired.
-        kind: Kind of the object. Empty while it is open: the message names it.
+        kind: Kind of the object. Empty while it is open, but for a namespace: the message names it.
         name: Its name, likewise.
         change: `Modified`, `Deleted` or `Unexpected`, likewise.
         field: The field that differed; empty for a whole object.
         writer: Who wrote it, as far as the API server knows.
-        since: Repaired: when it was written, empty where nobody recorded it. Else: since when the
-            condition says so.
+        since: Repaired: when it was written, empty where nobody recorded it. Of a namespace: when
+            it was found to be gone. Else: since when the condition says so.
         last: When the last one was repaired; empty for none.
         repairs: How many differences were repaired in the life of the Experiment.
         message: What the condition says; empty when it was repaired.
@@ -76,7 +76,7 @@ class Difference:
 
 
 def differences(obj: Mapping[str, Any]) -> Iterator[Difference]:
-    """Yield what differs still, then what was repaired last.
+    """Yield what differs still, then whether the namespace was lost, and what was repaired last.
 
     Before an Experiment is provisioned for the first time nothing is drift, only work to do.
 
@@ -88,6 +88,11 @@ def differences(obj: Mapping[str, Any]) -> Iterator[Difference]:
     try:
         found = _READ.validate_python(status.get("conditions") or ())
         record = DriftStatus.model_validate(status.get("drift") or {})
+        lost = (
+            LostNamespace.model_validate(status["lostNamespace"])
+            if status.get("lostNamespace")
+            else None
+        )
     except ValidationError:
         said = "its status is of another version than this program"
         yield Difference(*where, State.NOT_KNOWN, reason="NotReadable", message=said)
@@ -111,6 +116,10 @@ def differences(obj: Mapping[str, Any]) -> Iterator[Difference]:
             repairs=record.repairs,
             message=condition.message or condition.reason,
         )
+    if lost is not None:
+        told = _lost(where, status, lost, record.repairs)
+        if told.state is State.REPAIRED or is_watched:
+            yield told
     if record.last is not None:
         writer, _, since = record.last.manager.partition(_AT)
         yield Difference(
@@ -125,6 +134,24 @@ def differences(obj: Mapping[str, Any]) -> Iterator[Difference]:
             last=last,
             repairs=record.repairs,
         )
+
+
+def _lost(
+    where: tuple[str, str], status: Mapping[str, Any], lost: LostNamespace, repairs: int
+) -> Difference:
+    """Return that somebody deleted the namespace: no repair, what was in it is gone."""
+    now = str(status.get("namespaceUid") or "")
+    is_there = now not in {"", lost.uid}
+    return Difference(
+        *where,
+        State.REPAIRED if is_there else State.OPEN,
+        reason="" if is_there else "NamespaceLost",
+        kind="Namespace",
+        name=str(status.get("namespace") or ""),
+        change="Deleted",
+        since=_time(lost.time),
+        repairs=repairs,
+    )
 
 
 def _time(value: datetime | None) -> str:

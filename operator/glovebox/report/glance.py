@@ -48,6 +48,46 @@ def screen(
     yield from _seal(experiment)
 
 
+def document(
+    experiment: Experiment, obj: Mapping[str, Any], waited: Sequence[tuple[str, str]] = ()
+) -> dict[str, Any]:
+    """Return the same for programs.
+
+    Args:
+        experiment: The Experiment.
+        obj: The same, as the API server has it.
+        waited: What it waits for, each with how far it is.
+    """
+    why = explain(f"Experiment {experiment.namespace}/{experiment.name}", obj, ())
+    told = {each.condition: each for each in (why.ready, *why.others) if each is not None}
+    spec, status, raw = experiment.spec, experiment.status, obj.get("status") or {}
+    return {
+        "namespace": experiment.namespace,
+        "name": experiment.name,
+        "ready": why.is_ready,
+        "purpose": spec.purpose.description,
+        "owner": spec.purpose.owner,
+        "desired": spec.lifecycle.desired,
+        "state": status.state,
+        "suspended": spec.suspend,
+        "experimentNamespace": status.namespace,
+        "digest": status.digest,
+        "notes": list(why.notes),
+        "conditions": [
+            {
+                "type": each.type,
+                "status": each.status,
+                "reason": each.reason,
+                "message": each.message,
+                "next": told[each.type].cure if each.type in told else "",
+            }
+            for each in status.conditions
+        ],
+        "inputs": [{"pin": what, "state": state} for what, state in waited],
+        **{name: raw.get(name) for name in ("run", "seal", "lostNamespace")},
+    }
+
+
 def progress(status: Mapping[str, Any]) -> str:
     """Return how far a pin is, in words.
 
@@ -81,6 +121,9 @@ def _facts(experiment: Experiment) -> Iterator[str]:
         yield f"  Namespace  {status.namespace}"
     if status.digest:
         yield f"  Digest     {status.digest}"
+    lost = status.lost_namespace
+    if lost is not None:
+        yield f"  Lost       its namespace was deleted by somebody: found {words.time(lost.time)}"
 
 
 def _conditions(experiment: Experiment, told: Mapping[str, Said]) -> Iterator[str]:

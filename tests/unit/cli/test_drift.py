@@ -144,6 +144,33 @@ def test_what_is_being_deleted_is_not_compared_any_more(cluster: Cluster) -> Non
     assert (told.exit_code, told.stdout) == (0, "No drift is recorded.\n")
 
 
+@pytest.mark.parametrize(
+    ("uid", "going_since", "state", "code"),
+    [
+        pytest.param("new", None, ["Repaired"], 0, id="there is another one"),
+        pytest.param("", None, ["Open"], 1, id="there is none"),
+        pytest.param("old", None, ["Open"], 1, id="nobody saw another one"),
+        pytest.param("", SINCE, [], 0, id="it was to go"),
+    ],
+)
+def test_a_namespace_that_somebody_deleted_is_told(
+    cluster: Cluster, uid: str, going_since: str | None, state: list[str], code: int
+) -> None:
+    lost = {"uid": "old", "time": SINCE}
+    obj = experiment("x", "False", namespace="gbx-x", namespaceUid=uid, lostNamespace=lost)
+    obj["metadata"]["deletionTimestamp"] = going_since
+    cluster.objects = [obj]
+    told = ask("-A", "-o", "json")
+    assert told.exit_code == code
+    found = json.loads(told.stdout)
+    assert [each["state"] for each in found] == state
+    for each in found:
+        assert (each["kind"], each["name"], each["change"], each["since"]) == (
+            *("Namespace", "gbx-x", "Deleted"),
+            SINCE,
+        )
+
+
 @pytest.mark.parametrize("output", ["table", "json", "yaml"])
 def test_hostile_names_act_on_no_terminal(cluster: Cluster, output: str) -> None:
     hostile = "x\x1b[2J\u202ey\nz"

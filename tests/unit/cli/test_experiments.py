@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from kubernetes import client
+from kubernetes.config import kube_config
 
 from glovebox.api import reasons
 from glovebox.cli import experiments
 from glovebox.cli.experiments import KubeconfigCluster
-from glovebox.errors import Unavailable
+from glovebox.errors import Refused, Unavailable
 from glovebox.kube.kinds import DATASET_PIN
 from glovebox.kube.resources import Key
 
@@ -77,3 +80,84 @@ def test_a_server_that_says_nothing_is_not_waited_for_for_ever(
             with pytest.raises(Unavailable) as told:
                 ask()
             assert told.value.reason == reasons.API_UNAVAILABLE
+
+
+def test_no_request_outlasts_what_is_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(experiments, "_SHORTEST_SECONDS", 0.05)
+    with socket.create_server(("127.0.0.1", 0), backlog=16) as silent:
+        server = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        kubeconfig = tmp_path / "config"
+        kubeconfig.write_text(
+            yaml.safe_dump(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Config",
+                    "current-context": "it",
+                    "clusters": [{"name": "it", "cluster": {"server": server}}],
+                    "users": [{"name": "it", "user": {}}],
+                    "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+                }
+            )
+        )
+        monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(kubeconfig))
+        asked: list[float] = []
+
+        def left(most: float) -> float:
+            asked.append(most)
+            return 0.05
+
+        found = KubeconfigCluster(left)
+        with pytest.raises(Unavailable):
+            found.find(Key("Experiment", "team-a", "x"))
+        assert asked == [30.0]
+        silent.settimeout(0)
+        silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):  # it was asked once, and not three times more
+            silent.accept()
+
+
+class _Changing:
+    """An API server in which somebody else writes between each read and change."""
+
+    def __init__(
+        self, conflicts: int, status: int = 409, body: str = '{"reason": "Conflict"}'
+    ) -> None:
+        self.left, self.reads, self._status, self._body = conflicts, 0, status, body
+
+    def get_namespaced_custom_object(self, *_: Any, **__: Any) -> dict[str, Any]:
+        self.reads += 1
+        return {"metadata": {"resourceVersion": str(self.reads)}}
+
+    def replace_namespaced_custom_object(
+        self, *_: Any, body: dict[str, Any], **how: Any
+    ) -> dict[str, Any]:
+        assert (how["dry_run"], how["field_validation"]) == ("All", "Strict")
+        assert body["metadata"]["resourceVersion"] == str(self.reads)
+        if self.left:
+            self.left -= 1
+            error = client.ApiException(status=self._status, reason="no")
+            error.body = self._body
+            raise error
+        return body
+
+
+PLANNED = {"kind": "Experiment", "metadata": {"name": "x", "namespace": "team-a"}}
+
+
+def tried(api: _Changing) -> dict[str, Any]:
+    found = KubeconfigCluster.__new__(KubeconfigCluster)
+    found._api = api
+    return found.dry_run(PLANNED)
+
+
+def test_what_somebody_else_wrote_in_between_refuses_nothing() -> None:
+    assert tried(_Changing(3))["metadata"]["resourceVersion"] == "4"
+    with pytest.raises(Refused, match="Conflict"):
+        tried(_Changing(99))
+
+
+def test_an_api_without_our_kinds_says_nothing_about_an_object() -> None:
+    with pytest.raises(Unavailable, match="404"):
+        tried(_Changing(99, 404, "404 page not found"))
+    with pytest.raises(Refused):
+        tried(_Changing(99, 404, '{"reason": "NotFound", "message": "no namespace"}'))

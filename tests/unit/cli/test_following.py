@@ -116,3 +116,17 @@ def test_it_ends_at_the_deadline_and_no_watch_is_longer() -> None:
     assert seen(cluster, 5.0) == [at(1), at(1)]
     assert cluster.watched == [("1", 4.0), ("1", 1.0)]
     assert seen(Cluster(("read", at(1))), 0.0) == [at(1)]
+
+
+def test_changes_without_end_do_not_outlast_the_deadline() -> None:
+    class Restless(Cluster):
+        def changes(
+            self, namespace: str, name: str, version: str, seconds: float
+        ) -> Iterator[Json | None]:
+            del namespace, name, version, seconds
+            while True:
+                self.now += 1
+                yield at(int(self.now))
+
+    cluster = Restless(("read", at(1)))
+    assert seen(cluster, 5.0) == [at(1), at(2), at(3), at(4), at(5)]

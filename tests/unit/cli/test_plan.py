@@ -13,8 +13,9 @@ from typer.testing import CliRunner, Result
 from glovebox.api import reasons
 from glovebox.cli import experiments
 from glovebox.cli.main import app
+from glovebox.cli.planning import read_objects
 from glovebox.controllers.experiment.preview import assumed_ready
-from glovebox.errors import Refused, Unavailable
+from glovebox.errors import InvalidInput, Refused, Unavailable
 from support.examples import FLIGHTS, REFUSALS, documents, flights
 
 Json = dict[str, Any]
@@ -79,6 +80,21 @@ def test_who_may_not_read_grants_is_not_told_that_something_is_refused(
     told = ask(tmp_path, flights("Experiment"))
     assert told.exit_code == 3, told.output
     assert "may not be read with your rights: IsolationProfiles" in told.stdout
+
+
+@pytest.mark.parametrize("is_open", [False, True], ids=["at once", "as if its pin were Ready"])
+def test_what_was_not_read_may_be_what_a_refusal_misses(
+    cluster: Cluster, tmp_path: Path, *, is_open: bool
+) -> None:
+    cluster.hidden = {"AccessGrant"}
+    experiment, (pin, _) = borrowing(quota="640")
+    if is_open:
+        experiment["spec"]["inputs"]["datasets"][0]["pinRef"] = {"name": "lent"}
+        pin["metadata"]["namespace"] = experiment["metadata"]["namespace"]
+    cluster.objects.append(pin if is_open else assumed_ready([pin])[0])
+    told = ask(tmp_path, experiment)
+    assert told.exit_code == 3, told.output
+    assert "may not be read with your rights: AccessGrants" in told.stdout
 
 
 def test_a_refusal_of_the_api_server_is_harmless_on_a_terminal(
@@ -147,3 +163,166 @@ def test_what_is_not_in_the_files_is_named() -> None:
     assert "there is no IsolationProfile 'standard'" in told.output
     files = [str(path) for path in (*FLIGHTS.glob("*.yaml"), REFUSALS / "over-quota.yaml")]
     assert CliRunner().invoke(app, ["render", *files]).exit_code == 1
+
+
+def borrowing(*, quota: str = "2") -> tuple[Json, list[Json]]:
+    """Return an Experiment that borrows its training data, and what it borrows them by."""
+    objects = documents(FLIGHTS)
+    train = next(each for each in objects if each["metadata"]["name"] == "flights-2013-train")
+    pin = {**train, "metadata": {"name": "lent", "namespace": "data"}}
+    grant = next(each for each in objects if each["kind"] == "AccessGrant")
+    spec = {**grant["spec"], "pinRef": {"name": "lent"}, "roles": ["train"]}
+    grant = {**grant, "metadata": {"name": "for-flights", "namespace": "data"}, "spec": spec}
+    experiment = flights("Experiment")
+    datasets = [{"name": "train", "pinRef": {"name": "lent", "namespace": "data"}, "role": "train"}]
+    experiment["spec"]["inputs"] = {"datasets": datasets}
+    experiment["spec"]["resources"]["quota"]["requests.cpu"] = quota
+    return experiment, [pin, grant]
+
+
+REAL, OTHER = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("pin_digest", "granted", "quota", "code", "reason"),
+    [
+        pytest.param("", None, "2", 3, "NotGranted", id="nobody looked at either"),
+        pytest.param("", REAL, "2", 3, "NotGranted", id="a grant for what the pin turns out to be"),
+        pytest.param(REAL, None, "2", 3, "NotGranted", id="nobody looked at the grant"),
+        pytest.param(REAL, OTHER, "2", 1, "NotGranted", id="granted is something else"),
+        pytest.param(REAL, REAL, "2", 0, "", id="granted"),
+        pytest.param("", None, "640", 1, "QuotaOutOfRange", id="refused whatever it holds"),
+        pytest.param(REAL, None, "640", 1, "QuotaOutOfRange", id="refused with any grant"),
+    ],
+)
+def test_content_that_nobody_saw_is_no_cause_of_a_refusal(
+    cluster: Cluster,
+    tmp_path: Path,
+    pin_digest: str,
+    granted: str | None,
+    quota: str,
+    code: int,
+    reason: str,
+) -> None:
+    experiment, (pin, grant) = borrowing(quota=quota)
+    if pin_digest:
+        (pin,) = assumed_ready([pin])
+        pin["status"]["digest"] = pin_digest
+    if granted:
+        ready = assumed_ready([flights("ObjectStore")])[0]["status"]
+        grant["status"] = ready | {"contentRoot": granted, "digest": OTHER, "storeRef": "primary"}
+    cluster.objects += [pin, grant]
+    told = ask(tmp_path, experiment, options=("-o", "json"))
+    assert told.exit_code == code, told.output
+    (answer,) = json.loads(told.stdout)
+    assert answer["reason"] == reason
+    if code == 3:
+        assert "until the operator has looked at" in answer["remarks"][-1]
+
+
+@pytest.mark.usefixtures("cluster")
+def test_where_nothing_is_open_it_is_refused(tmp_path: Path) -> None:
+    experiment, _ = borrowing()
+    assert ask(tmp_path, experiment).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"kind": "Experimnt"}, "`kind`: there is none of that name; write one of AccessGrant"),
+        ({"apiVersion": "glovebox.dev/v9"}, "`apiVersion`: write glovebox.dev/v1alpha1, not"),
+        ({"metadata": {"name": "x"}}, "Experiment 'x': `metadata.namespace`: name it"),
+        (
+            {"kind": "ObjectStore", "metadata": {"name": "x", "namespace": "a"}},
+            "`metadata.namespace`: leave it out",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["plan", "render"])
+@pytest.mark.usefixtures("cluster")
+def test_what_is_nothing_of_ours_is_not_passed_over(
+    tmp_path: Path, command: str, change: Json, said: str
+) -> None:
+    odd = {**flights("Experiment"), **change}
+    file = tmp_path / "given.yaml"
+    file.write_text(yaml.safe_dump_all([flights("Experiment"), odd]), encoding="utf-8")
+    told = CliRunner().invoke(app, [command, *(["-f"] if command == "plan" else []), str(file)])
+    assert told.exit_code == 2, told.output
+    assert said in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "value", "said"),
+    [
+        ("DatasetPin", ("spec", "owner"), 5, "spec.owner: "),
+        ("DatasetPin", ("status",), {"conditions": 5}, "status.conditions: "),
+        ("Experiment", ("spec", "inputs", "datasets", 0, "pinRef"), None, "spec.inputs.datasets.0"),
+        ("IsolationProfile", ("spec",), None, "spec: "),
+        ("AccessGrant", ("metadata", "namespace"), "", ""),
+    ],
+)
+def test_what_is_not_as_the_schema_says_is_named_when_it_is_rendered(
+    tmp_path: Path, kind: str, path: tuple[Any, ...], value: Any, said: str
+) -> None:
+    objects = documents(FLIGHTS)
+    target: Any = next(each for each in objects if each["kind"] == kind)
+    for part in path[:-1]:
+        target = target[part]
+    target[path[-1]] = value
+    file = tmp_path / "all.yaml"
+    file.write_text(yaml.safe_dump_all(objects), encoding="utf-8")
+    told = CliRunner().invoke(app, ["render", str(file)])
+    assert told.exit_code == (1 if said else 2), told.output
+    assert isinstance(told.exception, SystemExit)
+    assert said in told.stderr
+
+
+def test_what_a_server_gave_and_a_bad_image_are_no_stack_trace(tmp_path: Path) -> None:
+    objects = documents(FLIGHTS)
+    for each in objects:
+        each["metadata"] |= {"resourceVersion": "odd", "generation": 7, "managedFields": []}
+    file = tmp_path / "all.yaml"
+    file.write_text(yaml.safe_dump_all(objects), encoding="utf-8")
+    assert CliRunner().invoke(app, ["render", str(file)]).exit_code == 0
+    told = CliRunner().invoke(app, ["render", "--image", "latest", str(file)])
+    assert (told.exit_code, isinstance(told.exception, SystemExit)) == (2, True)
+
+
+def test_a_pin_of_another_version_than_this_program_is_said_to_be_not_valid(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    for each in cluster.objects:
+        if each["kind"] == "DatasetPin":
+            each["spec"] = {**each["spec"], "owner": 5}
+    told = ask(tmp_path, flights("Experiment"), options=("-o", "json"))
+    assert told.exit_code == 3, told.output
+    assert json.loads(told.stdout)[0]["inputs"][0]["state"] == "not valid"
+
+
+def test_dates_stay_the_texts_that_kubectl_takes_them_for() -> None:
+    found = read_objects(
+        Path("x"), "{apiVersion: v1, kind: A, metadata: {name: a}, day: 2026-01-02, n: 7, t: true}"
+    )
+    assert (found[0]["day"], found[0]["n"], found[0]["t"]) == ("2026-01-02", 7, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [*a]",
+        "\n".join(["a0: &a0 [x]"] + [f"a{n}: &a{n} [{f'*a{n - 1},' * 9}]" for n in range(1, 9)]),
+        "[" * 300 + "]" * 300,
+    ],
+)
+def test_what_is_endless_ends(text: str) -> None:
+    with pytest.raises(InvalidInput, match="has it aliases"):
+        read_objects(Path("x"), text)
+
+
+def test_a_store_that_is_not_granted_refuses(cluster: Cluster, tmp_path: Path) -> None:
+    for each in cluster.objects:
+        if each["kind"] == "ObjectStore":
+            each["spec"] = {**each["spec"], "access": []}
+    told = ask(tmp_path, flights("Experiment"), options=("-o", "json"))
+    assert told.exit_code == 1, told.output
+    assert json.loads(told.stdout)[0]["reason"] == "StoreNotGranted"

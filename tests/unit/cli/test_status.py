@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ class Cluster:
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     found = Cluster()
-    monkeypatch.setattr(experiments, "KubeconfigCluster", lambda: found)
+    monkeypatch.setattr(experiments, "KubeconfigCluster", lambda *_: found)
     return found
 
 
@@ -202,3 +203,54 @@ def test_hostile_words_act_on_no_terminal(cluster: Cluster) -> None:
     assert "x\\x1b[2J\\u202ey\\x0az" in shown
     assert "\x1b" not in shown
     assert "\x07" not in shown
+
+
+@pytest.mark.parametrize("output", ["json", "yaml"])
+def test_programs_get_the_same_and_whether_it_came(cluster: Cluster, output: str) -> None:
+    lost = {"uid": "u", "time": SINCE}
+    hostile = condition("Ready", "False", "QuotaOutOfRange", "x\x1b[2J")
+    cluster.states = [
+        experiment(hostile, condition("Stalled", "True", "QuotaOutOfRange"), lostNamespace=lost)
+    ]
+    told = ask("-o", output)
+    assert told.exit_code == 1
+    assert told.stdout.isascii()
+    assert "\x1b" not in told.stdout
+    found = json.loads(told.stdout) if output == "json" else yaml.safe_load(told.stdout)
+    assert (found["name"], found["ready"], found["for"], found["reached"]) == (
+        *("delays", False, "Ready", "Never"),
+    )
+    assert found["lostNamespace"] == lost
+    assert found["conditions"][0]["next"] == reasons.MEANINGS["QuotaOutOfRange"].cure
+    assert {"pin": "DatasetPin data/final-months", "state": "may not be read with your rights"} in (
+        found["inputs"]
+    )
+
+
+def test_each_change_is_a_document_of_its_own(cluster: Cluster) -> None:
+    cluster.states = [WAITING, READY]
+    told = ask("-w", "-o", "yaml")
+    assert [each["reached"] for each in yaml.safe_load_all(told.stdout)] == ["NotYet", "Yes"]
+
+
+def test_a_namespace_that_was_lost_is_on_the_screen(cluster: Cluster) -> None:
+    cluster.states = [
+        experiment(condition("Ready", "True", "x"), lostNamespace={"uid": "u", "time": SINCE})
+    ]
+    assert "Lost       its namespace was deleted by somebody: found 2026-03-01" in ask().stdout
+
+
+def test_who_answers_nothing_is_not_asked_for_each_input(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def find(key: Key) -> Json | None:
+        if key.kind == "Experiment":
+            return WAITING
+        asked.append(key)
+        raise Unavailable(reasons.API_UNAVAILABLE, "no answer")
+
+    monkeypatch.setattr(cluster, "find", find)
+    assert ask().stdout.count("may not be read just now") == 3
+    assert len(asked) == 1

@@ -35,8 +35,16 @@ from glovebox.desired.leakage import leakage_sheet
 from glovebox.desired.leakage_policy import check_known, check_overlap_allowed
 from glovebox.desired.plan import Plan
 from glovebox.errors import InvalidInput, Unavailable
-from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN, ISOLATION_PROFILE, OBJECT_STORE, Kind
-from glovebox.kube.resources import Key, Resources, Stored
+from glovebox.kube.kinds import (
+    ACCESS_GRANT,
+    DATASET_PIN,
+    EXPERIMENT,
+    FEATURE_SET_PIN,
+    ISOLATION_PROFILE,
+    OBJECT_STORE,
+    Kind,
+)
+from glovebox.kube.resources import Key, Resources, Stored, references
 from glovebox.kube.store import Change
 from glovebox.settings import Settings
 from glovebox.status.outcome import done
@@ -163,12 +171,14 @@ def assumed_ready(known: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     refusals that come later, and is no identity of anything.
     """
     found = [_as_ready(each) if each["kind"] in _WITH_READY else dict(each) for each in known]
-    digests = {
-        (each["metadata"].get("namespace", ""), each["metadata"]["name"]): each["status"]["digest"]
-        for each in found
-        if each["kind"] == DATASET_PIN.kind
-    }
+    pins = {Key.of(each): each["status"] for each in found if each["kind"] == DATASET_PIN.kind}
+    digests = {(key.namespace, key.name): status["digest"] for key, status in pins.items()}
     for each in found:
+        if each["kind"] == ACCESS_GRANT.kind and not _is_settled(each):
+            root = _granted_root(each, pins)
+            if root:
+                each.update(_as_ready(each))
+                each["status"] |= {"contentRoot": root, "digest": _made_up(each)}
         if each["kind"] == FEATURE_SET_PIN.kind and not each["status"].get("inputs"):
             namespace = each["metadata"].get("namespace", "")
             each["status"]["inputs"] = [
@@ -179,6 +189,43 @@ def assumed_ready(known: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 for entry in (each.get("spec") or {}).get("inputs") or ()
             ]
     return found
+
+
+def _granted_root(grant: Mapping[str, Any], pins: Mapping[Key, Mapping[str, Any]]) -> str:
+    spec = grant["spec"]
+    name = (spec.get("pinRef") or {}).get("name", "")
+    pin = pins.get(Key(DATASET_PIN.kind, grant["metadata"]["namespace"], name))
+    root: str = pin["digest"] if pin is not None else spec.get("contentRoot") or ""
+    return root
+
+
+def unsettled(obj: Mapping[str, Any], known: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return which pins and grants of an Experiment nobody has seen the content of yet.
+
+    Args:
+        obj: The Experiment.
+        known: What it may depend on.
+    """
+    own = obj["metadata"].get("namespace", "")
+    experiment = Key(EXPERIMENT.kind, own, obj["metadata"]["name"])
+    named = {each for each in references(experiment, obj.get("spec") or {}) if each.kind in _PINS}
+    owners = {own, *(each.namespace for each in named)}
+    found = []
+    for each in known:
+        key = Key.of(each)
+        is_asked = key in named or (
+            key.kind == ACCESS_GRANT.kind
+            and key.namespace in owners
+            and own in each["spec"].get("namespaces", ())
+        )
+        if is_asked and not _is_settled(each):
+            found.append(f"{key.kind} {key.namespace}/{key.name}")
+    return sorted(found)
+
+
+def _is_settled(obj: Mapping[str, Any]) -> bool:
+    status = obj.get("status") or {}
+    return bool(status.get("contentRoot" if obj["kind"] == ACCESS_GRANT.kind else "digest"))
 
 
 def _as_ready(obj: Mapping[str, Any]) -> dict[str, Any]:
