@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import yaml
 
+from glovebox.api import reasons
 from glovebox.errors import InvalidInput
 
 # More than etcd takes as an object, and less than a few lines of aliases within aliases can become.
@@ -38,7 +39,7 @@ def read_documents(path: Path, text: str) -> list[Any]:
     try:
         found = list(yaml.load_all(text, Loader=_AsJson))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InvalidInput("NotYaml", f"{path} is no YAML: {error}") from None
+        raise InvalidInput(reasons.INVALID_SPEC, f"{path} is no YAML: {error}") from None
     _check_size(path, found)
     return found
 
@@ -50,7 +51,8 @@ def _check_size(path: Path, documents: list[Any]) -> None:
         counted += 1
         if counted > _MOST_VALUES or depth > _DEEPEST:
             raise InvalidInput(
-                "NotYaml", f"{path} says more, or deeper, than any object may: has it aliases?"
+                reasons.INVALID_SPEC,
+                f"{path} says more, or deeper, than any object may: has it aliases?",
             )
         if isinstance(value, dict):
             left += ((each, depth + 1) for each in value.values())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glovebox.api import reasons
 from glovebox.cli.failing import Failing
 from glovebox.cli.planned_shown import Shown, show
 
@@ -63,7 +64,7 @@ def planned_of(cluster: KubeconfigCluster, objects: list[dict[str, Any]]) -> lis
 
     ours = of_ours(objects)
     if not ours:
-        raise InvalidInput("NotYaml", "the file holds no object of glovebox.dev")
+        raise InvalidInput(reasons.INVALID_SPEC, "the file holds no object of glovebox.dev")
     found: dict[int, Planned] = {}
     taken: dict[int, dict[str, Any]] = {}
     for at, each in enumerate(ours):

@@ -119,7 +119,7 @@ def read_objects(path: Path, text: str | None = None) -> list[dict[str, Any]]:
         items = each.get("items") if isinstance(each, dict) and "items" in each else [each]
         found += [_object(path, item) for item in (items if isinstance(items, list) else [items])]
     if not found:
-        raise InvalidInput("NotYaml", f"{path} holds no object")
+        raise InvalidInput(reasons.INVALID_SPEC, f"{path} holds no object")
     return found
 
 
@@ -130,7 +130,7 @@ def _object(path: Path, item: Any) -> dict[str, Any]:
         if all(isinstance(each, str) and each for each in texts) and isinstance(namespace, str):
             return item
     raise InvalidInput(
-        "NotYaml",
+        reasons.INVALID_SPEC,
         f"{path} holds something without `apiVersion`, `kind` or `metadata.name`: each is a text",
     )
 

@@ -47,6 +47,7 @@ from glovebox.kube.kinds import (
 from glovebox.kube.resources import Key, Resources, Stored, references
 from glovebox.kube.store import Change
 from glovebox.settings import Settings
+from glovebox.status.assumed import assumed_ready as as_if_ready
 from glovebox.status.outcome import done
 
 # Nobody but the operator's Deployment says which image it delivers with. No digest depends on it.
@@ -230,22 +231,7 @@ def _is_settled(obj: Mapping[str, Any]) -> bool:
 
 def _as_ready(obj: Mapping[str, Any]) -> dict[str, Any]:
     metadata = {"generation": 1, **obj["metadata"]}
-    status = dict(obj.get("status") or {})
-    ready: Mapping[str, Any] = next(
-        (one for one in status.get("conditions") or () if one["type"] == "Ready"), {}
-    )
-    if ready.get("status") != "True" or status.get("observedGeneration") != metadata["generation"]:
-        status["observedGeneration"] = metadata["generation"]
-        status["conditions"] = [
-            {
-                "type": "Ready",
-                "status": "True",
-                "reason": "Assumed",
-                "message": "",
-                "observedGeneration": metadata["generation"],
-                "lastTransitionTime": "2000-01-01T00:00:00Z",
-            }
-        ]
+    status = as_if_ready(obj.get("status") or {}, metadata["generation"])
     if obj["kind"] in _PINS and not status.get("digest"):
         status["digest"] = _made_up(obj)
     return {**obj, "metadata": metadata, "status": status}
