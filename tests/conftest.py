@@ -55,6 +55,8 @@ _IN_EVERY_SHARE = (
     "cluster/chart/test_install.py",
     "node/test_demo.py",
 )
+# Their tests go on with what the one before left: a share has all of a file, or none.
+_IN_ORDER = ("cluster/chart/test_reinstall.py", "cluster/test_local_command.py")
 # Where the operator runs as a process of its own, or a node does: `make test-live`.
 _LIVE = ("cluster/operator", "cluster/demo", "node")
 
@@ -95,15 +97,20 @@ def _leave_to_other_runs(config: pytest.Config, items: list[pytest.Item]) -> Non
     Neighbours cost alike, so they go to different shares.
     """
     number, _, shares = (os.environ.get("GLOVEBOX_SLOW_SHARE") or "0/1").partition("/")
-    dealt = sorted(
-        item.nodeid
-        for item in items
-        if item.get_closest_marker("slow")
-        and item.path.relative_to(_HERE).as_posix() not in _IN_EVERY_SHARE
-    )
-    left = set(dealt) - set(dealt[int(number) :: int(shares)])
-    config.hook.pytest_deselected(items=[item for item in items if item.nodeid in left])
-    items[:] = [item for item in items if item.nodeid not in left]
+    dealt = {item.nodeid: _dealt_as(item) for item in items if item.get_closest_marker("slow")}
+    units = sorted(set(filter(None, dealt.values())))
+    left = set(units) - set(units[int(number) :: int(shares)])
+    others = [item for item in items if dealt.get(item.nodeid) in left]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if dealt.get(item.nodeid) not in left]
+
+
+def _dealt_as(item: pytest.Item) -> str:
+    """Return by what a slow test comes into a share; empty for one that is in each."""
+    file = item.path.relative_to(_HERE).as_posix()
+    if file in _IN_EVERY_SHARE:
+        return ""
+    return file if file in _IN_ORDER else item.nodeid
 
 
 def pytest_collection_finish() -> None:
