@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from glovebox.data.field_managers import split_time
 from glovebox.kube.objects import ObjectKey
 
 Change = Literal["modified", "deleted", "unexpected"]
@@ -54,7 +55,7 @@ class Drift:
     def describe(self) -> str:
         """Return the drift in words, without its time: each new text is a status write."""
         where = f"{self.key.kind} `{self.key.name}`"
-        by = f" by {self.manager.partition(' at ')[0]}" if self.manager else ""
+        by = f" by {split_time(self.manager)[0]}" if self.manager else ""
         match self.change:
             case "deleted":
                 return f"{where} was deleted"

@@ -22,6 +22,7 @@ from uuid import UUID, uuid5
 
 from glovebox import names
 from glovebox.data.digest import is_digest
+from glovebox.data.field_managers import split_time
 from glovebox.evidence.after_seal import CONCLUSION_NAME
 from glovebox.ledger.entry import Event, Kind, StatedObject, Subject
 from glovebox.ledger.stated import SEAL, SEALS
@@ -36,7 +37,6 @@ _EACH: Final = 10
 # written: what is no word is left out.
 _WORD: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 # What `desired/writers.py` says behind the name of a field manager.
-_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _THROUGH: Final = re.compile(r" through [a-z]+$")
 
 
@@ -255,15 +255,9 @@ def _writer(last: Mapping[str, Any]) -> str:
 
 
 def _manager(last: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the field manager that is recorded, and the time; each is empty when none is.
-
-    The name is a client's own words, ` at ` may be among them: what comes last is the API server's.
-    """
-    said = str(last.get("manager") or "")
-    before, _, time = said.rpartition(" at ")
-    if not _TIME.fullmatch(time):
-        before, time = said, ""
-    return _THROUGH.sub("", before), time
+    """Return the field manager that is recorded, and the time; each is empty when none is."""
+    writer, time = split_time(str(last.get("manager") or ""))
+    return _THROUGH.sub("", writer), time
 
 
 def _event(

@@ -17,10 +17,9 @@ from pydantic import TypeAdapter, ValidationError
 from glovebox.api import conditions
 from glovebox.api.conditions import Condition, find_condition
 from glovebox.api.experiment_status import DriftStatus, LostNamespace
+from glovebox.data.field_managers import split_time
 
 _READ: Final = TypeAdapter(tuple[Condition, ...])
-# Between who wrote a field and when, in what the operator records of a writer.
-_AT: Final = " at "
 
 
 class State(StrEnum):
@@ -121,7 +120,7 @@ def differences(obj: Mapping[str, Any]) -> Iterator[Difference]:
         if told.state is State.REPAIRED or is_watched:
             yield told
     if record.last is not None:
-        writer, _, since = record.last.manager.partition(_AT)
+        writer, since = split_time(record.last.manager)
         yield Difference(
             *where,
             State.REPAIRED,
