@@ -87,8 +87,6 @@ class LedgerReport:
         entries: How many there are.
         checkpoints: How many signed heads fit the entries.
         newest: The newest of them, with who else signed it.
-        stamps: How many timestamps hold.
-        stamped: The newest head that one of them is of, and when it was known.
         dated: Each head that a timestamp that holds is of, and when it was known.
         kinds: How many entries tell of what.
         locks: Of the entries.
@@ -102,12 +100,20 @@ class LedgerReport:
     entries: int = 0
     checkpoints: int = 0
     newest: Accepted | None = None
-    stamps: int = 0
-    stamped: Stamp | None = None
     dated: list[Stamp] = field(default_factory=list)
     kinds: dict[str, int] = field(default_factory=dict)
     locks: LockCount = field(default_factory=LockCount)
     objects: list[tuple[int, StatedObject]] = field(default_factory=list)
+
+    @property
+    def stamps(self) -> int:
+        """How many timestamps hold."""
+        return len(self.dated)
+
+    @property
+    def stamped(self) -> Stamp | None:
+        """The newest head that one of them is of, and when it was known."""
+        return max(self.dated, key=lambda each: (each.size, each.time), default=None)
 
     def note(self, what: str, where: str, message: str) -> None:
         """Add a finding."""

@@ -158,8 +158,6 @@ class _Verification:
         if unread:
             self._report.unchecked.append(f"{unread} timestamps (--timestamp-roots)")
         self._report.dated = stamps
-        self._report.stamps = len(stamps)
-        self._report.stamped = max(stamps, key=lambda each: (each.size, each.time), default=None)
         return stamps
 
     def _judged(
