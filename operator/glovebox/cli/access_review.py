@@ -8,7 +8,6 @@ Names in what it prints come from tenants: none of them reaches the terminal as 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from enum import StrEnum
@@ -67,6 +66,7 @@ def access_review(
     cluster is found as kubectl finds it.
     """
     from glovebox.cli.experiments import KubeconfigCluster
+    from glovebox.cli.shown import as_json
     from glovebox.data.printable import printable
     from glovebox.errors import GloveboxError
     from glovebox.report.readings import review
@@ -81,14 +81,15 @@ def access_review(
     root = content if content.startswith("sha256:") else f"sha256:{content}"
     shown = [each for each in found if each.content.startswith(root)]
     if output is Shown.JSON:
-        # In ASCII: a terminal that shows it obeys none of it.
-        typer.echo(json.dumps([asdict(each) for each in shown], indent=2))
+        typer.echo(as_json([asdict(each) for each in shown]))
         return
     for line in _table(shown):
         typer.echo(printable(line))
 
 
 def _table(readings: Iterable[Reading]) -> list[str]:
+    from glovebox.cli.shown import aligned
+
     rows = [_HEADINGS] + [
         (
             each.content[:_SHORT],
@@ -104,8 +105,4 @@ def _table(readings: Iterable[Reading]) -> list[str]:
         )
         for each in readings
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
-    return [
-        "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    return list(aligned(rows))

@@ -6,7 +6,6 @@ the terminal as it is.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
@@ -78,24 +77,18 @@ def drift(
 
 
 def _show(told: Sequence[Difference], output: Shown) -> None:
+    from glovebox.cli.shown import aligned, as_json, as_yaml
     from glovebox.data.printable import printable
 
-    # In ASCII: a terminal that shows it obeys none of it.
     if output is Shown.JSON:
-        typer.echo(json.dumps([_document(each) for each in told], indent=2))
+        typer.echo(as_json([_document(each) for each in told]))
     elif output is Shown.YAML:
-        import yaml
-
-        documents = [_document(each) for each in told]
-        typer.echo(yaml.safe_dump(documents, sort_keys=False), nl=False)
+        typer.echo(as_yaml([_document(each) for each in told]))
     elif not told:
         typer.echo("No drift is recorded.")
     else:
-        rows = [_HEADINGS, *(tuple(map(printable, _row(each))) for each in told)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for row in rows:
-            line = "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            typer.echo(line.rstrip())
+        for line in aligned([_HEADINGS, *(tuple(map(printable, _row(each))) for each in told)]):
+            typer.echo(line)
 
 
 def _document(each: Difference) -> dict[str, Any]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from glovebox.api import reasons
 from glovebox.cli.failing import Failing
 from glovebox.cli.planned_shown import Shown, show
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from glovebox.cli.experiments import KubeconfigCluster
     from glovebox.cli.planning import Planned
 
@@ -58,6 +60,7 @@ def planned_of(cluster: KubeconfigCluster, objects: list[dict[str, Any]]) -> lis
         InvalidInput: None of them is ours, or one is of no kind or namespace that there can be.
         Unavailable: The cluster could not be asked.
     """
+    from glovebox.api import reasons
     from glovebox.cli.planning import Planned, Verdict, judged, of_ours
     from glovebox.errors import InvalidInput, Refused
     from glovebox.kube.resources import Key
@@ -74,18 +77,22 @@ def planned_of(cluster: KubeconfigCluster, objects: list[dict[str, Any]]) -> lis
             said = ("API server", error.reason, error.message)
             found[at] = Planned(Key.of(each), Verdict.REFUSED, *said)
     new = {Key.of(each): each for each in taken.values()}
+    # What one Experiment was looked up for serves the others of the file.
+    listed = cache(cluster.listed)
     for at, each in taken.items():
         if each["kind"] != "Experiment":
             found[at] = Planned(Key.of(each), Verdict.ACCEPTED)
             continue
-        known, namespaces, hidden = _gathered(cluster, each)
+        known, namespaces, hidden = _gathered(cluster, listed, each)
         merged = {**{Key.of(one): one for one in known}, **new}
         found[at] = judged(each, list(merged.values()), namespaces, hidden)
     return [found[at] for at in sorted(found)]
 
 
 def _gathered(
-    cluster: KubeconfigCluster, experiment: dict[str, Any]
+    cluster: KubeconfigCluster,
+    listed: Callable[[str, str], list[dict[str, Any]]],
+    experiment: dict[str, Any],
 ) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]], list[str]]:
     """Return what an Experiment may depend on, and what of it the caller may not read."""
     from glovebox.api import reasons
@@ -103,7 +110,7 @@ def _gathered(
     hidden: list[str] = []
     for kind, namespace in wanted:
         try:
-            known += cluster.listed(kind, namespace)
+            known += listed(kind, namespace)
         except Unavailable as error:
             if error.reason != reasons.REJECTED:
                 raise

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from glovebox.cli.shown import aligned, as_json, as_yaml
 from glovebox.data.printable import printable
 
 if TYPE_CHECKING:
@@ -30,12 +30,9 @@ _WORDS = {"ACCEPTED": "would be accepted", "REFUSED": "refused", "WAITS": "would
 def show(planned: Sequence[Planned], output: Shown, *, color: bool = True) -> None:
     """Print what would become of each object."""
     if output is Shown.JSON:
-        # In ASCII: a terminal that shows it obeys none of it.
-        typer.echo(json.dumps([document(each) for each in planned], indent=2))
+        typer.echo(as_json([document(each) for each in planned]))
     elif output is Shown.YAML:
-        import yaml
-
-        typer.echo(yaml.safe_dump([document(each) for each in planned], sort_keys=False), nl=False)
+        typer.echo(as_yaml([document(each) for each in planned]))
     else:
         for each in planned:
             _show_one(each, is_wide=output is Shown.WIDE, color=color)
@@ -110,7 +107,5 @@ def _detail(obj: Mapping[str, Any]) -> str:
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     shown = [list(headings), *([printable(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[at]) for row in shown) for at in range(len(headings))]
-    for row in shown:
-        line = "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        typer.echo(f"  {line.rstrip()}")
+    for line in aligned(shown):
+        typer.echo(f"  {line}")

@@ -234,11 +234,11 @@ def _held_up(
         is_open = found.verdict is Verdict.WAITS
         return replace(found, remarks=(*found.remarks, until)) if is_open else found
     if isinstance(error, InvalidInput) and not unread:
-        return _refused(key, error, listed)
+        return _told(Verdict.REFUSED, key, error, listed)
     if isinstance(error, InvalidInput):
         # What was not read may be what is missed: a grant, a pin.
-        return _waits(key, error, listed, (*unread, "so this may not be refused"))
-    return _waits(key, error, listed, unread)
+        return _told(Verdict.WAITS, key, error, listed, (*unread, "so this may not be refused"))
+    return _told(Verdict.WAITS, key, error, listed, unread)
 
 
 def objects_of(found: Preview) -> tuple[KubernetesObject, ...]:
@@ -266,41 +266,26 @@ def _behind(
     except Refused as later:
         is_sure = not open_ or later.reason in _BY_SPEC
         if is_sure and not unread:
-            return _refused(key, later, listed, (f"first it would wait: {error.message}",))
-        return _waits(key, error, listed, unread)
+            return _told(
+                Verdict.REFUSED, key, later, listed, (f"first it would wait: {error.message}",)
+            )
+        return _told(Verdict.WAITS, key, error, listed, unread)
     except GloveboxError:
-        return _waits(key, error, listed, unread)
+        return _told(Verdict.WAITS, key, error, listed, unread)
     remark = "the digest is known when all pins are Ready"
-    return Planned(
-        key,
-        Verdict.WAITS,
-        "operator",
-        error.reason,
-        error.message,
-        objects=objects_of(found),
-        inputs=listed,
-        remarks=(remark, *unread),
-    )
+    waits = _told(Verdict.WAITS, key, error, listed, (remark, *unread))
+    return replace(waits, objects=objects_of(found))
 
 
-def _refused(
+def _told(
+    verdict: Verdict,
     key: Key,
     error: GloveboxError,
     listed: tuple[Mapping[str, str], ...],
     remarks: tuple[str, ...] = (),
 ) -> Planned:
     said = (error.reason, error.message)
-    return Planned(key, Verdict.REFUSED, "operator", *said, inputs=listed, remarks=remarks)
-
-
-def _waits(
-    key: Key,
-    error: GloveboxError,
-    listed: tuple[Mapping[str, str], ...],
-    remarks: tuple[str, ...],
-) -> Planned:
-    said = (error.reason, error.message)
-    return Planned(key, Verdict.WAITS, "operator", *said, inputs=listed, remarks=remarks)
+    return Planned(key, verdict, "operator", *said, inputs=listed, remarks=remarks)
 
 
 def _inputs(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from enum import StrEnum
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from glovebox.cli.failing import Failing
-from glovebox.report.goal import Goal, Reached
+from glovebox.report.goals import Goal, Reached
 
 if TYPE_CHECKING:
     from glovebox.cli.experiments import KubeconfigCluster
@@ -95,6 +94,7 @@ def _looked_at(
 ) -> tuple[str, Reached]:
     from glovebox.api.experiment import Experiment
     from glovebox.cli.experiments import parsed
+    from glovebox.cli.shown import as_json, as_yaml
     from glovebox.report.glance import document, screen
     from glovebox.report.goal import reached
 
@@ -103,12 +103,7 @@ def _looked_at(
     if output is Shown.TEXT:
         return "\n".join(_safe(line) for line in screen(experiment, obj, waited)), found
     told = document(experiment, obj, waited) | {"for": goal.value, "reached": _SAID[found]}
-    if output is Shown.JSON:
-        # In ASCII: a terminal that shows it obeys none of it.
-        return json.dumps(told, indent=2), found
-    import yaml
-
-    return yaml.safe_dump(told, sort_keys=False).rstrip("\n"), found
+    return (as_json if output is Shown.JSON else as_yaml)(told), found
 
 
 def _window(obj: dict[str, Any]) -> float:

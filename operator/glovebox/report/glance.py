@@ -16,7 +16,7 @@ from glovebox.api.experiment import Experiment
 from glovebox.report import words
 from glovebox.report.conditions import tone
 from glovebox.report.page import Tone
-from glovebox.report.why import Said, explain
+from glovebox.report.why import Said, Why, explain
 
 _PURPOSE: Final = 100
 # So many attempts fit on a screen; the newest are what somebody looks for.
@@ -33,13 +33,12 @@ def screen(
         obj: The same, as the API server has it.
         waited: What it waits for, each with how far it is.
     """
-    why = explain(f"Experiment {experiment.namespace}/{experiment.name}", obj, ())
+    why = _why(experiment, obj)
     reason = f": {why.ready.reason}" if why.ready is not None else ""
     yield f"{why.what} {'is Ready' if why.is_ready else 'is not Ready'}{reason}"
     yield from _facts(experiment)
     yield from (f"  {note}" for note in why.notes)
-    told = {each.condition: each for each in (why.ready, *why.others) if each is not None}
-    yield from _conditions(experiment, told)
+    yield from _conditions(experiment, _by_condition(why))
     if waited:
         yield "Inputs"
         widest = max(len(what) for what, _ in waited)
@@ -58,8 +57,8 @@ def document(
         obj: The same, as the API server has it.
         waited: What it waits for, each with how far it is.
     """
-    why = explain(f"Experiment {experiment.namespace}/{experiment.name}", obj, ())
-    told = {each.condition: each for each in (why.ready, *why.others) if each is not None}
+    why = _why(experiment, obj)
+    told = _by_condition(why)
     spec, status, raw = experiment.spec, experiment.status, obj.get("status") or {}
     return {
         "namespace": experiment.namespace,
@@ -107,6 +106,14 @@ def progress(status: Mapping[str, Any]) -> str:
     if found.bytes_total is not None:
         size += f" of {words.size(found.bytes_total, short=True)}"
     return f"{found.phase}: {objects} objects, {size}"
+
+
+def _why(experiment: Experiment, obj: Mapping[str, Any]) -> Why:
+    return explain(f"Experiment {experiment.namespace}/{experiment.name}", obj, ())
+
+
+def _by_condition(why: Why) -> dict[str, Said]:
+    return {each.condition: each for each in (why.ready, *why.others) if each is not None}
 
 
 def _facts(experiment: Experiment) -> Iterator[str]:

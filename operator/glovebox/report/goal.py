@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
 
 from glovebox import names
 from glovebox.api import conditions, reasons
+from glovebox.report.goals import Goal, Reached
 
 if TYPE_CHECKING:
     from glovebox.api.experiment import Experiment
-
-
-class Goal(StrEnum):
-    """What is waited for."""
-
-    READY = "Ready"
-    SEALED = "Sealed"
-    ENDED = "Ended"
-
-
-class Reached(IntEnum):
-    """Whether it came; the number is the exit code of the command."""
-
-    YES = 0
-    NEVER = 1
-    NOT_YET = 3
 
 
 def reached(experiment: Experiment, goal: Goal) -> Reached:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -123,3 +125,11 @@ def test_a_seal_that_holds_does_not_meet_a_demand_that_is_empty(
     assert verify(folder)[0] == 0
     code, output = verify(folder, option, "")
     assert (code, "holds" in output) == (2, False)
+
+
+def test_what_a_command_needs_is_loaded_by_that_command_alone() -> None:
+    """`glovebox --help`, and each completion of a word, reads no model and no client."""
+    heavy = "{'boto3', 'cryptography', 'kubernetes', 'pydantic', 'yaml'}"
+    code = f"import sys, glovebox.cli.main; print({heavy} & set(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "set()"

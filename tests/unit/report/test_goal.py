@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from glovebox.api.experiment import Experiment
-from glovebox.report.goal import Goal, Reached, reached
+from glovebox.report.goal import reached
+from glovebox.report.goals import Goal, Reached
 
 Json = dict[str, Any]
 BASE: Json = yaml.safe_load((Path(__file__).parent / "experiment.yaml").read_text(encoding="utf-8"))
