@@ -86,7 +86,7 @@ PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --durations 20
 LIVE_TESTS := tests/cluster/operator tests/cluster/demo tests/node
 OTHER_TESTS := tests/unit tests/simulation tests/golden tests/stores tests/ecosystem \
   $(filter-out $(LIVE_TESTS),$(patsubst %/,%,$(wildcard tests/cluster/*/)))
-# To read all tests takes a process half a minute: here those files that have slow ones.
+# Of slow tests likewise: the files that have some.
 SLOW_TESTS = $(sort $(shell grep -rl 'mark\.slow' tests --include='test_*.py'))
 without = $(addprefix --ignore=,$(1))
 

@@ -22,30 +22,13 @@ from glovebox.status.builder import StatusBuilder
 from glovebox.status.experiment import compute_status
 from glovebox.status.experiment_facts import CredentialsFacts, NamespaceFacts, RunFacts
 from glovebox.status.experiment_ready import REQUIRED
-from glovebox.status.experiment_seen import Seen
+from glovebox.status.experiment_seen import BUILDING, Seen
 from glovebox.status.in_use import compute_held_status
 from glovebox.status.outcome import Grace, Outcome, done, of_error, skipped, waiting
 from glovebox.status.summary import summarise
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-PHASES = (
-    "claim",
-    "lock_up",
-    "resolve",
-    "authorise",
-    "gate",
-    "leakage",
-    "uses",
-    "bind",
-    "namespace",
-    "isolation",
-    "credentials",
-    "access",
-    "prove",
-    "deliver",
-    "run",
-    "seal",
-)
+PHASES = (*BUILDING, "prove", "deliver", "run", "seal")
 FACTS: Mapping[str, Any] = {
     "namespace": NamespaceFacts("uid-1", latched=True, established=True),
     "credentials": CredentialsFacts("s3://b/p/", "primary", NOW),
