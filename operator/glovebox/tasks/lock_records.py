@@ -66,7 +66,7 @@ class StoredLocks:
         self._lines = self._read() if before else iter(())
         self._next: tuple[str, Lock] | None = None
         self._gzip = zlib.compressobj(6, zlib.DEFLATED, _GZIP)
-        self._file = tempfile.SpooledTemporaryFile(_SPOOL_BYTES, prefix="glovebox-locks-")  # noqa: SIM115 - closed by `finish`
+        self._file = tempfile.SpooledTemporaryFile(_SPOOL_BYTES, prefix="glovebox-locks-")  # noqa: SIM115 - closed by `close`
         self._written = 0
 
     def of(self, path: str) -> Lock | None:
@@ -90,10 +90,10 @@ class StoredLocks:
         Raises:
             GloveboxError: It could not be written.
         """
-        with self._file as file:
-            file.write(self._gzip.flush())
-            file.seek(0)
-            body = file.read()
+        self._file.write(self._gzip.flush())
+        self._file.seek(0)
+        body = self._file.read()
+        self.close()
         if self._written:
             key = f"{self._folder}{self._current}/{self._done:012d}"
             put_short_lived(self._store, self._bucket, key, body, locked=self._locked)
@@ -106,6 +106,10 @@ class StoredLocks:
                 self._stop,
                 kept=lambda key: key.startswith(kept),
             )
+
+    def close(self) -> None:
+        """Give up what is not written; calling it again does nothing."""
+        self._file.close()
 
     def _read(self) -> Iterator[tuple[str, Lock]]:
         prefix = f"{self._folder}{self._before}/"

@@ -6,6 +6,7 @@ it found, and the next one goes on there. So an interruption costs one task, nev
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 import structlog
@@ -121,16 +122,17 @@ async def prove_dataset(context: TaskContext, request: ProofRequest) -> ProofSli
         if books is not None
         else None
     )
-    part = await prove_pin(
-        narrowed(request.store, request.access, request.source),
-        request.manifest,
-        request.plan,
-        locks=locks,
-        access=request.access,
-        artifacts_store=request.store,
-        on_progress=tell,
-        stop=context.stop,
-    )
+    with contextlib.closing(locks) if locks is not None else contextlib.nullcontext():
+        part = await prove_pin(
+            narrowed(request.store, request.access, request.source),
+            request.manifest,
+            request.plan,
+            locks=locks,
+            access=request.access,
+            artifacts_store=request.store,
+            on_progress=tell,
+            stop=context.stop,
+        )
     if not part.findings.intact and request.locks is not None:
         await _note(context, request, request.locks.bucket, part)
     return part
