@@ -1317,7 +1317,55 @@ RUN_PENDING: Final = _reason(
     "RunPending",
     "Experiment `Succeeded`",
     "The run has not started; the message says what it waits for.",
-    "Follow the message: the isolation check, the delivery of inputs, quota, a node or an image.",
+    "Follow the message: the isolation check, the delivery of inputs, or the node that prepares the"
+    " pod.",
+)
+QUOTA_EXCEEDED: Final = _reason(
+    "QuotaExceeded",
+    "Experiment `Succeeded`",
+    "The quota of the namespace admits no pod of the run: other pods use it up.",
+    "End the other pods of the namespace, or create a new Experiment that asks for less.",
+)
+POD_REFUSED: Final = _reason(
+    "PodRefused",
+    "Experiment `Succeeded`",
+    "The API server refuses the run's pod; the message has its words. Often a policy or webhook of"
+    " the cluster changes pods (a sidecar, another registry), and what comes out is not what was"
+    " bound.",
+    "Exempt the namespaces of experiments there: they have the label"
+    " `app.kubernetes.io/managed-by: glovebox`.",
+)
+UNSCHEDULABLE: Final = _reason(
+    "Unschedulable",
+    "Experiment `Succeeded`",
+    "No node takes the run's pod; the message has the scheduler's words.",
+    "Wait for room, or create a new Experiment that asks for less; see the taints and labels of the"
+    " nodes with `kubectl describe nodes`.",
+)
+IMAGE_NOT_PULLED: Final = _reason(
+    "ImageNotPulled",
+    "Experiment `Succeeded`",
+    "The node cannot pull an image of the run's pod; the message has the kubelet's words.",
+    "Check that the registry has the image under its digest, and that nodes may pull it.",
+)
+CONTAINER_NOT_STARTED: Final = _reason(
+    "ContainerNotStarted",
+    "Experiment `Succeeded`",
+    "The node cannot start the run's pod or a container of it; the message has the kubelet's"
+    " words.",
+    "Follow the message; the platform's operators look at the node's runtime and network plugin.",
+)
+VOLUME_NOT_MOUNTED: Final = _reason(
+    "VolumeNotMounted",
+    "Experiment `Succeeded`",
+    "The node cannot mount a volume of the run's pod; the message has the kubelet's words.",
+    "The platform's operators look at the storage class, its driver and the node.",
+)
+JOB_SUSPENDED: Final = _reason(
+    "JobSuspended",
+    "Experiment `Succeeded`",
+    "Somebody else suspended the run's Job: a queue such as Kueue, or a policy that changes Jobs.",
+    "It goes on when that one resumes it; else exempt the namespaces of experiments there.",
 )
 RUN_STARTED: Final = _reason(
     "RunStarted",

@@ -18,6 +18,7 @@ from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.job_pods import pods_of
+from glovebox.controllers.job_waits import look_at_job
 from glovebox.controllers.ports import Ports
 from glovebox.desired.task_job import TaskJob, asks_the_same, is_ours, task_job
 from glovebox.engine.tasks import TaskContext, TaskKey
@@ -225,11 +226,11 @@ class JobWork(Generic[T]):
         """Return why a Job came to nothing, and take it away: the next attempt has its name."""
         pods = await pods_of(self._ports, self._job.namespace, job["metadata"]["uid"])
         end = job_end(job)
-        error = (
-            attempt_failed(job, end, pods)
-            if end is not None
-            else attempt_silent(job, pods, SILENT_SECONDS)
-        )
+        if end is not None:
+            error = attempt_failed(job, end, pods)
+        else:
+            waits = await look_at_job(self._ports, job, pods)
+            error = attempt_silent(job, waits.message, SILENT_SECONDS)
         with contextlib.suppress(GloveboxError):
             await self._delete(job)
         return error

@@ -94,6 +94,7 @@ class RunFacts:
         requested: Whether the spec asks for one.
         run: How far it is; None when it has not begun.
         pending: What keeps it from starting or from getting further.
+        waits_for: The reason of that, once its Job is there; empty while a pod of it runs.
         started: Whether this look created the Job.
         ended: Whether this look saw its end for the first time.
         leaving: UIDs of pods that somebody ends: their logs go with them.
@@ -104,6 +105,7 @@ class RunFacts:
     requested: bool
     run: RunStatus | None = None
     pending: str = ""
+    waits_for: str = ""
     started: bool = False
     ended: bool = False
     leaving: tuple[str, ...] = ()

@@ -48,7 +48,8 @@ def mark_run(builder: StatusBuilder, run: Outcome, deliver: Outcome, *, provisio
         case "Failed":
             builder.mark_false(types.SUCCEEDED, facts.run.reason, facts.run.message)
         case _ if facts.pending:
-            builder.mark_unknown(types.SUCCEEDED, reasons.RUN_PENDING, facts.pending)
+            reason = facts.waits_for or reasons.RUN_PENDING
+            builder.mark_unknown(types.SUCCEEDED, reason, facts.pending)
         case _:
             message = f"Job `{names.RUN_JOB}` is running"
             builder.mark_unknown(types.SUCCEEDED, reasons.RUNNING, message)

@@ -16,7 +16,8 @@ from glovebox.api.experiment_status import IsolationStatus
 from glovebox.data.probing import EXIT_CODES, FORMAT, Expected, Outcome
 from glovebox.data.redaction import last_words
 from glovebox.desired.probe import PROBE_CONTAINER, PROBE_DEADLINE_SECONDS
-from glovebox.status.runs import WORDS_MAX, job_end, why_waiting
+from glovebox.status.job_waits import why_waiting
+from glovebox.status.runs import WORDS_MAX, job_end
 
 _OUTCOMES: Final = get_args(IsolationStatus.model_fields["outcome"].annotation)
 _MESSAGE_MAX: Final = 1024
@@ -119,9 +120,9 @@ def _read(said: str, exit_code: int | None) -> dict[str, Any] | None:
 
 def _silence(end: Mapping[str, Any], pods: Sequence[Mapping[str, Any]], said: str) -> str:
     if end.get("reason") == "DeadlineExceeded":
-        waiting = why_waiting(pods)
+        waiting = why_waiting(pods) if pods else None
         return f"the probe did not end within {PROBE_DEADLINE_SECONDS} s" + (
-            f": {waiting}" if waiting else ""
+            f": {waiting.message}" if waiting is not None else ""
         )
     words = last_words(said, WORDS_MAX) or end.get("message", "it said nothing")
     return f"the probe ended without a verdict: {words}"

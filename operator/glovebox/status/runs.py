@@ -8,7 +8,6 @@ from typing import Any, Final, Literal
 
 import orjson
 
-from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.attempt_status import MAX_PODS
 from glovebox.api.experiment_status import RunStatus
@@ -174,49 +173,6 @@ def run_restored(job_uid: str, started: str, record: str, now: datetime) -> RunS
         {"jobUid": job_uid, "startTime": started, "record": record, "attempts": 0}
     )
     return _ended(begun, now, "Failed", reasons.RUN_LOST, _RESTORED)
-
-
-def seconds_without_pod(job: Mapping[str, Any], now: datetime) -> float:
-    """Return for how many seconds a Job that has no pod has been there."""
-    created = datetime.fromisoformat(job["metadata"]["creationTimestamp"])
-    return (now - created).total_seconds()
-
-
-def why_no_pod(namespace: str) -> str:
-    """Return what may keep the run's pod from being created, and the command that says what does.
-
-    The API server tells its refusal to the Job controller alone, which writes it into an Event.
-    """
-    return (
-        "the Job still has no pod: the API server admits none where other pods use up the quota of"
-        " the namespace, or where another policy or webhook of this cluster refuses it; see"
-        f" `kubectl get events -n {namespace} --field-selector"
-        f" involvedObject.name={names.RUN_JOB}`"
-    )
-
-
-def why_waiting(pods: Sequence[Mapping[str, Any]]) -> str:
-    """Return what keeps the newest pod from running, or an empty text."""
-    if not pods:
-        return "the Job has no pod yet"
-    status = pods[-1].get("status") or {}
-    if status.get("phase") != "Pending":
-        return ""
-    for entry in status.get("initContainerStatuses") or ():
-        if entry["name"] == _FETCH and "running" in (entry.get("state") or {}):
-            return "the inputs are being fetched and hashed"
-    for entry in (
-        *(status.get("initContainerStatuses") or ()),
-        *(status.get("containerStatuses") or ()),
-    ):
-        waiting = (entry.get("state") or {}).get("waiting") or {}
-        if waiting.get("reason") not in {None, "PodInitializing", "ContainerCreating"}:
-            why = redact(str(waiting.get("message", "")))[0]
-            return f"container `{entry['name']}` waits: {waiting['reason']}: {why}"
-    for entry in status.get("conditions") or ():
-        if entry["type"] == "PodScheduled" and entry["status"] == "False":
-            return f"no node takes the pod: {entry.get('message', '')}"
-    return "the pod is being prepared"
 
 
 def failure_of(pod: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:

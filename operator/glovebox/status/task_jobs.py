@@ -8,7 +8,7 @@ from typing import Any
 from glovebox.api import reasons
 from glovebox.data.task_ends import EXIT_TERMINATED, parse_error
 from glovebox.errors import GloveboxError, Unavailable
-from glovebox.status.runs import eviction_of, failure_of, why_waiting
+from glovebox.status.runs import eviction_of, failure_of
 
 
 def attempt_failed(
@@ -37,11 +37,15 @@ def attempt_failed(
     return _lost(job, f"its pod ended with exit code {code} ({word}) and said nothing")
 
 
-def attempt_silent(
-    job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]], seconds: float
-) -> GloveboxError:
-    """Return what is known of an attempt that gave no sign of life for so many seconds."""
-    why = why_waiting(pods) or "its pod runs and does not report"
+def attempt_silent(job: Mapping[str, Any], waits_for: str, seconds: float) -> GloveboxError:
+    """Return what is known of an attempt that gave no sign of life for so many seconds.
+
+    Args:
+        job: The Job.
+        waits_for: What keeps its pod from running; empty when it runs.
+        seconds: For how long.
+    """
+    why = waits_for or "its pod runs and does not report"
     return _lost(job, f"it gave no sign of life for {round(seconds / 60)} minutes: {why}")
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -569,3 +570,60 @@ def test_a_run_with_inputs_gets_a_fetcher_that_alone_may_read_them(
         "input `train`: DigestMismatch: `a.csv` has other bytes"
         in failed["status"]["run"]["message"]
     )
+
+
+@pytest.fixture
+def sidecars(cluster: Cluster) -> Iterator[str]:
+    """A policy of the platform that adds a container to pods; deleting this path ends it."""
+    name = "sidecars-everywhere"
+    rule = {
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "resources": ["pods"],
+        "operations": ["CREATE"],
+    }
+    where = "request.namespace == 'default' || request.namespace.contains('sidecar')"
+    added = (
+        "Object{spec: Object.spec{containers: [Object.spec.containers{name: 'proxy', image: 'x'}]}}"
+    )
+    mutation = {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": added}}
+    spec = {
+        "failurePolicy": "Fail",
+        "reinvocationPolicy": "Never",
+        "matchConstraints": {"resourceRules": [rule]},
+        "matchConditions": [{"name": "where", "expression": where}],
+        "mutations": [mutation],
+    }
+    root = "/apis/admissionregistration.k8s.io/v1"
+    policies, bindings = (
+        f"{root}/mutatingadmissionpolicies",
+        f"{root}/mutatingadmissionpolicybindings",
+    )
+    cluster.api.create(policies, {"metadata": {"name": name}, "spec": spec})
+    cluster.api.create(bindings, {"metadata": {"name": name}, "spec": {"policyName": name}})
+    pod = {"metadata": {"name": "a"}, "spec": {"containers": [{"name": "a", "image": "x"}]}}
+
+    def is_active() -> bool:
+        made = cluster.api.create("/api/v1/namespaces/default/pods", pod, dryRun="All")
+        return len(made["spec"]["containers"]) == 2
+
+    eventually(is_active, what="the policy is active")
+    yield f"{bindings}/{name}"
+    cluster.api.delete(f"{policies}/{name}")
+
+
+def test_a_run_whose_pod_another_policy_changes_says_so_and_goes_on_without_it(
+    team: Team, sidecars: str
+) -> None:
+    spec = experiment_spec("standard", "primary", run=RUN)
+    team.declare("Experiment", "sidecar", spec)
+    made = team.expect("Experiment", "sidecar", "Succeeded", "Unknown", "PodRefused", timeout=60)
+    said = team.condition("Experiment", "sidecar", "Succeeded")["message"]
+    assert "refuses its pod: the pod is forbidden" in said
+    assert "one that changes pods (a sidecar" in said
+    assert {"type": "Ready", "status": "True"}.items() <= team.condition(
+        "Experiment", "sidecar", "Ready"
+    ).items()
+    team.api.delete(sidecars)
+    run_pod(team.api, made["status"]["namespace"])
+    team.expect("Experiment", "sidecar", "Succeeded", "Unknown", "RunPending")

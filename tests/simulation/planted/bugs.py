@@ -348,13 +348,13 @@ BUGS: Final = (
         "a message counts the seconds",
         "11 few writes",
         "controllers/experiment/run.py",
-        "        pending=why_waiting(pods),\n",
-        '        pending=f"{why_waiting(pods)}, at {scope.now}",\n',
+        "        pending=waits.message,\n",
+        '        pending=f"{waits.message}, at {scope.now}",\n',
         focus="faults: none",
         also=(
             (
                 "controllers/experiment/run.py",
-                "    if pods:\n        return done(facts)\n",
+                "    return done(facts, retry_seconds=waits.retry_seconds)\n",
                 "    return done(facts, retry_seconds=1.0)\n",
             ),
         ),

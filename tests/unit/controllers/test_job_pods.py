@@ -13,7 +13,8 @@ from glovebox import names
 from glovebox.controllers.job_pods import is_of_job, pods_in, used_of
 from glovebox.desired.intruders import images_of, job_behind, why_inadmissible
 from glovebox.status.attempts import attempt_of
-from glovebox.status.runs import eviction_of, failure_of, why_waiting
+from glovebox.status.job_waits import why_waiting
+from glovebox.status.runs import eviction_of, failure_of
 
 MIB = 1 << 20
 IMAGE = "registry.example/trainer@sha256:" + "a" * 64

@@ -10,7 +10,7 @@ import pytest
 
 from glovebox.api.experiment_status import RunStatus
 from glovebox.status.experiment_work import is_recorded, record_run
-from glovebox.status.runs import job_ended, job_lost, refused_words, why_waiting
+from glovebox.status.runs import job_ended, job_lost, refused_words
 
 MADE = "2026-11-25T05:00:00Z"
 ENDED = "2026-11-25T05:10:00Z"
@@ -183,10 +183,7 @@ def test_no_secret_that_was_said_is_in_the_end_of_a_run(place: str) -> None:
     assert message.endswith("ExpiredToken: [redacted], with [redacted], and that is all")
 
 
-def test_no_secret_is_in_what_a_pod_waits_for_or_what_a_cache_was_refused_for() -> None:
-    state = {"waiting": {"reason": "CreateContainerError", "message": f"env {TOKEN}"}}
-    status = {"phase": "Pending", "containerStatuses": [{"name": "run", "state": state}]}
-    assert why_waiting([{"status": status}]).endswith("CreateContainerError: env [redacted]")
+def test_no_secret_is_in_what_a_cache_was_refused_for() -> None:
     assert refused_words([pod("fetch", 42, message=f"no {TOKEN}")]) == "no [redacted]"
 
 
@@ -203,65 +200,6 @@ def test_of_what_a_program_said_the_end_is_told_and_no_more() -> None:
 def test_a_run_without_its_job_is_over(reason: str) -> None:
     run = job_lost(RunStatus(job_uid="u1"), datetime(2026, 11, 25, tzinfo=UTC), reason)
     assert (run.outcome, run.reason, run.job_uid) == ("Failed", reason, "u1")
-
-
-WAITING: list[tuple[list[dict[str, Any]], str]] = [
-    ([], "no pod yet"),
-    ([{"status": {"phase": "Running"}}], ""),
-    (
-        [
-            {
-                "status": {
-                    "phase": "Pending",
-                    "conditions": [
-                        {
-                            "type": "PodScheduled",
-                            "status": "False",
-                            "message": "0/0 nodes are available",
-                        }
-                    ],
-                }
-            }
-        ],
-        "no node takes the pod: 0/0 nodes",
-    ),
-    (
-        [
-            {
-                "status": {
-                    "phase": "Pending",
-                    "initContainerStatuses": [{"name": "fetch", "state": {"running": {}}}],
-                }
-            }
-        ],
-        "the inputs are being fetched",
-    ),
-    (
-        [
-            {
-                "status": {
-                    "phase": "Pending",
-                    "containerStatuses": [
-                        {
-                            "name": "run",
-                            "state": {
-                                "waiting": {"reason": "ErrImagePull", "message": "no such image"}
-                            },
-                        }
-                    ],
-                }
-            }
-        ],
-        "container `run` waits: ErrImagePull: no such image",
-    ),
-]
-
-
-@pytest.mark.parametrize(("pods", "words"), WAITING)
-def test_what_a_run_waits_for(pods: list[dict[str, Any]], words: str) -> None:
-    said = why_waiting(pods)
-    assert words in said
-    assert bool(said) == bool(words)
 
 
 RECORDED = {"jobUid": "u1", "attempts": 1}

@@ -29,6 +29,7 @@ from glovebox.controllers.experiment.session_secret import (
     write_session,
 )
 from glovebox.controllers.job_pods import pods_of
+from glovebox.controllers.job_waits import look_at_job
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import authorities_of
 from glovebox.desired.cache import Cache, cache_claim, cache_job, cache_plan, owned_by_claim
@@ -97,8 +98,11 @@ async def ensure_cache(
             else await _failed(ports, cache, job)
         )
     await _supply(scope, resolved, cache, claim)
+    pods = await pods_of(ports, cache.namespace, job["metadata"]["uid"])
+    waits = (await look_at_job(ports, job, pods)).message
+    why = f": {waits}" if waits else ""
     return Filling(
-        f"its cache '{cache.name}' is being filled in '{cache.namespace}'{_unbound(claim)}"
+        f"its cache '{cache.name}' is being filled in '{cache.namespace}'{_unbound(claim)}{why}"
     )
 
 

@@ -20,6 +20,7 @@ from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.job_pods import pods_of
+from glovebox.controllers.job_waits import look_at_job
 from glovebox.desired.plan import Plan
 from glovebox.desired.probe import Probe
 from glovebox.errors import Conflict, GloveboxError
@@ -30,7 +31,6 @@ from glovebox.status.experiment_facts import Finding, NamespaceFacts, ProofFacts
 from glovebox.status.isolation import being_checked, isolated, not_checked
 from glovebox.status.outcome import Outcome, done, waiting
 from glovebox.status.probes import probe_ended
-from glovebox.status.runs import why_waiting
 
 _DAY: Final = timedelta(days=1)
 # What was not proven may be by and by: a node comes, a store or the DNS answers again. Sooner where
@@ -106,9 +106,10 @@ async def _go_on(
     if ended is not None:
         ports.metrics.probes.labels(ended.outcome.lower()).inc()
         return ended, done(ProofFacts(finding))
+    waits = await look_at_job(ports, live, pods)
     if recorded is None:
-        finding = being_checked(why_waiting(pods))
-    return None, done(ProofFacts(finding))
+        finding = being_checked(waits.message)
+    return None, done(ProofFacts(finding), retry_seconds=waits.retry_seconds)
 
 
 async def _make_way(

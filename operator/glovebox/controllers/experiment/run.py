@@ -27,6 +27,7 @@ from glovebox.controllers.experiment.namespace import is_there
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.job_pods import is_of_job, pods_in
+from glovebox.controllers.job_waits import JobWait, look_at_job
 from glovebox.desired.drift import Applied
 from glovebox.desired.plan import Plan
 from glovebox.desired.platform import store_changes
@@ -46,14 +47,9 @@ from glovebox.status.runs import (
     job_end,
     job_ended,
     job_lost,
-    seconds_without_pod,
-    why_no_pod,
-    why_waiting,
 )
 
 SUSPENDED: Final = "`spec.suspend` is true: the run starts when it is false"
-# Beyond this a Job without a pod is no controller that is a little late.
-_POD_SECONDS: Final = 5.0
 NOT_AS_BOUND: Final = "the run starts when what is declared is again what was bound"
 
 
@@ -143,21 +139,20 @@ async def _follow(
         run = failed_by_input(run, describe_broken(broken))
     run = await note(scope, run, outcomes.facts("bind", Plan))
     leaving = (pod["metadata"]["uid"] for pod in pods if pod["metadata"].get("deletionTimestamp"))
+    has_ended = run.completion_time is not None
+    waits = JobWait(None) if has_ended else await look_at_job(scope.ports, live, pods)
     facts = RunFacts(
         requested=True,
         run=run,
-        pending=why_waiting(pods),
+        pending=waits.message,
+        waits_for=waits.wait.reason if waits.wait is not None else "",
         started=started,
         leaving=tuple(leaving),
         tenant_pods=with_tenant_pods(scope.experiment.status.tenant_pods, everybody),
     )
-    if run.completion_time is not None:
+    if has_ended:
         return _ended(facts)
-    if pods:
-        return done(facts)
-    if seconds_without_pod(live, scope.now) < _POD_SECONDS:
-        return done(facts, retry_seconds=_POD_SECONDS)  # a pod that is not created wakes nobody
-    return done(replace(facts, pending=why_no_pod(scope.namespace)))
+    return done(facts, retry_seconds=waits.retry_seconds)
 
 
 def _ended(facts: RunFacts) -> Outcome:

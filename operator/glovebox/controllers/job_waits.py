@@ -1,0 +1,80 @@
+"""What a Job of ours waits for, looked up where it is told: in its pod, or in Events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from glovebox.controllers.ports import Ports
+from glovebox.errors import GloveboxError
+from glovebox.kube.kinds import EVENT
+from glovebox.status.job_waits import Wait, seconds_since, why_by_events, why_no_pod, why_waiting
+
+log = structlog.get_logger(__name__)
+# The Job controller and the kubelet get this long before anybody asks what keeps them.
+_PATIENCE_SECONDS: Final = 1.0
+_SOONEST_SECONDS, _LATEST_SECONDS = 2.0, 60.0
+# Of one object; Kubernetes counts what repeats in one Event.
+_EVENTS_MAX: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class JobWait:
+    """What a Job waits for.
+
+    Attributes:
+        wait: None when a pod of it runs.
+        retry_seconds: When to ask again, as no watch tells; None when one does.
+    """
+
+    wait: Wait | None
+    retry_seconds: float | None = None
+
+    @property
+    def message(self) -> str:
+        """What it waits for; empty when it does not."""
+        return self.wait.message if self.wait is not None else ""
+
+
+async def look_at_job(
+    ports: Ports, job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]
+) -> JobWait:
+    """Return what keeps a Job that is not over from running.
+
+    Events are read where nothing else says why, and less and less often.
+
+    Args:
+        ports: The outside world.
+        job: As it is now.
+        pods: Its pods, the oldest first.
+    """
+    wait = why_waiting(pods) if pods else why_no_pod(job)
+    if wait is None or not wait.by_event:
+        return JobWait(wait)
+    about = pods[-1] if pods else job
+    age = seconds_since(about, ports.now())
+    if age < _PATIENCE_SECONDS:
+        return JobWait(wait, _PATIENCE_SECONDS)
+    again = min(max(age / 4, _SOONEST_SECONDS), _LATEST_SECONDS)
+    return JobWait(why_by_events(wait, await _events_of(ports, about)), again)
+
+
+async def _events_of(ports: Ports, about: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the Events of an object; none where they cannot be read: they only explain."""
+    metadata = about["metadata"]
+    found: list[dict[str, Any]] = []
+    try:
+        async for page in ports.reader.pages(
+            EVENT,
+            namespace=metadata["namespace"],
+            field_selector=f"regarding.uid={metadata['uid']}",
+        ):
+            found += page.get("items") or ()
+            if len(found) >= _EVENTS_MAX:
+                break
+    except GloveboxError as error:
+        log.warning("Events cannot be read", namespace=metadata["namespace"], error=error.message)
+    return found

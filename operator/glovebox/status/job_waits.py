@@ -1,0 +1,200 @@
+"""What a Job of ours waits for while none of its pods runs, and what to do about it. Pure.
+
+Most of it stands in the pod's status. That the API server refused the pod, or that the kubelet
+cannot mount a volume, is told by Events alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from glovebox.api import reasons
+from glovebox.data.redaction import redact
+
+_FETCH: Final = "fetch"
+_WORDS_MAX: Final = 700
+# Who says what keeps a pod away; who else may write Events here is no witness.
+_JOB_CONTROLLER: Final = frozenset({"job-controller"})
+_OF_PODS: Final = frozenset({"kubelet", "attachdetach-controller"})
+_MOUNTING: Final = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
+_IMAGE: Final = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "ErrImageNeverPull",
+        "ImageInspectError",
+        "InvalidImageName",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+    }
+)
+# After these, what failed before does not any more.
+_GOING_ON: Final = frozenset({"Pulled", "Created", "Started"})
+_USUAL: Final = frozenset({None, "PodInitializing", "ContainerCreating"})
+# Each attempt of the Job controller has another name for its pod.
+_POD_NAME: Final = re.compile(r'(?:Error creating: )?pods "[^"]*"')
+# How long ago a kubelet says so changes by itself.
+_COUNTED: Final = re.compile(r"\b(?:back-off|in) \d[\d.]*m?s\b")
+_BEING_PREPARED: Final = "the pod is being prepared"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a Job waits for.
+
+    Attributes:
+        reason: One of `api/reasons.py`.
+        message: What Kubernetes says, and the next step.
+        by_event: Whether more may be known from Events.
+    """
+
+    reason: str
+    message: str
+    by_event: bool = False
+
+
+def why_waiting(pods: Sequence[Mapping[str, Any]]) -> Wait | None:
+    """Return what keeps the newest pod of a Job from running; None when it runs.
+
+    Args:
+        pods: The Job's, the oldest first; at least one.
+    """
+    status = pods[-1].get("status") or {}
+    if status.get("phase") != "Pending":
+        return None
+    inits = status.get("initContainerStatuses") or ()
+    for entry in inits:
+        if entry["name"] == _FETCH and "running" in (entry.get("state") or {}):
+            return Wait(reasons.RUN_PENDING, "the inputs are being fetched and hashed")
+    for entry in (*inits, *(status.get("containerStatuses") or ())):
+        state = (entry.get("state") or {}).get("waiting") or {}
+        if state.get("reason") not in _USUAL:
+            return _container(entry["name"], state["reason"], str(state.get("message", "")))
+    for entry in status.get("conditions") or ():
+        if entry["type"] == "PodScheduled" and entry["status"] == "False":
+            return _unscheduled(entry)
+    return Wait(reasons.RUN_PENDING, _BEING_PREPARED, by_event=True)
+
+
+def why_no_pod(job: Mapping[str, Any]) -> Wait:
+    """Return what is known of a Job that has no pod, from the Job alone."""
+    if (job.get("spec") or {}).get("suspend"):
+        return Wait(
+            reasons.JOB_SUSPENDED,
+            f"Job `{job['metadata']['name']}` is suspended by somebody else (`spec.suspend`): a"
+            " queue such as Kueue, or a policy that changes Jobs. It goes on when that one resumes"
+            " it; exempt the namespaces of experiments there if nobody is meant to",
+        )
+    return Wait(
+        reasons.RUN_PENDING,
+        "the Job was created, and the Job controller has not made its pod",
+        by_event=True,
+    )
+
+
+def why_by_events(wait: Wait, events: Iterable[Mapping[str, Any]]) -> Wait:
+    """Return what Events say about what a Job waits for; what is known already when they do not.
+
+    Args:
+        wait: What is known without them.
+        events: Of the Job without a pod, or of its newest pod (`events.k8s.io/v1`).
+    """
+    for event in sorted(events, key=_moment, reverse=True):
+        said = str(event.get("note") or "")
+        if event.get("reason") == "FailedCreate" and _writer(event) in _JOB_CONTROLLER:
+            return _refused(said)
+        if _writer(event) not in _OF_PODS:
+            continue
+        if event.get("reason") == "Pulling":
+            return Wait(
+                reasons.RUN_PENDING, f"the node pulls an image: {_words(said)}", by_event=True
+            )
+        if event.get("reason") in _GOING_ON:
+            return wait
+        if event.get("reason") in _MOUNTING:
+            return Wait(
+                reasons.VOLUME_NOT_MOUNTED,
+                f"a volume of the pod cannot be mounted: {_words(said)}. The kubelet tries again by"
+                " itself; the platform's operators look at the storage class, its driver and the"
+                " node",
+            )
+        if event.get("reason") == "FailedCreatePodSandBox":
+            return Wait(
+                reasons.CONTAINER_NOT_STARTED,
+                f"the node cannot start the pod: {_words(said)}. The kubelet tries again by itself;"
+                " the platform's operators look at the node's runtime and network plugin",
+            )
+    return wait
+
+
+def seconds_since(made: Mapping[str, Any], now: datetime) -> float:
+    """Return for how many seconds an object has been there."""
+    created = datetime.fromisoformat(made["metadata"]["creationTimestamp"])
+    return (now - created).total_seconds()
+
+
+def _refused(said: str) -> Wait:
+    words = _words(said)
+    if "exceeded quota" in said or ("must specify" in said and "quota" in said):
+        return Wait(
+            reasons.QUOTA_EXCEEDED,
+            f"the quota of the namespace admits no pod for it: {words}. End other pods there, or"
+            " create a new Experiment that asks for less",
+        )
+    return Wait(
+        reasons.POD_REFUSED,
+        f"the API server refuses its pod: {words}. Something in this cluster differs from what was"
+        " bound: a policy that forbids it, or one that changes pods (a sidecar, another registry)."
+        " The platform's operators exempt the namespaces of experiments there",
+    )
+
+
+def _container(name: str, reason: str, said: str) -> Wait:
+    words = f"container `{name}` waits: {reason}: {_words(said)}"
+    if reason in _IMAGE:
+        return Wait(
+            reasons.IMAGE_NOT_PULLED,
+            f"{words}. The kubelet tries again by itself: check that the registry has the image"
+            " under this digest and that nodes may pull it",
+        )
+    return Wait(reasons.CONTAINER_NOT_STARTED, words)
+
+
+def _unscheduled(condition: Mapping[str, Any]) -> Wait:
+    words = _words(str(condition.get("message", "")))
+    if condition.get("reason") == "SchedulingGated":
+        return Wait(
+            reasons.UNSCHEDULABLE,
+            f"the pod is held back from scheduling: {words}. It goes on when whoever put the gate"
+            " there (a queue such as Kueue) takes it away",
+        )
+    return Wait(
+        reasons.UNSCHEDULABLE,
+        f"no node takes the pod: {words}. It starts when one has room; else create a new Experiment"
+        " that asks for less, or choose a profile for other nodes",
+    )
+
+
+def _words(said: str) -> str:
+    """Return what Kubernetes says, without what changes with each attempt."""
+    plain = _COUNTED.sub("a while", _POD_NAME.sub("the pod", said.strip()))
+    return redact(plain)[0][:_WORDS_MAX].rstrip(". \n") or "Kubernetes does not say why"
+
+
+def _writer(event: Mapping[str, Any]) -> str:
+    source = event.get("deprecatedSource") or {}
+    return str(event.get("reportingController") or source.get("component") or "")
+
+
+def _moment(event: Mapping[str, Any]) -> str:
+    series = event.get("series") or {}
+    return str(
+        series.get("lastObservedTime")
+        or event.get("deprecatedLastTimestamp")
+        or event.get("eventTime")
+        or ""
+    )

@@ -1,0 +1,94 @@
+"""Events are read when nothing else says why, seldom, and explain at most."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from glovebox.api import reasons
+from glovebox.controllers.job_waits import JobWait, look_at_job
+from glovebox.errors import Forbidden, GloveboxError
+from glovebox.kube.kinds import EVENT
+
+MADE = datetime(2026, 1, 1, tzinfo=UTC)
+REFUSED = {
+    "reason": "FailedCreate",
+    "type": "Warning",
+    "note": "no",
+    "reportingController": "job-controller",
+}
+
+
+def about(uid: str, **more: Any) -> dict[str, Any]:
+    made = "2026-01-01T00:00:00Z"
+    return {
+        "metadata": {"name": uid, "namespace": "n", "uid": uid, "creationTimestamp": made},
+        **more,
+    }
+
+
+async def looked(
+    pods: list[dict[str, Any]], *, age: float = 5.0, error: GloveboxError | None = None
+) -> tuple[JobWait, list[str]]:
+    """Return what was found, and of what Events were asked for."""
+    asked: list[str] = []
+
+    async def pages(kind: Any, **query: Any) -> AsyncIterator[dict[str, Any]]:
+        assert (kind, query["namespace"]) == (EVENT, "n")
+        asked.append(query["field_selector"])
+        if error is not None:
+            raise error
+        yield {"items": [REFUSED]}
+
+    ports: Any = SimpleNamespace(
+        reader=SimpleNamespace(pages=pages), now=lambda: MADE + timedelta(seconds=age)
+    )
+    return await look_at_job(ports, about("job", spec={}), pods), asked
+
+
+async def test_of_a_job_without_a_pod_the_controllers_events_say_why() -> None:
+    found, asked = await looked([])
+    assert found.wait is not None
+    assert found.wait.reason == reasons.POD_REFUSED
+    assert asked == ["regarding.uid=job"]
+
+
+async def test_a_job_of_this_moment_is_looked_at_again_before_anybody_asks() -> None:
+    found, asked = await looked([], age=0.4)
+    assert (found.retry_seconds, asked) == (1.0, [])
+    assert found.message
+
+
+@pytest.mark.parametrize(("age", "again"), [(2.0, 2.0), (40.0, 10.0), (86_400.0, 60.0)])
+async def test_it_is_asked_less_and_less_often(age: float, again: float) -> None:
+    assert (await looked([], age=age))[0].retry_seconds == again
+
+
+async def test_events_that_cannot_be_read_keep_nothing_from_going_on() -> None:
+    refused = Forbidden(reasons.FORBIDDEN, "no")
+    found, asked = await looked([], error=refused)
+    assert asked
+    assert found.wait is not None
+    assert found.wait.reason == reasons.RUN_PENDING
+    assert found.retry_seconds == 2.0
+
+
+async def test_of_a_pod_that_says_why_nobody_asks() -> None:
+    condition = {"type": "PodScheduled", "status": "False", "message": "full"}
+    found, asked = await looked(
+        [about("p", status={"phase": "Pending", "conditions": [condition]})]
+    )
+    assert (found.retry_seconds, asked) == (None, [])
+
+
+async def test_of_a_silent_pod_its_own_events_are_read() -> None:
+    assert (await looked([about("p", status={"phase": "Pending"})]))[1] == ["regarding.uid=p"]
+
+
+async def test_what_runs_waits_for_nothing() -> None:
+    found, asked = await looked([about("p", status={"phase": "Running"})])
+    assert (found, asked, found.message) == (JobWait(None), [], "")
