@@ -105,7 +105,7 @@ test-live: programs ## The operator as a process, beside real servers and on a r
 
 .PHONY: test-slow
 test-slow: export GLOVEBOX_SLOW_SHARE = $(SHARE)
-test-slow: programs ## The tests that take minutes each (SHARE=0/3: the first third of them)
+test-slow: programs ## The tests that take minutes each (SHARE=0/6: the first sixth of them)
 	$(call say,pytest: what takes minutes)
 	@$(if $(ARGS),:,GLOVEBOX_SLOW_SHARE= .ci/once images $(IMAGES_DEPEND_ON) -- \
 	  $(PYTEST) -n 0 -m slow $(IMAGES_TEST))

@@ -92,7 +92,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _leave_to_other_runs(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep one share of the slow tests: with GLOVEBOX_SLOW_SHARE=2/3 the last third.
+    """Keep one share of the slow tests: with GLOVEBOX_SLOW_SHARE=5/6 the last sixth.
 
     Neighbours cost alike, so they go to different shares.
     """
