@@ -17,9 +17,10 @@ from pydantic import ConfigDict, Field
 from glovebox.api.base import Model, Resource
 from glovebox.api.experiment_inputs import Inputs
 from glovebox.api.experiment_status import ExperimentStatus
-from glovebox.api.parameters import NO_SECRET_NAMES, NO_SECRET_VALUES, SHORT_NAMES
+from glovebox.api.parameters import SHORT_NAMES
 from glovebox.api.ports import PortRule
 from glovebox.api.references import StoreRef
+from glovebox.api.run_config import Config, Environment
 from glovebox.api.scalars import (
     QUOTA_RESOURCE,
     QUOTA_RESOURCE_MESSAGE,
@@ -161,45 +162,6 @@ class Image(Model):
     )
 
 
-class Determinism(Model):
-    """What is fixed so that a second run gives the same result."""
-
-    threads: Annotated[int, Field(ge=1, le=1024, json_schema_extra={"format": "int32"})] | None = (
-        Field(default=None, description="Threads of numerical libraries. When absent: not fixed.")
-    )
-
-
-ParameterValue = Annotated[str, Field(max_length=1024)]
-Seed = Annotated[int, Field(ge=0, le=9007199254740991, json_schema_extra={"format": "int64"})]
-
-
-# The schema bounds how many keys a map has, and what they hold, but not how long they are.
-class Config(Model):
-    """Settings of the run. Everybody who may read the experiment reads them: no secrets here."""
-
-    parameters: Annotated[
-        dict[str, ParameterValue], SHORT_NAMES, NO_SECRET_NAMES, NO_SECRET_VALUES
-    ] = Field(
-        default={},
-        max_length=128,
-        description=(
-            'Parameters of the run by name, as text (`learningRate: "0.05"`); at most 128. They are'
-            " recorded and shown, so secrets are refused."
-        ),
-    )
-    seeds: Annotated[dict[str, Seed], SHORT_NAMES] = Field(
-        default={},
-        max_length=32,
-        description="Seeds of random generators by name, 0 to 2^53-1; at most 32.",
-    )
-    determinism: Determinism | None = Field(
-        default=None,
-        description=(
-            "What is fixed so that a second run gives the same result. When absent: nothing."
-        ),
-    )
-
-
 class EgressRoute(Model):
     """A network that the run has to reach."""
 
@@ -285,6 +247,15 @@ class Run(Model):
         description=(
             "Seconds after which the run is stopped, retries included. When absent: the profile's"
             " default."
+        ),
+    )
+    env: Environment = Field(
+        default={},
+        max_length=64,
+        description=(
+            "Environment variables of the run by name, as text; at most 64. Nothing in a value is"
+            " expanded. They are recorded and shown, so secrets are refused, and what Glovebox sets"
+            " itself (`GLOVEBOX_*`, `AWS_*`, proxies) cannot be set."
         ),
     )
     retries: int = Field(

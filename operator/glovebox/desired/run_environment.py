@@ -1,4 +1,4 @@
-"""The environment of a run, from the snapshot: folders, seeds, parameters and threads.
+"""The environment of a run, from the snapshot: folders, seeds, parameters, and the run's own.
 
 Names are `GLOVEBOX_SEED_<NAME>` and `GLOVEBOX_PARAM_<NAME>`, in upper snake case (`learningRate`
 becomes `LEARNING_RATE`). The whole truth is the snapshot itself, at `$GLOVEBOX_SNAPSHOT`; the
@@ -12,7 +12,7 @@ from collections import Counter
 from typing import Final
 
 from glovebox import names
-from glovebox.api.experiment import Config
+from glovebox.api.run_config import Config, Determinism
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.pods import SESSION_ENDPOINT
 from glovebox.desired.session_files import CONFIG_FILE, PROCESS_CONFIG_FILE, SESSION_FOLDER
@@ -27,6 +27,26 @@ _THREADS: Final = (
     "MKL_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
+# The root file system is read-only, and libraries look for a place of their own; the user has no
+# entry in the image's /etc/passwd, and programs that ask for its name would fail.
+_OF_THE_USER: Final = {
+    "HOME": "/tmp",  # noqa: S108 - a path in the pod
+    "LOGNAME": "glovebox",
+    "TMPDIR": "/tmp",  # noqa: S108 - a path in the pod
+    "USER": "glovebox",
+}
+# PyTorch wants a call besides (`torch.use_deterministic_algorithms`), and JAX a flag whose name
+# depends on its version.
+_DETERMINISTIC: Final = {
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+    "LC_ALL": "C.UTF-8",
+    "MKL_CBWR": "COMPATIBLE",
+    "NVIDIA_TF32_OVERRIDE": "0",
+    "PYTHONHASHSEED": "0",
+    "TF_CUDNN_DETERMINISTIC": "1",
+    "TF_DETERMINISTIC_OPS": "1",
+    "TZ": "UTC",
+}
 # Python takes no other as PYTHONHASHSEED.
 _HASH_SEED_MAX: Final = 4294967295
 
@@ -34,24 +54,45 @@ _HASH_SEED_MAX: Final = 4294967295
 def run_environment(inputs: ExperimentInputs) -> list[dict[str, str]]:
     """Return the variables of the run's container, by name."""
     experiment = inputs.experiment
-    config = experiment.spec.config
+    config, run = experiment.spec.config, experiment.spec.run
     prefix = names.artifact_prefix(experiment.namespace, experiment.name, experiment.uid)
-    variables = {
+    variables = dict(_OF_THE_USER)
+    seed = config.seeds.get("python")
+    if config.determinism is not None:
+        variables |= _fixed_by(config.determinism)
+    if seed is not None and seed <= _HASH_SEED_MAX:
+        variables["PYTHONHASHSEED"] = str(seed)
+    if run is not None:
+        variables |= run.env
+    # What follows has names that a run cannot choose.
+    variables |= {
         "GLOVEBOX_ARTIFACTS_URI": f"s3://{inputs.store.spec.artifacts.bucket}/{prefix}",
         "GLOVEBOX_EXPERIMENT": f"{experiment.namespace}/{experiment.name}",
         "GLOVEBOX_INPUTS": INPUTS_FOLDER,
         "GLOVEBOX_SNAPSHOT": f"{SNAPSHOT_FOLDER}/snapshot.json",
-        # The root file system is read-only, and libraries look for a place of their own.
-        "HOME": "/tmp",  # noqa: S108 - a path in the pod
     }
     variables |= store_variables(inputs)
     variables |= declared_variables(config)
-    if config.determinism is not None and config.determinism.threads is not None:
-        variables |= dict.fromkeys(_THREADS, str(config.determinism.threads))
-    seed = config.seeds.get("python")
-    if seed is not None and seed <= _HASH_SEED_MAX:
-        variables["PYTHONHASHSEED"] = str(seed)
-    return [{"name": name, "value": value} for name, value in sorted(variables.items())]
+    return [
+        {"name": name, "value": _not_expanded(value)} for name, value in sorted(variables.items())
+    ]
+
+
+def _fixed_by(determinism: Determinism) -> dict[str, str]:
+    """Return the variables that make a second run like the first."""
+    variables: dict[str, str] = {}
+    if determinism.libraries == "Deterministic":
+        variables |= _DETERMINISTIC
+    if determinism.threads is not None:
+        variables |= dict.fromkeys(_THREADS, str(determinism.threads))
+    if determinism.loader_workers is not None:
+        variables["GLOVEBOX_LOADER_WORKERS"] = str(determinism.loader_workers)
+    return variables
+
+
+def _not_expanded(value: str) -> str:
+    """Return a value that the kubelet gives to the program as it is: it would replace `$(NAME)`."""
+    return value.replace("$(", "$$(")
 
 
 def store_variables(inputs: ExperimentInputs) -> dict[str, str]:

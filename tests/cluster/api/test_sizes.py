@@ -75,6 +75,15 @@ def seeded(characters: int) -> Json:
     }
 
 
+def set_as_variable(characters: int) -> Json:
+    return {"kind": "Experiment", "change": {"spec": {"run": {"env": {"X" * characters: "1"}}}}}
+
+
+def generated_by(characters: int) -> Json:
+    determinism = {"generators": {"x" * characters: "PCG64"}}
+    return {"kind": "Experiment", "change": {"spec": {"config": {"determinism": determinism}}}}
+
+
 def counted(characters: int) -> Json:
     name = "count/" + "x" * (characters - len("count/"))
     return {"kind": "Experiment", "change": {"spec": {"resources": {"quota": {name: "1"}}}}}
@@ -161,6 +170,18 @@ def answer(crds: Cluster, case: Json) -> str:
             256,
             "must have no key of more than 256 characters; shorten it",
             id="names of seeds",
+        ),
+        pytest.param(
+            set_as_variable,
+            256,
+            "must have no key of more than 256 characters; shorten it",
+            id="names of variables",
+        ),
+        pytest.param(
+            generated_by,
+            256,
+            "must have no key of more than 256 characters; shorten it",
+            id="names of generators",
         ),
         pytest.param(
             counted,

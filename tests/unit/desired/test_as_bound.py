@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from glovebox import names
-from glovebox.api.experiment import Config
 from glovebox.api.experiment_status import InputStatus
+from glovebox.api.run_config import Config
 from glovebox.desired.as_bound import AsBound, experiment_as_bound, plan_as_bound, spec_as_bound
 from glovebox.desired.bound_snapshot import read_snapshot
 from glovebox.desired.inputs import ExperimentInputs

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from glovebox.api.experiment import Config
-from glovebox.desired.run_environment import colliding_names, declared_variables, upper_snake
+import pytest
+from pydantic import ValidationError
+
+from glovebox.api.run_config import Config
+from glovebox.desired.run_environment import (
+    colliding_names,
+    declared_variables,
+    run_environment,
+    upper_snake,
+)
+from golden.cases import Only, inputs_from
 
 
 @pytest.mark.parametrize(
@@ -35,3 +44,68 @@ def test_names_that_would_hide_one_another_are_found() -> None:
 def test_seeds_and_parameters_have_variables_of_their_own() -> None:
     declared = declared_variables(Config(parameters={"maxDepth": "8"}, seeds={"numpy": 7}))
     assert declared == {"GLOVEBOX_SEED_NUMPY": "7", "GLOVEBOX_PARAM_MAX_DEPTH": "8"}
+
+
+def environment(*, run: dict[str, Any] | None = None, **config: Any) -> dict[str, str]:
+    """Return the variables of a run that is declared so."""
+    changes = {"config": Only(config), "run": run or {}}
+    inputs = inputs_from({"kind": "Experiment", "spec": changes})
+    return {each["name"]: each["value"] for each in run_environment(inputs)}
+
+
+def test_a_user_without_an_entry_in_passwd_has_a_name_and_a_place() -> None:
+    found = environment()
+    assert found["USER"] == found["LOGNAME"] == "glovebox"
+    assert found["HOME"] == found["TMPDIR"] == "/tmp"  # noqa: S108 - in the pod
+
+
+def test_the_runs_own_variables_are_there_as_they_were_written() -> None:
+    found = environment(
+        run={"env": {"MODE": "full", "SHELLISH": "$(HOME)/$HOME/$$", "HOME": "/data"}}
+    )
+    assert found["MODE"] == "full"
+    assert found["HOME"] == "/data", "the run's own go first"
+    assert found["SHELLISH"] == "$$(HOME)/$HOME/$$", "the kubelet makes `$(` of `$$(`"
+
+
+def test_parameters_are_not_expanded_either() -> None:
+    assert environment(parameters={"x": "$(AWS_REGION)"})["GLOVEBOX_PARAM_X"] == "$$(AWS_REGION)"
+
+
+def test_deterministic_libraries_are_asked_for_and_the_runs_own_words_go_first() -> None:
+    asked = {"libraries": "Deterministic", "threads": 2, "loaderWorkers": 3}
+    found = environment(
+        run={"env": {"TZ": "Europe/Berlin"}}, determinism=asked, seeds={"python": 7}
+    )
+    assert found["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert (found["LC_ALL"], found["TZ"]) == ("C.UTF-8", "Europe/Berlin")
+    assert (found["OMP_NUM_THREADS"], found["GLOVEBOX_LOADER_WORKERS"]) == ("2", "3")
+    assert found["PYTHONHASHSEED"] == "7"
+    assert environment(determinism={"libraries": "Deterministic"})["PYTHONHASHSEED"] == "0"
+    assert not {"LC_ALL", "PYTHONHASHSEED"} & environment(determinism={}).keys()
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"GLOVEBOX_INPUTS": "/x"}, "must not set what Glovebox sets itself"),
+        ({"AWS_PROFILE": "x"}, "must not set what Glovebox sets itself"),
+        ({"https_proxy": "http://x"}, "must not set what Glovebox sets itself"),
+        ({"No_Proxy": "x"}, "must not set what Glovebox sets itself"),
+        ({"1ST": "x"}, "names of environment variables"),
+        ({"A-B": "x"}, "names of environment variables"),
+        ({"A\n": "x"}, "names of environment variables"),
+        ({"HF_TOKEN": "x"}, "must not contain a secret"),
+        ({"KEY": "AKIA" + "A" * 16}, "must not contain a secret"),
+    ],
+)
+def test_what_a_variable_may_not_be(variables: dict[str, str], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        environment(run={"env": variables})
+
+
+@pytest.mark.parametrize(
+    "name", ["PROXY", "MY_AWS_KIND", "XGLOVEBOX_A", "HTTP_PROXY_HOST", "tokenizers_parallelism"]
+)
+def test_what_a_variable_may_be(name: str) -> None:
+    assert environment(run={"env": {name: "1"}})[name] == "1"
