@@ -19,6 +19,8 @@ from glovebox.kube.kinds import (
 )
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, ends_after
+from simulation.test_ledger_told import ledger_is_away
+from simulation.test_seal_order import Refusing
 from simulation.world import TEAM, condition, pin_spec
 from support.grants import (
     DATA,
@@ -333,6 +335,55 @@ def test_the_ledger_tells_what_was_granted_used_and_ended_once_and_first(by: str
         assert verify(stage).findings == []
 
     play(scene)
+
+
+def test_a_grant_that_was_deleted_says_that_it_is_over_and_what_it_waits_for() -> None:
+    async def scene(stage: Stage) -> None:
+        await with_ledger(stage)
+        await with_data(stage)
+        await granted(stage)
+        ledger_is_away(stage)
+        stage.world.remove(ACCESS_GRANT, DATA, "loan")
+        await stage.sleep(10 * MINUTE)
+        said = condition(grant(stage), "Ready")
+        assert (said["status"], said["reason"]) == ("False", reasons.LEDGER_UNAVAILABLE)
+        assert "it goes when the ledger tells of that" in said["message"]
+        written = grant(stage)["metadata"]["resourceVersion"]
+        await stage.sleep(10 * MINUTE)
+        assert grant(stage)["metadata"]["resourceVersion"] == written, "said once"
+        await stage.until("it goes", lambda: not stage.there(ACCESS_GRANT, DATA, "loan"), HOUR)
+
+    play(scene)
+
+
+@pytest.mark.parametrize("code", [403, 422])
+def test_a_policy_that_keeps_a_grant_from_its_finalizer_is_told(code: int) -> None:
+    """It comes too early: the mark cannot be set; or too late: it cannot be taken off."""
+    faults = Refusing(lambda asked: (asked.kind, asked.verb) == (ACCESS_GRANT, "patch"), code)
+
+    async def scene(stage: Stage) -> None:
+        await with_data(stage)
+        faults.in_force = True
+        stage.world.declare(ACCESS_GRANT, "loan", grant_spec(), namespace=DATA)
+        await stage.sleep(MINUTE)
+        assert names.FINALIZER in condition(grant(stage), "Ready")["message"]
+        stage.declare(inputs=lent())
+        await stage.sleep(MINUTE)
+        assert not is_bound(stage)
+        faults.in_force = False
+        await stage.until("it lets in", lambda: is_bound(stage), 3 * MINUTE)
+        faults.in_force = True
+        stage.world.remove(ACCESS_GRANT, DATA, "loan")
+        await stage.sleep(MINUTE)
+        said = condition(grant(stage), "Ready")
+        assert said["status"] == "False"
+        assert names.FINALIZER in said["message"]
+        faults.in_force = False
+        await stage.until(
+            "it goes", lambda: not stage.there(ACCESS_GRANT, DATA, "loan"), 3 * MINUTE
+        )
+
+    play(scene, faults=faults)
 
 
 def test_a_grant_that_was_made_again_is_told_again() -> None:

@@ -34,7 +34,16 @@ from simulation.faults import Rule
 from simulation.object_store import NoAnswerError, S3Error
 from simulation.process import OPERATOR
 from simulation.stage import Stage, play
-from simulation.world import BUCKET, OPERATOR_KEY, SOURCE, TEAM, is_true, pin_spec, store_spec
+from simulation.world import (
+    BUCKET,
+    OPERATOR_KEY,
+    SOURCE,
+    TEAM,
+    in_use,
+    is_true,
+    pin_spec,
+    store_spec,
+)
 
 Json = dict[str, Any]
 MINUTE = 60.0
@@ -398,6 +407,27 @@ def test_a_run_does_not_begin_on_a_store_that_was_refused_since_it_was_bound() -
             "the run starts once the store is proven again",
             lambda: stage.there(JOB, namespace, names.RUN_JOB),
             10 * MINUTE,
+        )
+
+    play(scene, sweeps=False, profile={"probe": {"schedule": "Once", "requiredForRuns": True}})
+
+
+def test_a_run_begins_although_its_store_is_to_go_and_waits_for_its_experiment() -> None:
+    """Somebody deleted the store behind the broken glass: it is never Ready again."""
+
+    async def scene(stage: Stage) -> None:
+        stage.world.actors.probe_outcome = lambda _: Outcome.UNKNOWN
+        stage.declare()
+        namespace = await stage.provisioned()
+        stage.world.server.admission.remove(in_use)
+        assert stage.world.remove(OBJECT_STORE, None, "primary")
+        await stage.until(
+            "it is held",
+            lambda: stage.condition("Ready", "primary", OBJECT_STORE)["reason"] == "InUse",
+        )
+        stage.world.actors.probe_outcome = lambda _: Outcome.PASSED
+        await stage.until(
+            "the run starts", lambda: stage.there(JOB, namespace, names.RUN_JOB), 10 * MINUTE
         )
 
     play(scene, sweeps=False, profile={"probe": {"schedule": "Once", "requiredForRuns": True}})

@@ -95,7 +95,7 @@ class World:
         self.lineage = Lineage()
         self.sink = Sink()
         self.processes: list[Process] = []
-        self.server.admission.append(_in_use)
+        self.server.admission.append(in_use)
         # After this long an operator lists everything again.
         self.relist_seconds = RESYNC_SECONDS
         # After this long it compares our own kinds with a list of them.
@@ -237,7 +237,7 @@ class World:
             await asyncio.sleep(pause)
 
 
-def _in_use(asked: Asked) -> None:
+def in_use(asked: Asked) -> None:
     """Refuse the deletion of a profile or store in use, as the chart's guard does."""
     held = asked.verb == "delete" and asked.kind in (ISOLATION_PROFILE, OBJECT_STORE)
     if held and names.FINALIZER_IN_USE in (

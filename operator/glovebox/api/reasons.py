@@ -70,8 +70,10 @@ SUSPENDED: Final = _reason(
 )
 DELETING: Final = _reason(
     "Deleting",
-    "every kind `Ready`, `Reconciling`",
-    "The object is being deleted, and the operator does what its deletion policy says.",
+    "every kind `Ready`, `Reconciling`; Experiment `NamespaceReady`, `QuotaApplied`, `Isolated`,"
+    " `CredentialsFresh`, `InputsDelivered`, `DriftDetected`",
+    "The object is being deleted, and the operator does what its deletion policy says. Nothing of"
+    " an Experiment's namespace is kept as declared from then on.",
     _WAIT,
 )
 DELETION_BLOCKED: Final = _reason(
@@ -230,9 +232,10 @@ PROOF_INCONCLUSIVE: Final = _reason(
 PROOF_OUTDATED: Final = _reason(
     "ProofOutdated",
     "Experiment `Isolated`, `ArtifactsProtected`",
-    "The last check was made for other network policies, one of them is not in place now, or the"
-    " store's lock could not be checked again.",
-    "Wait for the next check; the message says what differs.",
+    "The last check was made for other network policies, one of them is not in place now, the check"
+    " that is due could not be made for more than a day, or the store's lock could not be checked"
+    " again.",
+    "Wait for the next check; the message says what differs, or what keeps it from being made.",
 )
 STS_NOT_CONFIGURED: Final = _reason(
     "StsNotConfigured",

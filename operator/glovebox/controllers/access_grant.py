@@ -37,12 +37,17 @@ from glovebox.controllers.pin_sources import source_of, why_at_home
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_access import source_access
 from glovebox.desired.grants import grant_digest
-from glovebox.errors import GloveboxError, NotReady, Refused
+from glovebox.errors import Conflict, GloveboxError, NotReady, Refused
 from glovebox.kube.kinds import ACCESS_GRANT, DATASET_PIN
 from glovebox.kube.resources import Key
 from glovebox.ledger.entry import Kind
 from glovebox.ledger.grant_events import untold
-from glovebox.status.access_grant import Granting, compute_status, why_ended
+from glovebox.status.access_grant import (
+    Granting,
+    compute_leaving_status,
+    compute_status,
+    why_ended,
+)
 from glovebox.status.kstatus import condition_of
 from glovebox.status.outcome import Outcome, done, of_error
 from glovebox.status.summary import holds_back
@@ -64,14 +69,21 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     metadata = obj["metadata"]
     if metadata.get("deletionTimestamp"):
         return await _let_go(ports, obj)
+    unmarked: Outcome | None = None
     if names.FINALIZER not in (metadata.get("finalizers") or ()):
         finalizers = [*(metadata.get("finalizers") or ()), names.FINALIZER]
-        obj = await ports.writer.write_finalizers(obj, finalizers)
+        try:
+            obj = await ports.writer.write_finalizers(obj, finalizers)
+        except Conflict:
+            raise
+        except GloveboxError as error:
+            # Without it the ledger might never tell of its end.
+            unmarked = replace(of_error(error), message=_why_unmarked(error))
     try:
         grant = AccessGrant.model_validate(obj)
     except ValidationError as error:
         return Look(obj, compute_status(obj, None, of_error(invalid_spec(error)), ports.now()))
-    outcome = await _look(ports, grant)
+    outcome = unmarked if unmarked is not None else await _look(ports, grant)
     key = Key.of(obj)
     if outcome.is_failed:
         outcome = outcome.with_failure(*ports.failures.note(key, "records"))
@@ -210,14 +222,29 @@ async def _let_go(ports: Ports, obj: Mapping[str, Any]) -> Look:
     if told.outcome is not None:
         since = datetime.fromisoformat(obj["metadata"]["deletionTimestamp"])
         if ports.now() <= deadline(ports, key, _UNTOLD, since, _LEDGER_WAIT):
-            return Look(obj, None, retry_seconds=_RETRY_SECONDS)
+            why = f"it goes when the ledger tells of that, or after an hour: {told.outcome.message}"
+            status = compute_leaving_status(obj, told.outcome.reason, why, ports.now())
+            return Look(obj, status, retry_seconds=_RETRY_SECONDS)
         message = f"the grant goes although the ledger was not told of it: {told.outcome.message}"
         ports.events.warning(obj, reasons.DELETED_UNRECORDED, message, action="Record")
         log.warning("a grant goes that the ledger does not tell of", why=told.outcome.message)
     finalizers.remove(names.FINALIZER)
-    await ports.writer.write_finalizers(obj, finalizers)
+    try:
+        await ports.writer.write_finalizers(obj, finalizers)
+    except Conflict:
+        raise
+    except GloveboxError as error:
+        status = compute_leaving_status(obj, error.reason, _why_unmarked(error), ports.now())
+        return Look(obj, status, error=error)
     ports.failures.clear(key, _UNTOLD)
     return Look(obj, None)
+
+
+def _why_unmarked(error: GloveboxError) -> str:
+    return (
+        f"finalizer `{names.FINALIZER}` could not be changed: {error.message}; exempt the operator"
+        " from the policy, or give it the right, that the refusal names"
+    )
 
 
 def forget(ports: Ports, key: Key, uid: str) -> None:

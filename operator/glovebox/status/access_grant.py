@@ -24,6 +24,7 @@ from glovebox.status.text import counted, format_time
 
 CONDITIONS: Final = (types.READY,)
 _REVOKED: Final = "it was revoked: nothing is bound by it, and no credentials are issued for it"
+_DELETED: Final = "it was deleted: nothing is bound by it, and no credentials are issued for it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,25 @@ def compute_status(
         elif told is not None and outcome.is_done:
             outcome = told
     summarise(builder, outcome, (), ready)
+    return builder.render()
+
+
+def compute_leaving_status(
+    obj: Mapping[str, Any], reason: str, why: str, now: datetime
+) -> dict[str, Any]:
+    """Return the status of a grant that was deleted and waits: it is not in force any more.
+
+    Args:
+        obj: The grant as it was read.
+        reason: What it waits for, in a word.
+        why: The same, for a person.
+        now: The present time.
+    """
+    generation = obj["metadata"].get("generation", 0)
+    builder = StatusBuilder(obj.get("status"), generation, CONDITIONS, now)
+    message = f"{_DELETED}; {why}"
+    builder.mark_false(types.READY, reason, message)
+    builder.mark_true(types.RECONCILING, reason, message)
     return builder.render()
 
 

@@ -106,6 +106,20 @@ _SHOWN_WITHOUT_RUN: Final = {
     reasons.DELIVERY_UNAVAILABLE: types.INPUTS_DELIVERED,
     reasons.INPUTS_REFUSED: types.INPUTS_DELIVERED,
 }
+# What is looked after until the Experiment is deleted, and by nobody from then on.
+_KEPT: Final = frozenset(
+    {
+        types.NAMESPACE_READY,
+        types.QUOTA_APPLIED,
+        types.ISOLATED,
+        types.CREDENTIALS_FRESH,
+        types.INPUTS_DELIVERED,
+        types.DRIFT_DETECTED,
+    }
+)
+_NOT_KEPT: Final = (
+    "the Experiment is being deleted: nothing of its namespace is kept as declared any more"
+)
 _INPUT_REASONS: Final = frozenset(
     {
         reasons.PIN_NOT_FOUND,
@@ -147,11 +161,13 @@ def compute_recreating_status(obj: Mapping[str, Any], now: datetime) -> dict[str
     status = obj.get("status") or {}
     builder = StatusBuilder(status, _generation(obj), condition_types(obj), now)
     lost = {"uid": status.get("namespaceUid"), "time": format_time(now)}
-    builder.set(namespaceUid=None, lostNamespace=lost)
+    builder.set(namespaceUid=None, lostNamespace=lost, isolation=None)
     message = f"namespace `{status.get('namespace')}` is gone; it is being recreated"
     delivered = (types.INPUTS_DELIVERED,) if delivers_to_people(obj) else ()
     for condition in (types.NAMESPACE_READY, types.QUOTA_APPLIED, *delivered):
         builder.mark_false(condition, reasons.PROVISIONING, message)
+    if builder.current(types.CREDENTIALS_FRESH)[1] == reasons.CREDENTIALS_ISSUED:
+        builder.mark_false(types.CREDENTIALS_FRESH, reasons.PROVISIONING, message)
     builder.mark_unknown(types.ISOLATED, reasons.PROVISIONING, message)
     if builder.status_of(types.SEALED) != types.TRUE:  # of which nothing is taken back
         builder.mark_false(types.READY, reasons.PROVISIONING, message)
@@ -351,7 +367,8 @@ def _set_fields(builder: StatusBuilder, seen: Seen) -> None:
         known = seen.previous.get("namespaceUid")
         if known and known != found.uid:
             # Between two looks, or under this one: another one of its name and label was put there.
-            builder.set(lostNamespace={"uid": known, "time": format_time(seen.now)})
+            lost = {"uid": known, "time": format_time(seen.now)}
+            builder.set(lostNamespace=lost, isolation=None)  # checked in that one, not in this
         builder.set(namespaceUid=found.uid)
     _record_work(builder, seen)
     if state_of(seen) == names.STATE_SEALED and is_closed_for_good(seen):
@@ -396,6 +413,9 @@ def _record_work(builder: StatusBuilder, seen: Seen) -> None:
 
 def _retiring(builder: StatusBuilder, seen: Seen) -> dict[str, Any]:
     outcome = seen.outcome("retire")
+    for condition in condition_types(seen.obj):
+        if condition in _KEPT and builder.current(condition)[:2] != (types.TRUE, reasons.SEALED):
+            builder.mark_unknown(condition, reasons.DELETING, _NOT_KEPT)
     run = seen.outcome("run")
     if run.verdict is not Verdict.SKIPPED:
         mark_run(builder, run, seen.outcome("deliver"), provisioned=True)

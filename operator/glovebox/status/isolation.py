@@ -14,7 +14,7 @@ from glovebox.api import reasons
 from glovebox.api.experiment_status import IsolationStatus
 from glovebox.errors import GloveboxError
 from glovebox.status.experiment_facts import Finding
-from glovebox.status.text import counted
+from glovebox.status.text import counted, format_time
 
 _UNCHECKED: Final = (
     "the NetworkPolicies are in place, but nothing has checked them here: whether the cluster's"
@@ -91,3 +91,17 @@ def not_checked(error: GloveboxError) -> Finding:
     """Return Isolated where the first check could not be started or read."""
     message = f"the isolation check could not be started or read: {error.message}"
     return Finding(types.UNKNOWN, error.reason, message)
+
+
+def not_checked_again(recorded: IsolationStatus, why: str) -> Finding:
+    """Return Isolated where the check that is due has not been made for too long.
+
+    Args:
+        recorded: The last verdict, by which it was proven.
+        why: What the check waits for.
+    """
+    message = (
+        f"isolation was last checked at {format_time(recorded.verified_time)}, and for more than a"
+        f" day the next check could not be made: {why}"
+    )
+    return Finding(types.UNKNOWN, reasons.PROOF_OUTDATED, message)

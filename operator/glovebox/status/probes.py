@@ -22,6 +22,10 @@ from glovebox.status.runs import WORDS_MAX, job_end
 _OUTCOMES: Final = get_args(IsolationStatus.model_fields["outcome"].annotation)
 _MESSAGE_MAX: Final = 1024
 _FAILED_MAX: Final = 16
+_GONE: Final = (
+    "its pod is gone, or was never admitted; see `kubectl get events -n {}` for what kept it from"
+    " a node or from its start"
+)
 
 
 def probe_ended(
@@ -43,7 +47,11 @@ def probe_ended(
     found = _read(said, state.get("exitCode"))
     if found is None:
         return IsolationStatus.model_validate(
-            {**about, "outcome": "Unknown", "message": _silence(end, pods, said)[:_MESSAGE_MAX]}
+            {
+                **about,
+                "outcome": "Unknown",
+                "message": _silence(job, end, pods, said)[:_MESSAGE_MAX],
+            }
         )
     return IsolationStatus.model_validate({**about, **found})
 
@@ -118,9 +126,18 @@ def _read(said: str, exit_code: int | None) -> dict[str, Any] | None:
         return None
 
 
-def _silence(end: Mapping[str, Any], pods: Sequence[Mapping[str, Any]], said: str) -> str:
+def _silence(
+    job: Mapping[str, Any],
+    end: Mapping[str, Any],
+    pods: Sequence[Mapping[str, Any]],
+    said: str,
+) -> str:
     if end.get("reason") == "DeadlineExceeded":
-        waiting = why_waiting(pods) if pods else None
+        # At its deadline a Job deletes its pods, and they tell nobody any more what they waited for.
+        where = job["metadata"].get("namespace", "")
+        found = why_waiting(pods) if pods else None
+        waiting = "" if found is None else found.message
+        waiting = waiting if pods else _GONE.format(where)
         return f"the probe did not end within {PROBE_DEADLINE_SECONDS} s" + (
             f": {waiting.message}" if waiting is not None else ""
         )

@@ -9,7 +9,7 @@ import pytest
 
 from glovebox.api import reasons
 from glovebox.api.access_grant import AccessGrant, GrantUse
-from glovebox.status.access_grant import Granting, compute_status
+from glovebox.status.access_grant import Granting, compute_leaving_status, compute_status
 from glovebox.status.outcome import done, waiting
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -65,3 +65,17 @@ def test_a_grant_is_ready_while_nothing_is_wrong_with_it(
     ready = found["Ready"]
     assert (ready["status"], ready["reason"], "Stalled" in found) == wanted
     assert status["used"] == uses
+
+
+def test_one_that_was_deleted_is_over_and_keeps_what_was_counted() -> None:
+    facts = Granting("sha256:d", ROOT, "primary", (use(1),))
+    obj = grant()
+    obj["status"] = compute_status(obj, AccessGrant.model_validate(obj), done(facts), NOW)
+    status = compute_leaving_status(obj, reasons.LEDGER_UNAVAILABLE, "it waits", NOW)
+    ready, reconciling = status["conditions"]
+    assert (ready["type"], ready["status"]) == ("Ready", "False")
+    assert ready["message"].endswith("; it waits")
+    assert (reconciling["type"], reconciling["status"]) == ("Reconciling", "True")
+    kept = {name: value for name, value in status.items() if name != "conditions"}
+    assert kept == {name: value for name, value in obj["status"].items() if name != "conditions"}
+    assert "revokedTime" not in status, "the ledger says by whom it ended"

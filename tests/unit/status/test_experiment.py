@@ -313,9 +313,37 @@ def test_before_a_namespace_is_recreated_nothing_says_that_it_stands() -> None:
     assert status["provisioned"] == before["provisioned"], "what was, was"
 
 
+def test_of_what_is_deleted_nothing_is_said_to_be_kept() -> None:
+    before = provisioned()
+    status = look({"retire": waiting("Sealing", "soon")}, before)
+    found = answers(status)
+    assert found["Ready"] == ("False", "Sealing")
+    kept = ("NamespaceReady", "QuotaApplied", "Isolated", "CredentialsFresh", "DriftDetected")
+    for condition in kept:
+        assert found[condition] == ("Unknown", "Deleting"), condition
+    for condition in ("InputsVerified", "ArtifactsProtected", "PlatformChanged"):
+        assert found[condition] == answers(before)[condition], condition
+    assert look({"retire": waiting("Sealing", "soon")}, status) == status, "once"
+    closed = [{"type": "CredentialsFresh", "status": "True", "reason": "Sealed", "message": ""}]
+    status = look({"retire": waiting("Deleting", "soon")}, before | {"conditions": closed})
+    assert answers(status)["CredentialsFresh"] == ("True", "Sealed"), "taken away, and still so"
+
+
+def test_what_a_former_namespace_had_does_not_count_for_the_next_one() -> None:
+    before = provisioned() | {"namespaceUid": "one", "isolation": {"outcome": "Passed"}}
+    assert answers(before)["CredentialsFresh"] == ("True", "CredentialsIssued")
+    status = compute_recreating_status(experiment(before), NOW)
+    assert answers(status)["CredentialsFresh"] == ("False", "Provisioning"), "they are gone with it"
+    assert "isolation" not in status
+    closed = [{"type": "CredentialsFresh", "status": "True", "reason": "Sealed", "message": ""}]
+    status = compute_recreating_status(experiment(before | {"conditions": closed}), NOW)
+    assert answers(status)["CredentialsFresh"] == ("True", "Sealed"), "there are to be none"
+
+
 def test_a_namespace_in_whose_place_another_one_stands_is_lost_as_well() -> None:
-    before = provisioned() | {"namespaceUid": "one"}
+    before = provisioned() | {"namespaceUid": "one", "isolation": {"outcome": "Passed"}}
     status = look(good(), before)
+    assert "isolation" not in status, "it was checked in the other one"
     assert status["namespaceUid"] == "uid-1"
     assert status["lostNamespace"] == {"uid": "one", "time": "2026-01-02T03:04:05Z"}
     again = look(good(), status | {"lostNamespace": {"uid": "one", "time": "before"}})

@@ -9,7 +9,7 @@ import pytest
 
 from glovebox.api.experiment_status import IsolationStatus
 from glovebox.errors import Forbidden
-from glovebox.status.isolation import being_checked, isolated, not_checked
+from glovebox.status.isolation import being_checked, isolated, not_checked, not_checked_again
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -122,3 +122,10 @@ def test_while_it_is_checked_and_where_it_cannot_be_nothing_is_known() -> None:
     refused = not_checked(Forbidden("Forbidden", "a policy of the platform refuses the pod"))
     assert (refused.answer, refused.reason) == ("Unknown", "Forbidden")
     assert "refuses the pod" in refused.message
+
+
+def test_a_check_that_could_not_be_made_again_is_named_with_its_reason() -> None:
+    finding = not_checked_again(recorded("Passed"), "a policy refuses the Job")
+    assert f"{finding.answer} {finding.reason}" == "Unknown ProofOutdated"
+    assert "2026-11-25T12:00:00Z" in finding.message
+    assert finding.message.endswith(": a policy refuses the Job")

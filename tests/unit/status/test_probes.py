@@ -198,6 +198,14 @@ def test_a_pod_that_no_node_took_says_why() -> None:
     )
 
 
+def test_where_its_pod_went_with_the_deadline_events_are_named() -> None:
+    ended = job("Failed", reason="DeadlineExceeded")
+    ended["metadata"]["namespace"] = "gbx-x"
+    found = probe_ended(ended, [], NOW)
+    assert found
+    assert "`kubectl get events -n gbx-x`" in found.message
+
+
 def test_the_longest_verdict_fits_the_status() -> None:
     found = probe_ended(
         job("Failed"),

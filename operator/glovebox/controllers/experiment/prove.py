@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
 from glovebox import names
+from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.experiment_status import IsolationStatus
 from glovebox.api.isolation_profile import IsolationProfile
@@ -21,6 +23,7 @@ from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.job_pods import pods_of
 from glovebox.controllers.job_waits import look_at_job
+from glovebox.controllers.patience import deadline
 from glovebox.desired.plan import Plan
 from glovebox.desired.probe import Probe
 from glovebox.errors import Conflict, GloveboxError
@@ -28,11 +31,18 @@ from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import JOB, NETWORK_POLICY
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.experiment_facts import Finding, NamespaceFacts, ProofFacts
-from glovebox.status.isolation import being_checked, isolated, not_checked
+from glovebox.status.isolation import (
+    being_checked,
+    isolated,
+    not_checked,
+    not_checked_again,
+)
 from glovebox.status.outcome import Outcome, done, waiting
 from glovebox.status.probes import probe_ended
 
+# How often isolation is checked where it is checked `Daily`, and how late that may be.
 _DAY: Final = timedelta(days=1)
+_CHECK: Final = "isolation check"
 # What was not proven may be by and by: a node comes, a store or the DNS answers again. Sooner where
 # a run waits for it.
 _RETRY: Final = timedelta(hours=1)
@@ -47,7 +57,8 @@ async def prove_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
     """Have isolation checked as the profile wants, and say what is known of it."""
     plan = outcomes.need("bind", Plan)
     profile = outcomes.need("resolve", Resolved).platform.profile
-    recorded = scope.experiment.status.isolation
+    found = outcomes.need("namespace", NamespaceFacts)
+    recorded = _recorded(scope, found)
     key = ObjectKey(JOB.kind, scope.namespace, names.PROBE_JOB)
     if recorded is not None and scope.ports.workloads.uid_of(JOB, key) == recorded.job_uid:
         with suppress(Conflict):  # another Job has the name by now; the recorded one is gone
@@ -60,7 +71,6 @@ async def prove_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
         if scope.experiment.status.state != scope.state:
             await scope.ports.writer.remove_live(JOB, key)
         return done(ProofFacts(finding))
-    found = outcomes.need("namespace", NamespaceFacts)
     if not found.latched or not outcomes.is_done("isolation"):
         return waiting(
             reasons.PROVISIONING,
@@ -71,27 +81,55 @@ async def prove_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
     if due != 0:
         return done(ProofFacts(finding), retry_seconds=due)
     try:
-        ended, outcome = await _go_on(scope, plan.probe, finding, recorded)
+        step = await _go_on(scope, plan.probe, recorded)
     except GloveboxError as error:
         # A platform's own policy may refuse the pod: no reason for a run not to go on.
-        return done(
-            ProofFacts(not_checked(error) if recorded is None else finding),
-            retry_seconds=_REFUSED_SECONDS,
-        )
-    if ended is not None:
+        step = _Step(not_checked(error), error.message, _REFUSED_SECONDS)
+    if step.ended is not None:
+        scope.ports.failures.clear(scope.key, _CHECK)
         # What it found counts only for policies that are still as they were then.
-        facts = ProofFacts(_finding(outcomes, ended, plan, profile), ended)
-        outcome = done(facts, retry_seconds=0.0)
-    return outcome
+        facts = ProofFacts(_finding(outcomes, step.ended, plan, profile), step.ended)
+        return done(facts, retry_seconds=0.0)
+    if recorded is None:
+        finding = step.first
+    elif finding.answer == types.TRUE and _is_overdue(scope, recorded):
+        finding = not_checked_again(recorded, step.why)
+    return done(ProofFacts(finding), retry_seconds=step.retry_seconds)
 
 
-async def _go_on(
-    scope: Scope,
-    probe: Probe,
-    finding: Finding,
-    recorded: IsolationStatus | None,
-) -> tuple[IsolationStatus | None, Outcome]:
-    """Begin the check or look how far it is; return what it found once it has ended."""
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """How far a check is that is due.
+
+    Attributes:
+        first: What Isolated says meanwhile where nothing was checked before.
+        why: What the check waits for.
+        retry_seconds: When to look again even if nothing happens.
+        ended: What it found; None until it has ended.
+    """
+
+    first: Finding
+    why: str
+    retry_seconds: float | None = None
+    ended: IsolationStatus | None = None
+
+
+def _recorded(scope: Scope, found: NamespaceFacts) -> IsolationStatus | None:
+    """Return the last verdict; None where it was reached in another namespace of that name."""
+    status = scope.experiment.status
+    if status.namespace_uid and status.namespace_uid != found.uid:
+        return None
+    return status.isolation
+
+
+def _is_overdue(scope: Scope, recorded: IsolationStatus) -> bool:
+    """Whether the next check could not be made for as long as a verdict counts."""
+    due = recorded.verified_time + _DAY
+    return scope.ports.now() > deadline(scope.ports, scope.key, _CHECK, due, _DAY)
+
+
+async def _go_on(scope: Scope, probe: Probe, recorded: IsolationStatus | None) -> _Step:
+    """Begin the check, or look how far it is."""
     ports, namespace = scope.ports, scope.namespace
     try:
         live = await ports.reader.get(JOB, namespace, names.PROBE_JOB)
@@ -100,35 +138,37 @@ async def _go_on(
     notes = live["metadata"].get("annotations") or {}
     is_read = recorded is not None and live["metadata"]["uid"] == recorded.job_uid
     if is_read or notes.get(names.ANNOTATION_POLICY_DIGEST, "") != probe.policy_digest:
-        return None, await _make_way(scope, live, finding, recorded)
+        return await _make_way(scope, live)
     pods = await pods_of(ports, namespace, live["metadata"]["uid"])
     ended = probe_ended(live, pods, scope.now)
     if ended is not None:
         ports.metrics.probes.labels(ended.outcome.lower()).inc()
-        return ended, done(ProofFacts(finding))
+        return _checking("", ended=ended)
     waits = await look_at_job(ports, live, pods)
-    if recorded is None:
-        finding = being_checked(waits.message)
-    return None, done(ProofFacts(finding), retry_seconds=waits.retry_seconds)
+    return _checking(waits.message, waits.retry_seconds)
 
 
-async def _make_way(
-    scope: Scope, live: Mapping[str, Any], finding: Finding, recorded: IsolationStatus | None
-) -> Outcome:
+async def _make_way(scope: Scope, live: Mapping[str, Any]) -> _Step:
     """Remove the Job of an earlier check; the next one begins when the watch tells that it is gone.
 
     It may be held by a finalizer for long: what was asked once is not asked with every look.
     """
     metadata = live["metadata"]
+    seconds = _LEAVING_SECONDS
     if not metadata.get("deletionTimestamp"):
         key = ObjectKey(JOB.kind, scope.namespace, names.PROBE_JOB)
         await scope.ports.writer.delete(JOB, key, uid=metadata["uid"])
-        return done(ProofFacts(finding), retry_seconds=_DELETED_SECONDS)
-    if recorded is None:
-        held = ", ".join(f"`{each}`" for each in metadata.get("finalizers") or ())
-        by = f", held by {held}" if held else ""
-        finding = being_checked(f"the Job of an earlier check is being deleted{by}")
-    return done(ProofFacts(finding), retry_seconds=_LEAVING_SECONDS)
+        seconds = _DELETED_SECONDS
+    held = ", ".join(f"`{each}`" for each in metadata.get("finalizers") or ())
+    by = f", held by {held}" if held else ""
+    return _checking(f"the Job of an earlier check is being deleted{by}", seconds)
+
+
+def _checking(
+    why: str, retry_seconds: float | None = None, ended: IsolationStatus | None = None
+) -> _Step:
+    first = being_checked(why)
+    return _Step(first, why or first.message, retry_seconds, ended)
 
 
 def _due(

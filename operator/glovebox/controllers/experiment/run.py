@@ -201,11 +201,12 @@ def _why_store_refused(resolved: Resolved) -> str:
     """Return what is wrong with the store that was bound, by its own latest check.
 
     What a run writes is locked for good, or is not: it does not begin where the store was refused
-    since it was bound. That a proven store does not answer (`Unknown`), or that somebody declared
-    another one under its name, says nothing of the kind.
+    since it was bound. That a proven store does not answer (`Unknown`), that somebody declared
+    another one under its name, or that it is being deleted, says nothing of the kind: it stays for
+    this very Experiment, and would never be Ready again.
     """
     live, bound = resolved.store, resolved.platform.store
-    if live is None or store_changes(bound, live):
+    if live is None or live.is_deleting or store_changes(bound, live):
         return ""
     ready = live.status.condition(types.READY)
     if ready is None or ready.status != types.FALSE:
