@@ -62,4 +62,4 @@ def test_a_verdict_that_is_to_be_renewed_daily_is_taken_back_after_two_days() ->
             "it is proven again", lambda: isolated(stage) == ("True", reasons.PROVEN), 5 * MINUTE
         )
 
-    play(scene, profile={"probe": {"schedule": "Daily"}}, faults=faults)
+    play(scene, profile={"probe": {"schedule": "Daily"}}, faults=faults, sweeps=False)

@@ -94,14 +94,14 @@ def not_checked(error: GloveboxError) -> Finding:
 
 
 def not_checked_again(recorded: IsolationStatus, why: str) -> Finding:
-    """Return Isolated where the check that is due has not been made for too long.
+    """Return Isolated where the check that is due was not made for as long as a verdict counts.
 
     Args:
         recorded: The last verdict, by which it was proven.
         why: What the check waits for.
     """
     message = (
-        f"isolation was last checked at {format_time(recorded.verified_time)}, and for more than a"
-        f" day the next check could not be made: {why}"
+        f"isolation is to be checked daily, and was last at {format_time(recorded.verified_time)};"
+        f" the next check waits: {why}"
     )
     return Finding(types.UNKNOWN, reasons.PROOF_OUTDATED, message)

@@ -133,13 +133,11 @@ def _silence(
     said: str,
 ) -> str:
     if end.get("reason") == "DeadlineExceeded":
-        # At its deadline a Job deletes its pods, and they tell nobody any more what they waited for.
-        where = job["metadata"].get("namespace", "")
-        found = why_waiting(pods) if pods else None
-        waiting = "" if found is None else found.message
-        waiting = waiting if pods else _GONE.format(where)
-        return f"the probe did not end within {PROBE_DEADLINE_SECONDS} s" + (
-            f": {waiting.message}" if waiting is not None else ""
-        )
+        # At its deadline a Job deletes its pods: they tell nobody any more what they waited for.
+        gone = _GONE.format(job["metadata"].get("namespace", ""))
+        wait = why_waiting(pods) if pods else None
+        why = wait.message if wait is not None else "" if pods else gone
+        said = f"the probe did not end within {PROBE_DEADLINE_SECONDS} s"
+        return f"{said}: {why}" if why else said
     words = last_words(said, WORDS_MAX) or end.get("message", "it said nothing")
     return f"the probe ended without a verdict: {words}"

@@ -23,7 +23,6 @@ from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.job_pods import pods_of
 from glovebox.controllers.job_waits import look_at_job
-from glovebox.controllers.patience import deadline
 from glovebox.desired.plan import Plan
 from glovebox.desired.probe import Probe
 from glovebox.errors import Conflict, GloveboxError
@@ -42,7 +41,6 @@ from glovebox.status.probes import probe_ended
 
 # How often isolation is checked where it is checked `Daily`, and how late that may be.
 _DAY: Final = timedelta(days=1)
-_CHECK: Final = "isolation check"
 # What was not proven may be by and by: a node comes, a store or the DNS answers again. Sooner where
 # a run waits for it.
 _RETRY: Final = timedelta(hours=1)
@@ -80,21 +78,32 @@ async def prove_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
     due = _due(scope, recorded, plan.probe, profile)
     if due != 0:
         return done(ProofFacts(finding), retry_seconds=due)
-    try:
-        step = await _go_on(scope, plan.probe, recorded)
-    except GloveboxError as error:
-        # A platform's own policy may refuse the pod: no reason for a run not to go on.
-        step = _Step(not_checked(error), error.message, _REFUSED_SECONDS)
+    step = await _step(scope, plan.probe, recorded)
     if step.ended is not None:
-        scope.ports.failures.clear(scope.key, _CHECK)
         # What it found counts only for policies that are still as they were then.
         facts = ProofFacts(_finding(outcomes, step.ended, plan, profile), step.ended)
         return done(facts, retry_seconds=0.0)
+    meanwhile = _meanwhile(scope, recorded, finding, step)
+    return done(ProofFacts(meanwhile), retry_seconds=step.retry_seconds)
+
+
+async def _step(scope: Scope, probe: Probe, recorded: IsolationStatus | None) -> _Step:
+    try:
+        return await _go_on(scope, probe, recorded)
+    except GloveboxError as error:
+        # A platform's own policy may refuse the pod: no reason for a run not to go on.
+        return _Step(not_checked(error), error.message, _REFUSED_SECONDS)
+
+
+def _meanwhile(
+    scope: Scope, recorded: IsolationStatus | None, finding: Finding, step: _Step
+) -> Finding:
+    """Return Isolated while a check is due and has not ended."""
     if recorded is None:
-        finding = step.first
-    elif finding.answer == types.TRUE and _is_overdue(scope, recorded):
-        finding = not_checked_again(recorded, step.why)
-    return done(ProofFacts(finding), retry_seconds=step.retry_seconds)
+        return step.first
+    if finding.answer == types.TRUE and _is_overdue(scope, recorded):
+        return not_checked_again(recorded, step.why)
+    return finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +132,8 @@ def _recorded(scope: Scope, found: NamespaceFacts) -> IsolationStatus | None:
 
 
 def _is_overdue(scope: Scope, recorded: IsolationStatus) -> bool:
-    """Whether the next check could not be made for as long as a verdict counts."""
-    due = recorded.verified_time + _DAY
-    return scope.ports.now() > deadline(scope.ports, scope.key, _CHECK, due, _DAY)
+    """Whether the next check is due for as long as a verdict counts; a restart changes nothing."""
+    return scope.now > recorded.verified_time + 2 * _DAY
 
 
 async def _go_on(scope: Scope, probe: Probe, recorded: IsolationStatus | None) -> _Step:
