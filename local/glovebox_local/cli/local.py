@@ -6,22 +6,25 @@ A real Kubernetes control plane and a real S3 store on this machine, without a c
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import signal
 import sys
 import time
-from contextlib import contextmanager
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from glovebox_local.cli import building, tools
+from glovebox_local.cli.chosen import (
+    Name,
+    existing_environment,
+    other_environments,
+    reporting,
+)
 
-    from glovebox_local.environment import Environment
+if TYPE_CHECKING:
+    from pathlib import Path
+
     from glovebox_local.status import Status
 
 app = typer.Typer(
@@ -38,17 +41,6 @@ class DriverChoice(StrEnum):
     EMBEDDED = "embedded"
     KIND = "kind"
     CURRENT = "current"
-
-
-Name = Annotated[
-    str,
-    typer.Option(
-        "--name",
-        "-n",
-        envvar="GLOVEBOX_LOCAL",
-        help="Which local environment; by default the one of this clone.",
-    ),
-]
 
 
 @app.command()
@@ -94,7 +86,7 @@ def up(
     if wanted and driver is not DriverChoice.EMBEDDED:
         raise typer.BadParameter("--node and --nodes go with --driver embedded")
     started = time.monotonic()
-    with _reporting():
+    with reporting():
         environment, changed = bring_up(
             name, driver.value, terminal(), kubeconfig=kubeconfig, context=context, nodes=wanted
         )
@@ -128,13 +120,13 @@ def down(
     from glovebox_local.progress import terminal
 
     name = name or default_name("local")
-    with _reporting():
+    with reporting():
         ended = bring_down(name, terminal(), keep_data=keep_data)
     kept = "; its data are kept" if keep_data else ""
     typer.echo(
         f"The environment {name} is down ({ended} parts ended{kept})."
         if ended
-        else f"No part of the environment {name} was running{kept}{_others(name)}."
+        else f"No part of the environment {name} was running{kept}{other_environments(name)}."
     )
 
 
@@ -146,8 +138,8 @@ def status(
     """Show each process: whether it runs and answers. Exit code 1 unless all of them do."""
     from glovebox_local.status import look_at
 
-    with _reporting():
-        environment = _existing(name)
+    with reporting():
+        environment = existing_environment(name)
         found = look_at(environment)
     if as_json:
         typer.echo(json.dumps(found.as_json(), indent=2))
@@ -176,7 +168,7 @@ def logs(
     """Show the log of one process."""
     from glovebox_local.paths import StateDir, default_name
 
-    with _reporting():
+    with reporting():
         folder = StateDir.named(name or default_name("local")).logs
         files = {file.stem: file for file in sorted(folder.glob("*.log"))}
     if part is None:
@@ -195,8 +187,8 @@ def env(name: Name = "") -> None:
     """
     from glovebox_local.programs import bin_dir
 
-    with _reporting():
-        environment = _existing(name)
+    with reporting():
+        environment = existing_environment(name)
         environment.demand_whole()
         access = environment.access
     for variable, value in {"KUBECONFIG": str(environment.kubeconfig), **access.variables}.items():
@@ -219,211 +211,18 @@ def kubeconfig(
 
     Print its path.
     """
-    with _reporting():
-        environment = _existing(name)
+    with reporting():
+        environment = existing_environment(name)
         environment.demand_whole()
         typer.echo(environment.control_plane.kubeconfig_for(user, group or ()))
 
 
-@app.command(
-    context_settings={
-        "allow_extra_args": True,
-        "ignore_unknown_options": True,
-        "help_option_names": [],
-    }
-)
-def kubectl(context: typer.Context) -> None:
-    """Run the kubectl of the cluster's own version against it; all arguments are kubectl's."""
-    _run_tool("kubectl", context.args)
-
-
-@app.command(
-    context_settings={
-        "allow_extra_args": True,
-        "ignore_unknown_options": True,
-        "help_option_names": [],
-    }
-)
-def helm(context: typer.Context) -> None:
-    """Run helm against the cluster (built the first time); all arguments are helm's."""
-    _run_tool("helm", context.args)
-
-
-@app.command()
-def packages(
-    check: Annotated[
-        bool, typer.Option("--check", help="Only list; exit code 1 when something is missing.")
-    ] = False,
-) -> None:
-    """Install the Debian packages that `up --node` needs and this machine lacks.
-
-    As root, with apt-get, starting no service.
-    """
-    from glovebox_local.packages import (
-        PACKAGES,
-        install_packages,
-        missing_packages,
-    )
-    from glovebox_local.progress import terminal
-
-    if check:
-        missing = missing_packages()
-        for package in PACKAGES:
-            typer.echo(
-                f"{'missing' if package in missing else 'there':8} {package.name:28}"
-                f" {package.purpose}"
-            )
-        raise typer.Exit(1 if missing else 0)
-    with _reporting():
-        installed = install_packages(terminal())
-    typer.echo(
-        f"Installed: {', '.join(package.name for package in installed)}."
-        if installed
-        else "Every Debian package that nodes need is there."
-    )
-
-
-@app.command()
-def images(name: Name = "") -> None:
-    """Build the images of Glovebox and of the flights trainer, and print them by digest.
-
-    They are loaded onto the nodes of the environment, where there is one.
-    """
-    from glovebox_local.demo.stage import find_repository
-    from glovebox_local.environment import find_environment
-    from glovebox_local.image_build import GLOVEBOX, TRAINER, ensure_image
-    from glovebox_local.paths import default_name
-    from glovebox_local.progress import terminal
-
-    with _reporting():
-        repository = find_repository()
-        environment = find_environment(name or default_name("local"))
-        build = environment.driver.build_image if environment else ensure_image
-        built = [build(source, repository, terminal()) for source in (GLOVEBOX, TRAINER)]
-        if environment and environment.driver.runs_pods:
-            for image in built:
-                environment.driver.load_image(image.archive, image.reference)
-    for image in built:
-        typer.echo(f"{image.reference}\n  {image.archive}")
-
-
-@app.command()
-def load(
-    archive: Annotated[
-        Path,
-        typer.Argument(
-            help="An OCI archive, such as `docker buildx build --output type=oci,dest=FILE` writes."
-        ),
-    ],
-    repository: Annotated[
-        str,
-        typer.Argument(
-            metavar="REPOSITORY",
-            help="The name that pods use, such as registry.example/team/trainer.",
-        ),
-    ],
-    name: Name = "",
-) -> None:
-    """Bring an image of your own onto the nodes; print the name by which a pod starts it."""
-    from glovebox_local.images import read_digests
-
-    with _reporting():
-        driver = _existing(name).driver
-        for digest in read_digests(archive):
-            reference = f"{repository}@{digest}"
-            driver.load_image(archive, reference)
-            typer.echo(reference)
-
-
-@app.command()
-def build(
-    node: Annotated[
-        bool,
-        typer.Option(
-            "--node", help="Also what nodes need: the first time 11 minutes more on two cores."
-        ),
-    ] = False,
-) -> None:
-    """Build all programs into the cache, so that later steps need not."""
-    from glovebox_local.programs import (
-        NODE_PROGRAMS,
-        PLANE_PROGRAMS,
-        ensure_programs,
-        program_folder,
-    )
-    from glovebox_local.progress import terminal
-
-    with _reporting():
-        programs = (*PLANE_PROGRAMS, *(NODE_PROGRAMS if node else ()))
-        ensure_programs(programs, terminal())
-        for program in programs:
-            typer.echo(program_folder(program))
-
-
-def _run_tool(tool: str, arguments: list[str]) -> None:
-    from glovebox_local.programs import HELM, KUBERNETES, ensure_program
-    from glovebox_local.progress import terminal
-
-    with _reporting():
-        environment = _existing(os.environ.get("GLOVEBOX_LOCAL", ""))
-        environment.demand_whole()
-        folder = ensure_program(HELM if tool == "helm" else KUBERNETES, terminal())
-    os.environ["KUBECONFIG"] = str(environment.kubeconfig)
-    os.execv(folder / tool, [tool, *arguments])  # noqa: S606 - becoming that program is the point
-
-
-def _existing(name: str) -> Environment:
-    from glovebox_local.environment import find_environment
-    from glovebox_local.errors import LocalError
-    from glovebox_local.paths import default_name
-
-    named = name or default_name("local")
-    environment = find_environment(named)
-    chosen = f" --name {name}" if name else ""
-    if environment is None:
-        raise LocalError(
-            "Looking for the environment",
-            f"there is none called {named}: `glovebox local up{chosen}`{_others(named)}",
-        )
-    return environment
-
-
-def _others(name: str) -> str:
-    """Return which other environments there are and how one is named, or an empty text.
-
-    A demonstration's is called otherwise than what `up` makes without a name.
-    """
-    from glovebox_local.paths import environment_names
-
-    there = [each for each in environment_names() if each != name]
-    if not there:
-        return ""
-    shown = ", ".join(there[:10]) + (f" and {len(there) - 10} more" if there[10:] else "")
-    return (
-        f"; there are: {shown} (choose one with `--name {there[0]}`, or GLOVEBOX_LOCAL={there[0]})"
-    )
-
-
-@contextmanager
-def _reporting() -> Iterator[None]:
-    """Turn our failures into a message and exit code 1, and an interruption into a clean end."""
-    from glovebox_local.errors import LocalError
-
-    def interrupted(number: int, _: Any) -> None:
-        raise SystemExit(128 + number)
-
-    before = {
-        number: signal.signal(number, interrupted)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
-    try:
-        yield
-    except LocalError as error:
-        typer.secho(str(error), fg=typer.colors.RED, err=True)
-        raise typer.Exit(1) from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+app.command(context_settings=tools.PASSED_ON)(tools.kubectl)
+app.command(context_settings=tools.PASSED_ON)(tools.helm)
+app.command()(building.packages)
+app.command()(building.images)
+app.command()(building.load)
+app.command()(building.build)
 
 
 def _show(found: Status) -> None:
