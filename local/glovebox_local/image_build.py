@@ -71,13 +71,13 @@ GLOVEBOX = ImageSource(
     "glovebox",
     ".",
     ("pyproject.toml", "uv.lock", "README.md", "LICENSE", "operator"),
-    "the image of Glovebox, the first time about a minute",
+    "the image of Glovebox, the first time one to four minutes",
 )
 TRAINER = ImageSource(
     "flights/trainer",
     "docs/examples/flights/trainer",
     ("requirements.txt", "train.py"),
-    "the trainer's image, the first time about a minute",
+    "the trainer's image, the first time one to four minutes",
 )
 
 
@@ -167,6 +167,7 @@ class _Builder:
                     f"oci-archive:{incoming}",
                 ],
                 log,
+                quiet=True,
             )
             incoming.rename(archive)
         finally:
@@ -175,7 +176,9 @@ class _Builder:
             :-_KEPT
         ]:
             old.unlink()
-        self._buildah(["rmi", "--prune", "--force"], log)
+        self._say("removing layers that nothing uses any more")
+        self._buildah(["rmi", "--prune", "--force"], log, quiet=True)
+        self._say("")
 
     def _build_bases(self, log: Path) -> None:
         work = self._folder / "bases"
@@ -229,13 +232,23 @@ class _Builder:
             log,
         )
 
-    def _buildah(self, arguments: Sequence[str], log: Path) -> None:
+    def _buildah(self, arguments: Sequence[str], log: Path, *, quiet: bool = False) -> None:
+        """Run buildah; show its lines as they come, unless they are identifiers alone."""
         places = [
             f"--root={self._storage / 'root'}",
             f"--runroot={self._storage / 'run'}",
             "--storage-driver=overlay",
         ]
-        run_sealed(["buildah", *places, *arguments], log=log, timeout=_TIMEOUT, say=self._say)
+        run_sealed(
+            ["buildah", *places, *arguments],
+            log=log,
+            timeout=_TIMEOUT,
+            say=_unsaid if quiet else self._say,
+        )
+
+
+def _unsaid(_: str) -> None:
+    """Say nothing."""
 
 
 def find_uv() -> Path:

@@ -45,11 +45,13 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
     "Experiment": (
         _READY,
         _REASON,
-        _column("Run", ".status.run.outcome", "How the run ended."),
+        # Of a run that waits, runs or ended alike: `status.run.outcome` comes at its end.
+        _column("Run", _of("Succeeded", "reason"), "How far the run is, in one word."),
         _column(
             "Sealed", _of("Sealed", "status"), "Whether the results are listed, signed and closed."
         ),
-        _column("Namespace", ".status.namespace", "The experiment's own namespace."),
+        # Not "Namespace": with `--all-namespaces` kubectl puts a column of that name in front.
+        _column("Own-Namespace", ".status.namespace", "The experiment's own namespace."),
         _AGE,
         _column("Profile", ".spec.profile", "The isolation profile.", priority=WIDE),
         _DIGEST,

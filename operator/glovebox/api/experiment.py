@@ -10,7 +10,7 @@ tenant writes is trusted for it.
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -209,6 +209,10 @@ class Resources(Model):
     )
 
 
+# Less is a slip of the unit: no container starts with it.
+LEAST_MEMORY: Final = "1Mi"
+
+
 class Run(Model):
     """The program to run."""
 
@@ -220,7 +224,14 @@ class Run(Model):
                 f"`command` and `args` must have at most {MAX_COMMAND} characters together: put a"
                 " long program or list into the image or a dataset, and name its file here",
                 field_path=".command",
-            )
+            ),
+            rule(
+                "!has(self.memory) || !isQuantity(self.memory)"
+                f" || quantity(self.memory).compareTo(quantity('{LEAST_MEMORY}')) >= 0",
+                f"must be at least {LEAST_MEMORY}, such as '512Mi' or '4Gi': 'm' is a thousandth of"
+                " a byte, and without a unit it is bytes",
+                field_path=".memory",
+            ),
         )
     )
 

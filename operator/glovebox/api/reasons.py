@@ -1458,7 +1458,8 @@ NOT_SEALED: Final = _reason(
     "NotSealed",
     "Experiment `Sealed`",
     "The results are locked as they are written, and are sealed when the run is over.",
-    "Wait, or set `spec.lifecycle.desired` to Sealed.",
+    "Wait for the end of the run. Without a run, `spec.lifecycle.desired: Sealed` closes the"
+    " experiment for good and seals it.",
 )
 SEALING: Final = _reason(
     "Sealing",

@@ -141,11 +141,14 @@ class EventRecorder:
         now = self._now()
         metadata = obj["metadata"]
         hashed = names.short_hash(metadata["uid"], reason, note, now.isoformat())
+        # `kubectl describe` orders Events by `lastTimestamp`, which those of this API version have
+        # not: what is left is the order of their names.
+        moment = int(now.timestamp() * 1_000_000)
         return {
             "apiVersion": EVENT.api_version,
             "kind": EVENT.kind,
             "metadata": {
-                "name": f"{metadata['name'][:200]}.{hashed}",
+                "name": f"{metadata['name'][:200]}.{moment:016x}.{hashed}",
                 # Events of cluster-scoped objects live in `default`, as everywhere in Kubernetes.
                 "namespace": metadata.get("namespace") or "default",
             },

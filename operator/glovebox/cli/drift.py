@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from glovebox.cli.failing import Failing
+from glovebox.cli.named import namespaced
 
 if TYPE_CHECKING:
     from glovebox.report.drift import Difference
@@ -62,10 +63,14 @@ def drift(
     from glovebox.cli.experiments import KubeconfigCluster
     from glovebox.report.drift import State, differences
 
-    if bool(namespace) == everywhere:
-        raise typer.BadParameter("give either a namespace or -A", param_hint="-n / -A")
     if name and everywhere:
         raise typer.BadParameter("the name of one Experiment needs its namespace", param_hint="-n")
+    if name:
+        namespace, name = namespaced(name, namespace)
+    if bool(namespace) == everywhere:
+        raise typer.BadParameter(
+            "which Experiments? Say -n NAMESPACE, or -A for all", param_hint="-n / -A"
+        )
     with Failing(""):
         cluster = KubeconfigCluster()
         found = [cluster.experiment(namespace, name)] if name else cluster.experiments(namespace)

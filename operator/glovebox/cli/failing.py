@@ -25,6 +25,9 @@ class Failing:
         from glovebox.errors import GloveboxError
 
         if isinstance(error, GloveboxError | OSError | UnicodeDecodeError):
-            message = f"{self._said}{printable(str(error))}"
+            said = str(error)
+            if isinstance(error, OSError) and error.filename and error.strerror:
+                said = f"{error.filename}: {error.strerror}"
+            message = f"{self._said}{printable(said)}"
             typer.secho(message, fg=typer.colors.RED, err=True)
             raise typer.Exit(CANNOT) from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from glovebox.cli.failing import Failing
+from glovebox.cli.named import namespaced
 from glovebox.report.goals import Goal, Reached
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ _SAID: Final = {Reached.YES: "Yes", Reached.NEVER: "Never", Reached.NOT_YET: "No
 
 
 def status(
-    name: Annotated[str, typer.Argument(help="Name of the Experiment.")],
-    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Its namespace.")],
+    name: Annotated[str, typer.Argument(help="The Experiment: NAMESPACE/NAME, or NAME and -n.")],
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Its namespace.")] = "",
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Print it again when it changed, until --for.")
     ] = False,
@@ -62,6 +63,7 @@ def status(
 
     if timeout is not None and (math.isnan(timeout) or not watch):
         raise typer.BadParameter("give seconds, and --watch", param_hint="--timeout")
+    namespace, name = namespaced(name, namespace)
     code = int(Reached.NEVER)
     with Failing(""):
         deadline = Deadline(timeout, time.monotonic)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from glovebox.cli.failing import Failing
+from glovebox.cli.named import namespaced
 
 if TYPE_CHECKING:
     from glovebox.cli.experiments import KubeconfigCluster
@@ -37,6 +38,9 @@ def why(
         str,
         typer.Argument(help="NAMESPACE/NAME, or NAME of an IsolationProfile or ObjectStore."),
     ],
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", help="The namespace, where NAME does not say it.")
+    ] = "",
     output: Annotated[
         Shown, typer.Option("--output", "-o", help="text, or json for programs.")
     ] = Shown.TEXT,
@@ -51,7 +55,7 @@ def why(
     from glovebox.data.printable import printable
     from glovebox.report.why import document, lines
 
-    key = _key(kind, name)
+    key = _key(kind, name, namespace)
     with Failing(""):
         found = _explained(KubeconfigCluster(), key, set())
     if output is Shown.JSON:
@@ -64,18 +68,20 @@ def why(
         raise typer.Exit(_NOT_READY)
 
 
-def _key(kind: str, name: str) -> Key:
+def _key(kind: str, name: str, given: str) -> Key:
     from glovebox.api.kinds import KINDS
     from glovebox.kube.resources import Key
 
     asked = kind.lower().removesuffix(".glovebox.dev")
     for each in KINDS:
         if asked in {each.plural, each.singular, *each.short_names}:
-            namespace, slash, short = name.rpartition("/")
-            if each.namespaced != bool(slash) or not short or (slash and not namespace):
-                form = "NAMESPACE/NAME" if each.namespaced else "NAME, without a namespace"
-                raise typer.BadParameter(f"name a {each.kind} as {form}", param_hint="NAME")
-            return Key(each.kind, namespace, short)
+            if each.namespaced:
+                return Key(each.kind, *namespaced(name, given))
+            if given or "/" in name:
+                raise typer.BadParameter(
+                    f"write the {each.kind} as NAME, without a namespace", param_hint="NAME"
+                )
+            return Key(each.kind, "", name)
     known = ", ".join(each.singular for each in KINDS)
     raise typer.BadParameter(f"must be one of {known}", param_hint="KIND")
 

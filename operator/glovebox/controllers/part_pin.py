@@ -67,7 +67,8 @@ def read_part(ports: Ports, pin: DatasetPin, store: ObjectStore) -> PartToPin:
         raise InvalidInput(
             reasons.DIGEST_MISMATCH,
             f"part '{wanted.part}' has the content digest {found.digest}, spec.digest says"
-            f" {pin.spec.digest}",
+            f" {pin.spec.digest}: create a pin of the part that was meant, or one that says the"
+            " digest of this one",
         )
     return PartToPin(_built(split, found), part_of(split, wanted.part))
 

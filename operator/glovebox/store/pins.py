@@ -260,9 +260,14 @@ def _require(roots: Roots, expected: str | None, source: Source) -> None:
         if isinstance(source, SealSource):
             below = f" below `{source.below}`" if source.below else ""
             where = f"the seal of Experiment '{source.experiment}' lists no object{below}"
-        raise InvalidInput(reasons.SOURCE_EMPTY, f"{where}; there is nothing to pin")
+        raise InvalidInput(
+            reasons.SOURCE_EMPTY,
+            f"{where}; there is nothing to pin: write the data first, or delete this pin and create"
+            " it again with another `spec.source`",
+        )
     if expected is not None and roots.content != expected:
         raise InvalidInput(
             reasons.DIGEST_MISMATCH,
-            f"the data have the content digest {roots.content}, spec.digest says {expected}",
+            f"the data have the content digest {roots.content}, spec.digest says {expected}:"
+            " create a pin of the data that were meant, or one that says the digest of these",
         )

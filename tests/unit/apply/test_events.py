@@ -93,6 +93,23 @@ def test_an_event_says_what_happened_to_which_object() -> None:
     }
 
 
+def test_events_are_in_the_order_of_their_names_as_describe_shows_them() -> None:
+    async def test() -> list[str]:
+        posted = Posted()
+        recorder = posted.recorder()
+        for reason in ("Provisioned", "RunStarted", "RunSucceeded", "Sealed", "DriftRepaired"):
+            recorder.normal(experiment(), reason, "a step", action="Step")
+            await asyncio.sleep(0.01)
+        await recorder.flush()
+        return [
+            event["reason"]
+            for event in sorted(posted.events, key=lambda one: one["metadata"]["name"])
+        ]
+
+    told = run(test())
+    assert told == ["Provisioned", "RunStarted", "RunSucceeded", "Sealed", "DriftRepaired"]
+
+
 def test_a_step_is_a_normal_event_and_a_cluster_scoped_object_has_it_in_default() -> None:
     async def test() -> dict[str, Any]:
         posted = Posted()

@@ -133,7 +133,8 @@ def test_cluster_wide_kinds_have_no_namespace() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("experiment", "x"), "NAMESPACE/NAME"),
+        (("experiment", "x"), "NAMESPACE/x, or -n NAMESPACE"),
+        (("objectstore", "primary", "-n", "a"), "NAME, without a namespace"),
         (("experiment", "/x"), "NAMESPACE/NAME"),
         (("experiment", "a/"), "NAMESPACE/NAME"),
         (("pod", "a/x"), "must be one of experiment, datasetpin"),
