@@ -154,7 +154,7 @@ def _target(ports: Ports, pin: DatasetPin, name: str, place: int) -> DatasetPin:
     if found is None or found.is_deleting:
         raise NotReady(
             reasons.PIN_NOT_FOUND,
-            f"{field}: there is no valid DatasetPin '{name}' in this namespace",
+            f"{field}: there is no valid DatasetPin '{name}' in this namespace: declare it",
         )
     verified = found.status.condition(types.VERIFIED)
     if found.status.manifest is None or verified is None or not verified.is_true:

@@ -74,10 +74,10 @@ async def ensure_seal(  # noqa: PLR0911 - one way out for each thing that is wai
     if scope.state != names.STATE_SEALED and not scope.experiment.is_deleting:
         # Of a seal that is not wanted any more.
         drop_seal_tasks(scope.ports, scope.key, scope.experiment.uid)
-        return waiting(
-            reasons.NOT_SEALED,
-            "results are locked as they are written, and sealed when the run is over",
-        )
+        frozen = scope.state == names.STATE_FROZEN
+        when = "not sealed while it is frozen" if frozen else "sealed when the run is over"
+        locked = f"results are locked as they are written, and {when}"
+        return waiting(reasons.NOT_SEALED, locked)
     run, tenants, pending = _seen(scope, outcomes)
     why_open = _why_open(outcomes)
     if not why_open:
