@@ -121,6 +121,11 @@ def test_a_kind_is_called_as_kubectl_calls_it(cluster: Cluster, kind: str) -> No
     assert (told.exit_code, told.stdout) == (0, "Experiment a/y is Ready\n")
 
 
+def test_a_namespace_may_be_said_as_kubectl_takes_it(cluster: Cluster) -> None:
+    cluster.objects[Key("Experiment", "a", "y")] = made({}, "True", "Sealed")
+    assert ask("gexp", "y", "-n", "a").stdout == "Experiment a/y is Ready\n"
+
+
 @pytest.mark.usefixtures("cluster")
 def test_cluster_wide_kinds_have_no_namespace() -> None:
     assert ask("gstore", "primary").stdout == "ObjectStore primary is Ready\n"

@@ -74,9 +74,7 @@ async def ensure_seal(  # noqa: PLR0911 - one way out for each thing that is wai
     if scope.state != names.STATE_SEALED and not scope.experiment.is_deleting:
         # Of a seal that is not wanted any more.
         drop_seal_tasks(scope.ports, scope.key, scope.experiment.uid)
-        frozen = scope.state == names.STATE_FROZEN
-        when = "not sealed while it is frozen" if frozen else "sealed when the run is over"
-        locked = f"results are locked as they are written, and {when}"
+        locked = f"results are locked as they are written, and {_when_sealed(scope)}"
         return waiting(reasons.NOT_SEALED, locked)
     run, tenants, pending = _seen(scope, outcomes)
     why_open = _why_open(outcomes)
@@ -115,6 +113,15 @@ async def ensure_seal(  # noqa: PLR0911 - one way out for each thing that is wai
         return waiting(reasons.SEALING, MAKING)  # with the next look, which finds the record
     doubts = (*doubts_of_closing(why_open), *doubts_of(running))
     return await ensure_bound_seal(scope.ports, _bound_seal(scope, outcomes, run, tenants, doubts))
+
+
+def _when_sealed(scope: Scope) -> str:
+    """Return what the seal of something that is not closed waits for."""
+    if scope.state == names.STATE_FROZEN:
+        return "not sealed while it is frozen"
+    if scope.experiment.spec.run is None:
+        return "sealed when `spec.lifecycle.desired` is Sealed"
+    return "sealed when the run is over"
 
 
 async def _list_once_more(scope: Scope, seal: SealStatus) -> Outcome:
