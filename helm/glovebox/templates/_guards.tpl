@@ -56,11 +56,16 @@ request.userInfo.username in {{ .Values.guards.controllers | toJson }}
 {{- end }}
 
 {{/*
-Whether an annotation (the variable k) belongs to a network plugin: by its domain, one below it, or
-one that begins with it.
+Whether an annotation (the variable k) belongs to one of the listed domains: by its domain, one below
+it, or one that begins with it.
 */}}
+{{- define "glovebox.guard.isOfDomain" -}}
+{{ . | toJson }}.exists(d, k.split('/')[0] == d || k.split('/')[0].endsWith('.' + d) || k.startsWith(d + '.'))
+{{- end }}
+
+{{/* Whether an annotation (the variable k) belongs to a network plugin. */}}
 {{- define "glovebox.guard.isNetworkAnnotation" -}}
-{{ .Values.guards.pods.networkAnnotations | toJson }}.exists(d, k.split('/')[0] == d || k.split('/')[0].endsWith('.' + d) || k.startsWith(d + '.'))
+{{ include "glovebox.guard.isOfDomain" .Values.guards.pods.networkAnnotations }}
 {{- end }}
 
 {{/* NodeRestriction sees to it that a kubelet speaks of pods on its own node. */}}

@@ -461,14 +461,23 @@ def _endless(namespace: str) -> Iterator[Attempt]:
 
 def _misled(namespace: str) -> Iterator[Attempt]:
     """Return the ways to have a name of the store mean a server of one's own."""
-    for fields, what in (
-        ({"hostAliases": [{"ip": "192.0.2.7", "hostnames": ["s3.example"]}]}, "by an alias"),
-        ({"dnsConfig": {"nameservers": ["192.0.2.7"]}}, "by a resolver of its own"),
+    names = "`hostAliases`, and `nameservers` and `searches` of `dnsConfig`"
+    options = "`options` of `dnsConfig` must be words"
+    for fields, what, words in (
+        ({"hostAliases": [{"ip": "192.0.2.7", "hostnames": ["s3.example"]}]}, "by an alias", names),
+        ({"dnsConfig": {"nameservers": ["192.0.2.7"]}}, "by a resolver of its own", names),
         (
             {"dnsConfig": {"nameservers": ["192.0.2.7"]}, "dnsPolicy": "None"},
             "by a resolver of its own alone",
+            names,
         ),
-        ({"dnsConfig": {"searches": ["evil.example"]}}, "by a domain of its own"),
+        ({"dnsConfig": {"searches": ["evil.example"]}}, "by a domain of its own", names),
+        (
+            {"dnsConfig": {"options": [{"name": "ndots", "value": "9\nsearch evil.example"}]}},
+            "by a domain behind an option",
+            options,
+        ),
+        ({"hostnameOverride": "s3.example"}, "by its own name", "`hostnameOverride` must be left"),
     ):
         for make, by in ((objects.pod, PODS), (objects.job, JOBS)):
             yield Attempt(
@@ -477,7 +486,7 @@ def _misled(namespace: str) -> Iterator[Attempt]:
                 TENANT,
                 creation(make(namespace, **fields)),
                 by,
-                "`hostAliases`, and `nameservers` and `searches` of `dnsConfig`",
+                words,
                 creation(make(namespace, dnsConfig={"options": [{"name": "ndots", "value": "2"}]})),
             )
 

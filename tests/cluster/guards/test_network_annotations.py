@@ -1,4 +1,7 @@
-"""No pod asks a network plugin for a network or an address, when it is made or later."""
+"""No pod asks a network plugin for a network or an address, when it is made or later.
+
+Nor does one ask a container runtime for what Pod Security keeps from it.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,11 @@ PREFIXES: Final[list[str]] = DEFAULTS["pods"]["networkAnnotations"]
 NEW: Final = (
     f"annotations of the domains {', '.join(PREFIXES)} must be left out: a network plugin would"
     " obey them, and no NetworkPolicy holds on the networks that they name"
+)
+RUNTIME: Final[list[str]] = DEFAULTS["pods"]["runtimeAnnotations"]
+BY_THE_RUNTIME: Final = (
+    f"annotations of the domains {', '.join(RUNTIME)} must be left out: a container runtime or a"
+    " plugin of it would obey them, and give the pod what Pod Security keeps from it"
 )
 LATER: Final = (
     f"annotations of the domains {', '.join(PREFIXES)} are for network plugins alone, which obey"
@@ -112,6 +120,42 @@ def test_what_is_known_to_be_obeyed_is_refused(experiments: Kubectl, key: str) -
     expect_denied(experiments.create(TENANT, pod({key: "x"})), "glovebox-pods", NEW)
 
 
+# Devices and mounts of the node, hooks outside of the container, another profile or kernel.
+OBEYED_BY_RUNTIMES: Final = [
+    "devices.nri.io/container.main",
+    "mounts.noderesource.dev/container.main",
+    "ulimits.nri.containerd.io/container.main",
+    "cdi.k8s.io/any",
+    "io.kubernetes.cri-o.Devices",
+    "io.kubernetes.cri.untrusted-workload",
+    "seccomp-profile.kubernetes.cri-o.io/main",
+    "cpu-quota.crio.io",
+    "io.containers.trace-syscall",
+    "io.katacontainers.config.hypervisor.kernel_params",
+    "dev.gvisor.flag.host-uds",
+    "run.oci.handler",
+]
+
+
+def test_each_domain_of_the_runtimes_has_such_an_annotation() -> None:
+    assert {
+        domain
+        for domain in RUNTIME
+        if any(
+            f".{key.split('/')[0]}".endswith(f".{domain}") or key.startswith(f"{domain}.")
+            for key in OBEYED_BY_RUNTIMES
+        )
+    } == set(RUNTIME)
+
+
+@pytest.mark.parametrize(("make", "policy"), MAKERS)
+@pytest.mark.parametrize("key", OBEYED_BY_RUNTIMES)
+def test_what_container_runtimes_obey_is_refused(
+    experiments: Kubectl, key: str, make: Annotated, policy: str
+) -> None:
+    expect_denied(experiments.create(TENANT, make({key: "x"})), policy, BY_THE_RUNTIME)
+
+
 @pytest.mark.parametrize("actor", EVERYBODY)
 def test_by_nobody(experiments: Kubectl, actor: Actor) -> None:
     expect_denied(experiments.create(actor, pod(SECOND_NETWORK)), "glovebox-pods", NEW)
@@ -125,6 +169,8 @@ def test_other_annotations_are_admitted(experiments: Kubectl, make: Annotated, p
         "note": "cni.projectcalico.org/ipAddrs",
         "notcilium.io/note": "x",
         "io.ciliumnot": "x",
+        "notcrio.io/note": "x",
+        "io.kubernetes.crinot": "x",
     }
     expect_admitted(experiments.create(TENANT, make(others)))
 

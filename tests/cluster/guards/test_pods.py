@@ -38,6 +38,15 @@ NAMES = (
     "`hostAliases`, and `nameservers` and `searches` of `dnsConfig`, must be left out: what a name"
     " means is not up to a pod, or its fetcher would show its session to another than the store"
 )
+OWN_NAME = (
+    "`hostnameOverride` must be left out: a pod that is called as the store answers for it, and its"
+    " fetcher would show its session to itself"
+)
+OPTIONS = (
+    "`options` of `dnsConfig` must be words of letters, digits, dashes and colons with numbers,"
+    " such as `ndots` with `2`: what else is in them could name a resolver or a domain"
+)
+SYSTEM = "`os.name` must be 'linux' or be left out: Pod Security asks less of other pods"
 PRIORITY = "`priorityClassName` must be left out: an experiment must not evict others"
 RUNTIME = "`runtimeClassName` must be left out"
 TAINTS = (
@@ -60,6 +69,18 @@ def probed(probe: str, seconds: int) -> dict[str, Any]:
     """Return containers with a probe that gives so many seconds."""
     check = {"exec": {"command": ["true"]}, "terminationGracePeriodSeconds": seconds}
     return {"containers": [objects.container() | {probe: check}]}
+
+
+def resolving(name: str, value: str | None = None) -> dict[str, Any]:
+    """Return a pod with an option of its resolver, which is written into a file as it is."""
+    return {"dnsConfig": {"options": [{"name": name} | ({"value": value} if value else {})]}}
+
+
+def for_windows() -> dict[str, Any]:
+    """Return a pod for Windows: without what Pod Security asks of Linux alone."""
+    container = {"name": "main", "image": objects.IMAGE}
+    context = {"runAsNonRoot": True}
+    return {"os": {"name": "windows"}, "securityContext": context, "containers": [container]}
 
 
 def in_own_users(of_the_pod: dict[str, Any], **of_a_container: Any) -> dict[str, Any]:
@@ -131,6 +152,14 @@ ATTACKS = [
     ),
     pytest.param({"dnsConfig": {"nameservers": ["192.0.2.7"]}}, NAMES, id="a resolver of its own"),
     pytest.param({"dnsConfig": {"searches": ["evil.example"]}}, NAMES, id="a domain of its own"),
+    pytest.param({"hostnameOverride": "s3.example"}, OWN_NAME, id="the name of the store"),
+    pytest.param(
+        resolving("ndots", "9\nsearch evil.example"), OPTIONS, id="a domain behind an option"
+    ),
+    pytest.param(
+        resolving("rotate\nnameserver 192.0.2.7"), OPTIONS, id="a resolver behind an option"
+    ),
+    pytest.param(for_windows(), SYSTEM, id="another system, of which Pod Security asks less"),
 ]
 
 
@@ -170,7 +199,10 @@ def test_a_job_with_such_a_template_is_refused(
     + [
         pytest.param(in_own_users({}), id="users of its own"),
         pytest.param(in_own_users({"runAsNonRoot": False}, runAsNonRoot=True), id="by container"),
-        pytest.param({"dnsConfig": {"options": [{"name": "ndots", "value": "2"}]}}, id="options"),
+        pytest.param(resolving("ndots", "2"), id="options"),
+        pytest.param(resolving("single-request-reopen"), id="an option without a number"),
+        pytest.param(resolving("attempts:3"), id="an option in one word"),
+        pytest.param({"os": {"name": "linux"}}, id="what it runs on anyway"),
     ],
 )
 def test_what_lies_beside_a_rule_is_admitted(experiments: Kubectl, change: dict[str, Any]) -> None:
