@@ -241,15 +241,16 @@ class Run(Model):
         max_length=64,
         json_schema_extra=list_atomic(),
         description=(
-            "Program and its first arguments. It is not run in a shell. With `args` at most 65,536"
-            " characters."
+            "Program and its first arguments. It is not run in a shell; as in every pod, `$(NAME)`"
+            " is replaced by the run's variable of that name, and `$$` by `$`. With `args` at most"
+            " 65,536 characters."
         ),
     )
     args: tuple[Annotated[str, Field(max_length=4096)], ...] = Field(
         default=(),
         max_length=256,
         json_schema_extra=list_atomic(),
-        description="Further arguments. When empty: none.",
+        description="Further arguments, as in `command`. When empty: none.",
     )
     active_deadline_seconds: (
         Annotated[int, Field(ge=1, le=31536000, json_schema_extra={"format": "int64"})] | None

@@ -2,7 +2,8 @@
 
 Names are `GLOVEBOX_SEED_<NAME>` and `GLOVEBOX_PARAM_<NAME>`, in upper snake case (`learningRate`
 becomes `LEARNING_RATE`). The whole truth is the snapshot itself, at `$GLOVEBOX_SNAPSHOT`; the
-variables are for programs that would rather not read JSON.
+variables are for programs that would rather not read JSON. What they hold is what the snapshot
+says: Kubernetes would put other variables, of the cluster too, where a value says `$(NAME)`.
 """
 
 from __future__ import annotations
@@ -73,9 +74,7 @@ def run_environment(inputs: ExperimentInputs) -> list[dict[str, str]]:
     }
     variables |= store_variables(inputs)
     variables |= declared_variables(config)
-    return [
-        {"name": name, "value": _not_expanded(value)} for name, value in sorted(variables.items())
-    ]
+    return [{"name": name, "value": _literal(value)} for name, value in sorted(variables.items())]
 
 
 def _fixed_by(determinism: Determinism) -> dict[str, str]:
@@ -88,11 +87,6 @@ def _fixed_by(determinism: Determinism) -> dict[str, str]:
     if determinism.loader_workers is not None:
         variables["GLOVEBOX_LOADER_WORKERS"] = str(determinism.loader_workers)
     return variables
-
-
-def _not_expanded(value: str) -> str:
-    """Return a value that the kubelet gives to the program as it is: it would replace `$(NAME)`."""
-    return value.replace("$(", "$$(")
 
 
 def store_variables(inputs: ExperimentInputs) -> dict[str, str]:
@@ -133,6 +127,11 @@ def colliding_names(config: Config) -> list[str]:
         if collisions:
             return sorted(collisions)
     return []
+
+
+def _literal(value: str) -> str:
+    """Return what Kubernetes makes this value of: it takes `$$` for `$`, and replaces `$(NAME)`."""
+    return value.replace("$", "$$")
 
 
 def upper_snake(name: str) -> str:

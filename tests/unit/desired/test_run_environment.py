@@ -1,7 +1,9 @@
-"""Names of variables."""
+"""Names of variables, and what is in them."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -65,11 +67,7 @@ def test_the_runs_own_variables_are_there_as_they_were_written() -> None:
     )
     assert found["MODE"] == "full"
     assert found["HOME"] == "/data", "the run's own go first"
-    assert found["SHELLISH"] == "$$(HOME)/$HOME/$$", "the kubelet makes `$(` of `$$(`"
-
-
-def test_parameters_are_not_expanded_either() -> None:
-    assert environment(parameters={"x": "$(AWS_REGION)"})["GLOVEBOX_PARAM_X"] == "$$(AWS_REGION)"
+    assert expanded(found["SHELLISH"], found) == "$(HOME)/$HOME/$$"
 
 
 def test_deterministic_libraries_are_asked_for_and_the_runs_own_words_go_first() -> None:
@@ -109,3 +107,25 @@ def test_what_a_variable_may_not_be(variables: dict[str, str], told: str) -> Non
 )
 def test_what_a_variable_may_be(name: str) -> None:
     assert environment(run={"env": {name: "1"}})[name] == "1"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["$(HOME)", "$(KUBERNETES_SERVICE_HOST)", "$$", "$$(HOME)", "cost in $", "$(", "$$$"],
+)
+def test_a_parameter_is_in_the_run_as_it_is_in_the_snapshot(value: str) -> None:
+    inputs = inputs_from({"kind": "Experiment", "spec": {"config": {"parameters": {"x": value}}}})
+    written = {each["name"]: each["value"] for each in run_environment(inputs)}
+    known = {**written, "KUBERNETES_SERVICE_HOST": "10.96.0.1"}
+    assert expanded(written["GLOVEBOX_PARAM_X"], known) == value
+
+
+def expanded(text: str, known: Mapping[str, str]) -> str:
+    """Return what the kubelet makes of the value of a variable, as its `expansion.Expand` does."""
+
+    def one(found: re.Match[str]) -> str:
+        if found[0] == "$$":
+            return "$"
+        return known.get(found[1], found[0])
+
+    return re.sub(r"\$\$|\$\(([^)]*)\)", one, text)
