@@ -29,7 +29,9 @@ BURST: Final = 10
 REFILL_SECONDS: Final = 60.0
 # Behind all requests of reconciles, whatever reconcile the Event came from.
 URGENCY: Final = 100
-_NOTE_MAX: Final = 1024
+# The API server counts bytes, and refuses an Event with one more.
+_NOTE_BYTES: Final = 1024
+_NAME_MAX: Final = 200
 _TIME = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?"  # a moment
     r"|\d+(\.\d+)? ?(ms|s|m|min|h|d|seconds?|minutes?|hours?|days?)\b"  # a duration
@@ -148,7 +150,8 @@ class EventRecorder:
             "apiVersion": EVENT.api_version,
             "kind": EVENT.kind,
             "metadata": {
-                "name": f"{metadata['name'][:200]}.{moment:016x}.{hashed}",
+                # No part of a name ends in a dash, and none is empty.
+                "name": f"{metadata['name'][:_NAME_MAX].rstrip('.-')}.{moment:016x}.{hashed}",
                 # Events of cluster-scoped objects live in `default`, as everywhere in Kubernetes.
                 "namespace": metadata.get("namespace") or "default",
             },
@@ -158,7 +161,7 @@ class EventRecorder:
             "action": action,
             "reason": reason,
             "type": severity,
-            "note": note[:_NOTE_MAX],
+            "note": note.encode()[:_NOTE_BYTES].decode(errors="ignore"),
             "regarding": {
                 "apiVersion": obj["apiVersion"],
                 "kind": obj["kind"],

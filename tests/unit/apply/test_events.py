@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from glovebox.api.scalars import DNS_SUBDOMAIN
 from glovebox.apply.events import (
     BURST,
     MOST_PENDING,
@@ -164,6 +166,40 @@ def test_the_same_news_is_posted_again_after_ten_minutes_and_for_another_object_
         return counts
 
     assert run(test()) == [1, 2, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("note", "kept"),
+    [
+        pytest.param("a" * 1025, "a" * 1024, id="one letter too many"),
+        pytest.param("é" * 512, "é" * 512, id="as many bytes as there may be"),
+        pytest.param("x" + "数" * 400, "x" + "数" * 341, id="no letter is cut in two"),
+    ],
+)
+def test_a_note_has_as_many_bytes_as_the_api_server_takes(note: str, kept: str) -> None:
+    async def test() -> str:
+        posted = Posted()
+        recorder = posted.recorder()
+        recorder.warning(experiment(), "R", note, action="Compare")
+        await recorder.flush()
+        said: str = posted.events[0]["note"]
+        return said
+
+    assert run(test()) == kept
+
+
+@pytest.mark.parametrize("ending", ["-", ".", "-.-"])
+def test_a_long_name_is_cut_where_a_name_may_end(ending: str) -> None:
+    async def test() -> str:
+        posted = Posted()
+        recorder = posted.recorder()
+        name = "n" * (200 - len(ending)) + ending + "n" * 50
+        recorder.warning(experiment(name), "R", "note", action="Compare")
+        await recorder.flush()
+        shown: str = posted.events[0]["metadata"]["name"]
+        return shown
+
+    assert re.fullmatch(DNS_SUBDOMAIN, run(test()))
 
 
 def test_a_fight_cannot_post_more_than_its_budget() -> None:
