@@ -27,6 +27,13 @@ FINALIZER_IN_USE: Final = f"{GROUP}/in-use"
 # When a proof of a pin was asked for, RFC 3339, by the level.
 ANNOTATION_PROVE: Final = f"{GROUP}/prove-"
 ANNOTATION_USERS: Final = f"{GROUP}/users"
+# Of all annotations on our own kinds, the ones that the operator reads.
+READ_ANNOTATIONS: Final = frozenset(
+    {
+        ANNOTATION_USERS,
+        *(f"{ANNOTATION_PROVE}{each}" for each in ("list", "head", "sample", "full")),
+    }
+)
 
 # Labels. `managed-by` selects what our watches see; the guards match namespaces by
 # `experiment-uid`.

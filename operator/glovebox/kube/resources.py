@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
+from glovebox import names
 from glovebox.kube.kinds import CUSTOM_KINDS, REFERENCES, Kind, Reference
 from glovebox.kube.store import Change, Table, is_leaving, version_of
 
@@ -22,6 +23,10 @@ _KINDS = {kind.kind: kind for kind in CUSTOM_KINDS}
 # Of a status these say when, how far, or by whom, never what: nobody who refers to the object reads
 # them.
 _IRRELEVANT = frozenset({"ledger", "message", "observedGeneration", "progress", "usedBy"})
+# Of metadata these are for others; of annotations there are some of ours.
+_FOREIGN_METADATA = frozenset({"annotations", "labels", "managedFields", "ownerReferences"})
+# A moment or a count: what is longer is neither.
+_ANNOTATION_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One custom resource: the whole object without its managed fields."""
+    """One custom resource: the whole object, and of its metadata what the operator reads."""
 
     uid: str
     resource_version: int
@@ -163,9 +168,7 @@ class Resources:
             return Key(kind.kind, metadata.get("namespace", ""), metadata["name"])
 
         def keep(obj: Mapping[str, Any]) -> Stored:
-            metadata = {
-                name: value for name, value in obj["metadata"].items() if name != "managedFields"
-            }
+            metadata = _kept_metadata(obj["metadata"])
             # An item of a list says neither of itself.
             whole = {"apiVersion": kind.api_version, "kind": kind.kind, **obj, "metadata": metadata}
             if conditions := (obj.get("status") or {}).get("conditions"):
@@ -211,6 +214,22 @@ class _Index:
             self._uses[key] = uses
         else:
             self._uses.pop(key, None)
+
+
+def _kept_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the operator reads of metadata.
+
+    Labels, owners and annotations of a megabyte are anybody's to write, and `kubectl apply` leaves
+    a second copy of the whole spec there. Where an object is written, its status or its finalizers
+    are, and the API server leaves the rest alone.
+    """
+    kept = {name: value for name, value in metadata.items() if name not in _FOREIGN_METADATA}
+    annotations = {
+        name: str(value)[:_ANNOTATION_MAX]
+        for name, value in (metadata.get("annotations") or {}).items()
+        if name in names.READ_ANNOTATIONS
+    }
+    return kept | ({"annotations": annotations} if annotations else {})
 
 
 def _interned(conditions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from glovebox import names
+from glovebox.data.proof_levels import Level
 from glovebox.kube.kinds import DATASET_PIN, REFERENCES
 from glovebox.kube.resources import Key, Resources, Stored, matters_to_users, references
 from glovebox.kube.store import Change
@@ -197,12 +199,44 @@ def resource_without_managed_fields(kind: str, name: str, version: int) -> dict[
     return made
 
 
-def test_managed_fields_are_not_kept() -> None:
+def test_of_metadata_is_kept_what_the_operator_reads() -> None:
+    """What is anybody's to write there takes up to 1.5 MiB, and all objects are in memory."""
+    whole = experiment()
+    known = {
+        "generation": 3,
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+        "deletionTimestamp": "2026-01-02T00:00:00Z",
+        "deletionGracePeriodSeconds": 0,
+        "finalizers": ["team.example/held"],
+    }
+    ours = {f"{names.ANNOTATION_PROVE}full": "2026-01-01T00:00:00Z", names.ANNOTATION_USERS: "3"}
+    whole["metadata"] |= known | {
+        "labels": {f"label-{number}": "x" * 63 for number in range(1000)},
+        "ownerReferences": [{"kind": "ConfigMap", "name": "x" * 253}],
+        "annotations": {
+            **ours,
+            "kubectl.kubernetes.io/last-applied-configuration": "x" * 100_000,
+            f"{names.ANNOTATION_PROVE}list": "x" * 100_000,
+            f"{names.ANNOTATION_PROVE}other": "x",
+        },
+    }
     resources = Resources()
-    resources.seen(experiment())
+    resources.seen(whole)
     kept = resources.get(EXPERIMENT)
     assert kept is not None
-    assert "managedFields" not in kept["metadata"]
+    assert kept["metadata"] == {
+        "name": "exp",
+        "namespace": "team",
+        "uid": "u",
+        "resourceVersion": "1",
+        **known,
+        "annotations": {**ours, f"{names.ANNOTATION_PROVE}list": "x" * 64},
+    }
+
+
+def test_a_proof_of_every_level_can_be_asked_for() -> None:
+    asked = {f"{names.ANNOTATION_PROVE}{level.value.lower()}" for level in Level}
+    assert asked | {names.ANNOTATION_USERS} == names.READ_ANNOTATIONS
 
 
 def test_what_conditions_say_is_kept_once_for_all_objects() -> None:
