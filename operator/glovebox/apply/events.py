@@ -19,6 +19,7 @@ from typing import Any, Final, Literal
 import structlog
 
 from glovebox import names
+from glovebox.data.printable import sentence
 from glovebox.kube.gate import urgency
 from glovebox.kube.kinds import EVENT
 
@@ -161,7 +162,7 @@ class EventRecorder:
             "action": action,
             "reason": reason,
             "type": severity,
-            "note": note.encode()[:_NOTE_BYTES].decode(errors="ignore"),
+            "note": sentence(note).encode()[:_NOTE_BYTES].decode(errors="ignore"),
             "regarding": {
                 "apiVersion": obj["apiVersion"],
                 "kind": obj["kind"],

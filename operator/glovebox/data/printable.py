@@ -21,6 +21,24 @@ def printable(text: str) -> str:
     return "".join(map(_escaped, text))
 
 
+def sentence(text: str) -> str:
+    """Return words for a person in one line, in which nothing acts on a terminal.
+
+    What others wrote is among them: keys of a store, notes, what a server answered. A backslash
+    stays as it is, so that what was made printable before is not made so again.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_in_a_sentence, text.replace("\r\n", "\n")))
+
+
+def _in_a_sentence(letter: str) -> str:
+    if letter == "\\":
+        return letter
+    is_blank = letter in "\n\t" or unicodedata.category(letter) == "Zs"
+    return " " if is_blank else _escaped(letter)
+
+
 def _escaped(letter: str) -> str:
     if letter == "\\":
         return "\\\\"

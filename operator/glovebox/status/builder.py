@@ -14,6 +14,7 @@ from typing import Any, Final
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.conditions import Answer
+from glovebox.data.printable import sentence
 from glovebox.status.text import format_time
 
 _MESSAGE_MAX: Final = 2048
@@ -48,8 +49,11 @@ class StatusBuilder:
         self._fields: dict[str, Any] = {}
 
     def mark(self, condition: str, answer: Answer, reason: str, message: str = "") -> None:
-        """Answer one condition for the present generation."""
-        self._marked[condition] = (answer, reason, message[:_MESSAGE_MAX])
+        """Answer one condition for the present generation.
+
+        What a message quotes may be anybody's: who reads it does so in a terminal.
+        """
+        self._marked[condition] = (answer, reason, sentence(message)[:_MESSAGE_MAX])
 
     def mark_true(self, condition: str, reason: str, message: str = "") -> None:
         """Answer one condition with True."""

@@ -174,9 +174,10 @@ def test_the_same_news_is_posted_again_after_ten_minutes_and_for_another_object_
         pytest.param("a" * 1025, "a" * 1024, id="one letter too many"),
         pytest.param("é" * 512, "é" * 512, id="as many bytes as there may be"),
         pytest.param("x" + "数" * 400, "x" + "数" * 341, id="no letter is cut in two"),
+        pytest.param("k\x1b[2J\r\nb", r"k\x1b[2J b", id="nothing acts on a terminal"),
     ],
 )
-def test_a_note_has_as_many_bytes_as_the_api_server_takes(note: str, kept: str) -> None:
+def test_a_note_is_what_the_api_server_takes_and_a_terminal_shows(note: str, kept: str) -> None:
     async def test() -> str:
         posted = Posted()
         recorder = posted.recorder()

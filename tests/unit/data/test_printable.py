@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glovebox.data.printable import printable
+from glovebox.data.printable import printable, sentence
 
 # What a run may call an object, and what is printed.
 NAMES = {
@@ -46,3 +46,25 @@ def test_nothing_invisible_is_left(text: str) -> None:
 @given(st.text(), st.text())
 def test_two_names_never_look_the_same(one: str, other: str) -> None:
     assert (printable(one) == printable(other)) == (one == other)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("as it is: `a` is 3", "as it is: `a` is 3", id="plain"),
+        pytest.param("Daten für «é»", "Daten für «é»", id="letters of others"),
+        pytest.param("two\nlines\r\nand\ta tab", "two lines and a tab", id="one line"),
+        pytest.param("12\u00a0% \u2009", "12 %  ", id="blanks of others"),
+        pytest.param("done\rReady: True", r"done\x0dReady: True", id="back to the begin"),
+        pytest.param("\x1b[31m\x9b2J\x00", r"\x1b[31m\x9b2J\x00", id="controls"),
+        pytest.param("\u202egpj\u2028x", r"\u202egpj\u2028x", id="direction, another line"),
+    ],
+)
+def test_a_sentence_is_one_line_that_acts_on_nothing(text: str, shown: str) -> None:
+    assert sentence(text) == shown
+
+
+@pytest.mark.parametrize("text", [r"C:\temp", "a\x1b\n\\b"])
+def test_what_was_made_printable_is_not_made_so_again(text: str) -> None:
+    assert sentence(printable(text)) == printable(text)
+    assert sentence(sentence(text)) == sentence(text)

@@ -69,3 +69,10 @@ def test_fields_of_before_stay_and_none_removes_one() -> None:
 def test_times_are_written_in_utc_whatever_zone_they_come_in() -> None:
     moment = datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=2)))
     assert format_time(moment) == "2025-12-31T22:00:00Z"
+
+
+def test_what_a_message_quotes_acts_on_no_terminal() -> None:
+    """Keys of a store and notes of a pin are anybody's, and `kubectl` prints messages."""
+    made = builder()
+    made.mark_false("Ready", "Broken", "no `k\x1b[2J`\r\nReady: True\u202e")
+    assert made.render()["conditions"][0]["message"] == r"no `k\x1b[2J` Ready: True\u202e"
