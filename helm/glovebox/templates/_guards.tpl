@@ -56,8 +56,8 @@ request.userInfo.username in {{ .Values.guards.controllers | toJson }}
 {{- end }}
 
 {{/*
-Whether an annotation (the variable k) belongs to one of the listed domains: by its domain, one below
-it, or one that begins with it.
+Whether an annotation (the variable k) belongs to one of the listed domains: by its domain, one
+below it, or one that begins with it.
 */}}
 {{- define "glovebox.guard.isOfDomain" -}}
 {{ . | toJson }}.exists(d, k.split('/')[0] == d || k.split('/')[0].endsWith('.' + d) || k.startsWith(d + '.'))
