@@ -112,6 +112,18 @@ def produced_with(characters: int) -> Json:
     }
 
 
+def allowed(characters: int) -> Json:
+    """Values that may occur; each counts one more than it has characters."""
+    values = [f"{index:03d}{'x' * 125}" for index in range(characters // 129)]
+    if rest := characters % 129:
+        values.append("y" * (rest - 1))
+    columns = [
+        {"name": f"c{first}", "type": "Text", "allowed": values[first : first + 128]}
+        for first in range(0, len(values), 128)
+    ]
+    return {"kind": "DatasetPin", "change": {"spec": {"contract": {"columns": columns}}}}
+
+
 def answer(crds: Cluster, case: Json) -> str:
     obj = merged(flights(case["kind"]), case["change"])
     return crds.kubectl(
@@ -158,6 +170,13 @@ def answer(crds: Cluster, case: Json) -> str:
             "spec.features: Invalid value: must hold in `features` at most 262144 characters in"
             " all: name long recipes by `code`, or use several pins",
             id="features",
+        ),
+        pytest.param(
+            allowed,
+            32768,
+            "spec.contract.columns: Invalid value: must list in all `allowed` together at most"
+            " 32768 characters: pin long lists as a table, and name it in `references`",
+            id="values that a contract allows",
         ),
         pytest.param(
             named,

@@ -326,3 +326,36 @@ def test_a_store_that_is_not_granted_refuses(cluster: Cluster, tmp_path: Path) -
     told = ask(tmp_path, flights("Experiment"), options=("-o", "json"))
     assert told.exit_code == 1, told.output
     assert json.loads(told.stdout)[0]["reason"] == "StoreNotGranted"
+
+
+SHARED = {"inputs": ["train", "test"], "of": ["Groups"], "reason": "the same planes fly all year"}
+
+
+@pytest.mark.parametrize(
+    ("leakage", "datasets", "allowed", "reason"),
+    [
+        pytest.param({"overlap": "Never"}, 2, [SHARED], "OverlapNotAllowed", id="no reason counts"),
+        pytest.param({"overlap": "WithReason"}, 2, [SHARED], "", id="a reason counts"),
+        pytest.param({"mustKnow": ["NoTestSet"]}, 1, [], "LeakageUnknown", id="no test set"),
+        pytest.param({"mustKnow": ["NoTestSet"]}, 2, [], "", id="to be compared"),
+        pytest.param({}, 1, [], "", id="nobody asks for one"),
+    ],
+)
+def test_what_a_profile_refuses_of_leaks_is_refused_without_a_look_at_the_data(
+    cluster: Cluster,
+    tmp_path: Path,
+    leakage: Json,
+    datasets: int,
+    allowed: list[Json],
+    reason: str,
+) -> None:
+    for each in cluster.objects:
+        if each["kind"] == "IsolationProfile":
+            each["spec"] = {**each["spec"], "leakage": leakage}
+    experiment = flights("Experiment")
+    inputs = experiment["spec"]["inputs"]
+    inputs["datasets"] = inputs["datasets"][:datasets]
+    inputs["allowOverlap"] = allowed
+    told = ask(tmp_path, experiment, options=("-o", "json"))
+    assert told.exit_code == (1 if reason else 0), told.output
+    assert json.loads(told.stdout)[0]["reason"] == reason

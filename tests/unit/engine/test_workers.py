@@ -14,7 +14,7 @@ import structlog
 from glovebox.engine.key_queue import Priority
 from glovebox.engine.result import DONE, Result
 from glovebox.engine.workers import OFTEN_FAILED, STUCK_SECONDS, WorkClass, Workers
-from glovebox.errors import Conflict, Forbidden, NotReady, Unavailable
+from glovebox.errors import Conflict, Forbidden, GloveboxError, NotReady, Unavailable
 from glovebox.kube.gate import urgency
 from support.virtual_time import now, run
 
@@ -122,6 +122,16 @@ def raising(*errors: BaseException | None) -> Reconcile:
     return reconcile
 
 
+def partly(*errors: GloveboxError | None) -> Reconcile:
+    """Return a reconcile of which a part fails with these in turn: what a phase raises."""
+    left = list(errors)
+
+    async def reconcile(_: str) -> Result:
+        return Result(error=left.pop(0) if left else None)
+
+    return reconcile
+
+
 @pytest.mark.parametrize(
     ("error", "reason", "retry"),
     [
@@ -138,17 +148,19 @@ def raising(*errors: BaseException | None) -> Reconcile:
 def test_a_failure_is_counted_and_retried_with_its_priority(
     error: BaseException, reason: str, retry: float
 ) -> None:
-    async def test() -> Scene:
-        scene = Scene(raising(error))
+    async def test(reconcile: Reconcile) -> Scene:
+        scene = Scene(reconcile)
         scene.workers.wake(KEY, Priority.REPAIR)
         await scene.run(10)
         return scene
 
-    scene = run(test())
-    assert scene.times() == [0, retry]
-    assert [level for _, _, level in scene.begun] == [Priority.REPAIR, Priority.REPAIR]
-    assert scene.metrics.failed == Counter({("cluster", reason): 1})
-    assert scene.metrics.ended == Counter({("cluster", "error"): 1, ("cluster", "waiting"): 1})
+    ways = [raising(error)] + ([partly(error)] if isinstance(error, GloveboxError) else [])
+    for way in ways:
+        scene = run(test(way))
+        assert scene.times() == [0, retry]
+        assert [level for _, _, level in scene.begun] == [Priority.REPAIR, Priority.REPAIR]
+        assert scene.metrics.failed == Counter({("cluster", reason): 1})
+        assert scene.metrics.ended == Counter({("cluster", "error"): 1, ("cluster", "waiting"): 1})
 
 
 @pytest.mark.parametrize("error", [None, Unavailable("U", "m")], ids=["done", "partly done"])
@@ -189,9 +201,12 @@ def test_a_conflict_after_a_thousand_failures_ends_nothing() -> None:
     assert scene.metrics.failed["cluster", "conflict"] == 1
 
 
-def test_waits_double_to_a_minute_and_those_of_repairs_to_ten_seconds() -> None:
+@pytest.mark.parametrize("fails", [raising, partly], ids=["all of it", "a part of it"])
+def test_waits_double_to_a_minute_and_those_of_repairs_to_ten_seconds(
+    fails: Callable[..., Reconcile],
+) -> None:
     async def test(priority: Priority) -> float:
-        scene = Scene(raising(*(Unavailable("U", "m") for _ in range(100))))
+        scene = Scene(fails(*(Unavailable("U", "m") for _ in range(100))))
         scene.workers.wake(KEY, priority)
         await scene.run(600)
         times = scene.times()

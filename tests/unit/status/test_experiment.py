@@ -26,6 +26,7 @@ from glovebox.status.experiment_facts import (
     CredentialsFacts,
     Finding,
     NamespaceFacts,
+    ProofFacts,
     RunFacts,
     SealFacts,
 )
@@ -85,7 +86,7 @@ def good(**changes: Outcome) -> dict[str, Outcome]:
         "isolation": done(),
         "credentials": done(CredentialsFacts("s3://b/p/", "primary", LATER)),
         "access": done(),
-        "prove": done(),
+        "prove": done(ProofFacts(Finding("True", "Proven"))),
         "deliver": done(),
         "run": done(RunFacts(requested=False)),
         "seal": waiting("NotSealed", "sealed when the run is over"),
@@ -384,7 +385,9 @@ def test_credentials_that_are_over_are_not_fresh_however_short_the_failure() -> 
 def test_nothing_is_said_of_a_namespace_that_is_gone_and_cannot_be_recreated() -> None:
     gone = failing(Forbidden("Forbidden", "no namespaces"), 5, 2)
     rest = {phase: skipped("namespace") for phase in ("isolation", "access", "prove")}
-    found = answers(look(good(namespace=gone, **rest), provisioned()))
+    before = provisioned()
+    assert answers(before)["Isolated"] == ("True", "Proven")
+    found = answers(look(good(namespace=gone, **rest), before))
     assert found["NamespaceReady"][0] == found["QuotaApplied"][0] == "False"
     assert found["Isolated"][0] == "Unknown"
     assert found["Ready"][0] == "False"
