@@ -32,6 +32,8 @@ class Api:
     # Who gets no answer: "before" loses the request, "after" loses only the answer.
     cut: dict[str, str] = field(default_factory=dict)
     delay: dict[str, float] = field(default_factory=dict)
+    # For how many seconds an answer is on its way.
+    late: dict[str, float] = field(default_factory=dict)
     writes: list[tuple[float, str]] = field(default_factory=list)
     holders: list[tuple[float, str]] = field(default_factory=list)
 
@@ -40,6 +42,7 @@ class Api:
             await asyncio.sleep(3600)
         await asyncio.sleep(self.delay.get(asked.user, 0.01))
         answer = self._do(asked)
+        await asyncio.sleep(self.late.get(asked.user, 0.0))
         if self.cut.get(asked.user) == "after" and asked.method != "GET":
             raise TransportError("reset by peer")
         return answer
@@ -267,6 +270,23 @@ def test_a_write_is_cut_short_where_the_lease_ends() -> None:
     assert run(main()) <= TIMING.lease - TIMING.margin
 
 
+def test_a_renewal_counts_from_when_it_was_sent_however_late_its_answer_comes() -> None:
+    """A rival counts from when it saw it, which may be long before the answer is here."""
+    api = Api()
+
+    async def story() -> float:
+        async with replica(api, "a") as (_, elector):
+            await elector.acquire()
+            api.late["a"] = TIMING.request - 0.1
+            renewing = asyncio.create_task(elector.hold())
+            await asyncio.sleep(TIMING.renew + TIMING.request)
+            renewing.cancel()
+            return elector.remaining_seconds()
+
+    left = run(story())
+    assert left == pytest.approx(TIMING.lease - TIMING.margin - TIMING.request, abs=0.05)
+
+
 @pytest.mark.parametrize("hours", [-48, 48])
 def test_a_rival_whose_wall_clock_is_wrong_is_judged_by_what_is_seen(hours: int) -> None:
     api = Api()
@@ -312,6 +332,27 @@ def test_each_change_of_the_holder_is_a_higher_term() -> None:
 
     terms = run(main())
     assert terms == sorted(set(terms))
+
+
+def test_a_lease_that_was_lost_is_left_alone() -> None:
+    """Its end is said once, and nobody is sent a word that may come behind another one's."""
+    api = Api()
+    said: list[bool] = []
+
+    async def main() -> None:
+        async with replica(api, "a", changed=said.append) as (_, elector):
+            await elector.acquire()
+            api.cut["a"] = "before"
+            with pytest.raises(LeaseLostError):
+                await elector.hold()
+            api.cut.clear()
+            assert not elector.leads, "the work has ended: nothing is written any more"
+            await elector.release()
+
+    run(main())
+    assert said == [True, False]
+    assert api.lease is not None
+    assert api.lease["spec"]["holderIdentity"] == "a"
 
 
 def test_it_is_said_when_a_replica_begins_and_ends_to_lead() -> None:
