@@ -212,7 +212,8 @@ def test_platform_settings_that_this_version_cannot_read_close_access(
     play(scene)
 
 
-def test_one_wrong_404_of_the_snapshot_closes_nothing() -> None:
+@pytest.mark.parametrize("code", [404, 403, 500], ids=["not there", "no right", "no answer"])
+def test_one_wrong_answer_about_the_snapshot_closes_nothing(code: int) -> None:
     def once(asked: Any) -> bool:
         if asked.name != names.SNAPSHOT_CONFIG_MAP or asked.verb != "get" or lost:
             return False
@@ -220,7 +221,7 @@ def test_one_wrong_404_of_the_snapshot_closes_nothing() -> None:
         return True
 
     lost: list[Any] = []
-    faults = Refusing(once, 404)
+    faults = Refusing(once, code)
 
     async def scene(stage: Stage) -> None:
         stage.declare(run=False)
@@ -241,6 +242,40 @@ def test_one_wrong_404_of_the_snapshot_closes_nothing() -> None:
         assert is_open(stage, namespace)
 
     play(scene, faults=faults)
+
+
+def test_a_snapshot_that_may_not_be_read_any_more_closes_access() -> None:
+    """Nobody knows what is to be kept, and that is no answer that may pass."""
+    faults = Refusing(
+        lambda asked: asked.name == names.SNAPSHOT_CONFIG_MAP and asked.verb == "get", 403
+    )
+
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        faults.in_force = True
+        await bend(stage, UNREADABLE)
+        await stage.until("it is closed", lambda: not is_open(stage, namespace), 5 * MINUTE)
+
+    play(scene, faults=faults)
+
+
+def test_what_is_sealed_stays_to_be_read_although_nobody_knows_what_was_bound() -> None:
+    async def scene(stage: Stage) -> None:
+        ends_after(stage, MINUTE)
+        stage.declare()
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), HOUR)
+        namespace = stage.status()["namespace"]
+        assert is_open(stage, namespace)
+        await stage.process.kill()
+        await bend(stage, UNREADABLE)
+        stage.world.remove(CONFIG_MAP, namespace, names.SNAPSHOT_CONFIG_MAP)
+        stage.process.start()
+        await stage.sleep(5 * MINUTE)
+        assert stage.condition("Ready")["reason"] == reasons.INVALID_SPEC
+        assert is_open(stage, namespace), "no pod starts there: it opens nothing"
+
+    play(scene)
 
 
 def test_access_that_a_finalizer_holds_is_not_said_to_be_closed() -> None:

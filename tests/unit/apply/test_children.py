@@ -93,6 +93,22 @@ def test_what_a_complete_list_does_not_hold_is_gone() -> None:
     assert cache.children.get(key_of(NETWORK_POLICY, policy())) is None
 
 
+def test_what_a_read_of_one_namespace_does_not_hold_is_gone_from_there_alone() -> None:
+    cache, elsewhere = Cache(), f"{SPACE[:-1]}1"
+    kept, lost = policy(3), policy(4, name="lost", uid="u2")
+    later = policy(8, name="later", uid="u3")
+    others = policy(5, uid="u4", namespace=elsewhere)
+    for each in (kept, lost, later, others):
+        cache.wrote(each)
+    asked = cache.children.moment(NETWORK_POLICY)
+    cache.children.listed(NETWORK_POLICY, SPACE, [kept], 7, asked=asked)
+    known = [key.name for key in cache.children.in_namespace(SPACE)]
+    assert known == ["deny", "later"], "what was written since is in no such list"
+    assert [key.name for key in cache.children.in_namespace(elsewhere)] == ["deny"]
+    assert not cache.children.is_as_wanted(SPACE, NETWORK_POLICY)
+    assert cache.woken == ["Experiment/team/exp"]
+
+
 def test_a_list_of_one_kind_says_nothing_of_another() -> None:
     cache = Cache()
     cache.wrote(policy(5))

@@ -39,6 +39,19 @@ def test_what_isolates_is_never_deleted_to_be_recreated(kind: kinds.Kind) -> Non
     assert MANAGED[kind.kind].isolates
 
 
+def test_what_opens_isolation_never_waits_and_what_adds_to_it_is_removed() -> None:
+    """A binding lets people in, as a missing policy lets packets out."""
+    assert {row.kind for row in ROWS if row.isolates} == {
+        kinds.NAMESPACE,
+        kinds.NETWORK_POLICY,
+        kinds.RESOURCE_QUOTA,
+        kinds.LIMIT_RANGE,
+        kinds.ROLE_BINDING,
+    }
+    additive = {kinds.NETWORK_POLICY, kinds.ROLE_BINDING}
+    assert {row.kind for row in ROWS if row.additive} == additive == set(kinds.ADDITIVE_KINDS)
+
+
 def test_a_kind_is_written_only_as_the_table_says() -> None:
     with pytest.raises(NotManagedError):
         managed(kinds.POD, Strategy.KEEP)

@@ -34,6 +34,7 @@ from glovebox.status.experiment_ready import REQUIRED
 from glovebox.status.experiment_seen import Seen, held_back
 from glovebox.status.kstatus import kstatus
 from glovebox.status.outcome import Grace, Outcome, done, of_error, skipped, waiting
+from glovebox.status.references import AS_BOUND
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LATER = datetime(2026, 1, 2, 4, 0, 0, tzinfo=UTC)
@@ -54,7 +55,6 @@ BUILDING = (
     "access",
 )
 TRUE = Finding("True", "Verified", "as it should be")
-AS_BOUND = Finding("False", "PlatformAsBound")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -273,6 +273,7 @@ def test_a_refused_declaration_is_stalled_and_names_its_condition() -> None:
     assert answers(status)["Ready"] == ("False", "QuotaOutOfRange")
     assert answers(status)["Stalled"] == ("True", "QuotaOutOfRange")
     assert answers(status)["QuotaApplied"] == ("False", "QuotaOutOfRange")
+    assert answers(status)["PlatformChanged"] == ("Unknown", "NotLooked"), "nothing is bound"
     assert "Reconciling" not in answers(status), "never both"
 
 
