@@ -118,10 +118,16 @@ def test_a_pod_is_stopped_within_30_seconds_whatever_it_says(spec: Json, grace: 
 
 
 class Patched:
-    """Takes each merge patch, and keeps what was sent."""
+    """Takes each merge patch and each status, and keeps what was sent."""
 
     def __init__(self) -> None:
         self.patches: list[Json] = []
+
+    async def replace(self, kind: Kind, obj: Json, *, subresource: str) -> Json:
+        del kind
+        assert subresource == "status"
+        self.patches.append(obj)
+        return obj
 
     async def merge(self, kind: Kind, namespace: str | None, name: str, patch: Json) -> Json:
         del namespace
@@ -132,7 +138,7 @@ class Patched:
 LIVE: Json = {"metadata": {"name": "x", "namespace": "team", "uid": "u", "resourceVersion": "7"}}
 
 
-def test_finalizers_and_state_labels_are_written_on_the_version_that_was_read() -> None:
+def test_what_others_own_is_written_on_the_version_that_was_read() -> None:
     server = Patched()
     children = Children(lambda _: None, lambda: 0.0)
     client = cast("Client", server)
@@ -140,4 +146,5 @@ def test_finalizers_and_state_labels_are_written_on_the_version_that_was_read() 
     experiment = {"apiVersion": EXPERIMENT.api_version, "kind": EXPERIMENT.kind, **LIVE}
     asyncio.run(writer.write_finalizers(experiment, ["a"]))
     asyncio.run(writer.set_state_label({"kind": "Namespace", **LIVE}, "Sealed"))
-    assert [patch["metadata"]["resourceVersion"] for patch in server.patches] == ["7", "7"]
+    asyncio.run(writer.write_status(experiment, {"state": "Open"}))
+    assert [patch["metadata"]["resourceVersion"] for patch in server.patches] == ["7"] * 3

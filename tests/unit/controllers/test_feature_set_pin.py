@@ -154,6 +154,12 @@ def newer(name: str, made: str, *, is_verified: bool = True, **migration: str) -
     return pin
 
 
+def going(pin: Json) -> Json:
+    """Return a pin that is being deleted and is held."""
+    metadata = {"deletionTimestamp": "2026-11-26T11:30:00Z", "finalizers": ["example.com/held"]}
+    return {**pin, "metadata": {**pin["metadata"], **metadata}}
+
+
 @pytest.mark.parametrize(
     ("others", "retiring", "successor"),
     [
@@ -163,6 +169,9 @@ def newer(name: str, made: str, *, is_verified: bool = True, **migration: str) -
             "Current",
             None,
             id="one that is not verified takes no place",
+        ),
+        pytest.param(
+            [going(newer("g", "2026-11-26T11:00:00Z"))], "Current", None, id="one that goes"
         ),
         pytest.param(
             [newer("g", "2026-11-26T11:00:00Z")], "Deprecated", {"name": "g"}, id="at once"
