@@ -1,0 +1,48 @@
+"""A use of a grant is taken of a grant that is in force at that moment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from glovebox.api.experiment_status import InputGrant, InputStatus
+from glovebox.controllers.experiment import uses
+from glovebox.errors import Refused
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def test_no_use_is_taken_of_a_grant_that_was_withdrawn_a_moment_ago(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Uses are never given back, and the watch may not have told of it yet."""
+    asked: list[str] = []
+
+    async def require_live(_: Any, grant: InputGrant, now: datetime) -> None:
+        assert now == NOW
+        asked.append(grant.grant_ref)
+        raise Refused("GrantRevoked", "withdrawn")
+
+    async def open_records(*_: Any) -> Any:
+        asked.append("the store")
+
+    monkeypatch.setattr(uses, "require_live", require_live)
+    monkeypatch.setattr(uses, "open_records", open_records)
+    grant = InputGrant(
+        grant_ref="lender/g",
+        uid="u",
+        digest="sha256:1",
+        content_root="sha256:2",
+        store_ref="primary",
+        uses=1,
+        expire_time=NOW,
+    )
+    entry = InputStatus(name="train", kind="DatasetPin", pin_ref="p", uid="u", digest="sha256:2")
+    experiment = SimpleNamespace(namespace="team", name="exp", uid="u")
+    scope: Any = SimpleNamespace(ports=SimpleNamespace(now=lambda: NOW), experiment=experiment)
+    with pytest.raises(Refused, match="withdrawn"):
+        await uses._take(scope, entry, grant, "sha256:3")
+    assert asked == ["lender/g"]
