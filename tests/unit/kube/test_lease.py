@@ -308,6 +308,23 @@ def test_a_rival_whose_wall_clock_is_wrong_is_judged_by_what_is_seen(hours: int)
     assert run(main()) == ["a"]
 
 
+@pytest.mark.parametrize(("said", "waited"), [(5, 15), (15, 15), (60, 60)])
+def test_a_rival_that_said_how_long_it_holds_the_lease_is_waited_for(
+    said: int, waited: float
+) -> None:
+    """Another version may be more patient; a shorter word than ours is not believed."""
+    spec = {"holderIdentity": "a", "leaseDurationSeconds": said, "leaseTransitions": 1}
+    api = Api(lease={"metadata": {"name": "glovebox", "resourceVersion": "0"}, "spec": spec})
+
+    async def main() -> float:
+        began = now()
+        async with replica(api, "b") as (_, elector):
+            await elector.acquire()
+        return now() - began
+
+    assert waited <= run(main()) <= waited + TIMING.renew + 0.5
+
+
 def test_a_lease_that_somebody_deleted_is_lost() -> None:
     api = Api()
 
