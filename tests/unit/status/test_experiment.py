@@ -421,6 +421,26 @@ def test_frozen_is_said_only_when_it_was_seen() -> None:
 
 
 @pytest.mark.parametrize(
+    ("closing", "ready"),
+    [
+        (done(), ("True", "Sealed")),
+        (waiting("Pending", "a log is to be read"), ("False", "Pending")),
+        (failing(Forbidden("Forbidden", "no label"), 5, 2), ("False", "Forbidden")),
+    ],
+    ids=["it is closed", "closing waits", "closing is refused"],
+)
+def test_a_seal_is_no_end_while_the_namespace_is_not_closed(
+    closing: Outcome, ready: tuple[str, str]
+) -> None:
+    """More may be written that it does not say: nobody should take it for the end."""
+    before = provisioned() | {"state": "Sealed", "seal": {"uri": "s3://b/e/"}}
+    after = look(good(lock_up=closing, seal=done(SealFacts(None, 1, 1, ()))), before)
+    assert answers(after)["Sealed"][0] == "True"
+    assert answers(after)["Ready"] == ready
+    assert ("Reconciling" in answers(after)) is (ready[0] == "False")
+
+
+@pytest.mark.parametrize(
     ("known", "ends"),
     [("", "2026-01-02T04:00:00Z"), ("2026-01-02T05:00:00Z", "2026-01-02T05:00:00Z")],
     ids=["the first one", "after one that lives longer"],
