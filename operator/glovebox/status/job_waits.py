@@ -15,6 +15,19 @@ from typing import Any, Final
 from glovebox.api import reasons
 from glovebox.data.redaction import redact
 
+# What a run says that waits: which of these it is changes by itself, and back.
+WAITS: Final = frozenset(
+    {
+        reasons.RUN_PENDING,
+        reasons.QUOTA_EXCEEDED,
+        reasons.POD_REFUSED,
+        reasons.UNSCHEDULABLE,
+        reasons.IMAGE_NOT_PULLED,
+        reasons.CONTAINER_NOT_STARTED,
+        reasons.VOLUME_NOT_MOUNTED,
+        reasons.JOB_SUSPENDED,
+    }
+)
 _FETCH: Final = "fetch"
 _WORDS_MAX: Final = 700
 # Who says what keeps a pod away; who else may write Events here is no witness.

@@ -2,14 +2,17 @@
 
 A pod that waits, a pin that is read and a store that comes and goes change a message with every
 look, and each change would be a write that wakes everybody who watches. So what differs in words
-alone may wait a moment (`controllers/message_pace.py`); an answer, a reason, a generation or any
-other field never does.
+alone may wait a moment (`controllers/message_pace.py`), and so may the reason for which a run
+waits; an answer, another reason, a generation or any other field never does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
+
+from glovebox.api import reasons
+from glovebox.status.job_waits import WAITS
 
 _OF_PODS: Final = frozenset({"attempts", "pods", "nodes"})
 
@@ -23,6 +26,7 @@ def _without_words(status: Mapping[str, Any]) -> dict[str, Any]:
     rest = dict(status)
     rest["conditions"] = [
         {name: value for name, value in entry.items() if name != "message"}
+        | ({"reason": reasons.RUN_PENDING} if entry.get("reason") in WAITS else {})
         for entry in status.get("conditions") or ()
     ]
     run = status.get("run")

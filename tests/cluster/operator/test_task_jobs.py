@@ -338,7 +338,7 @@ def test_a_seal_over_a_job_s_evidence_is_signed_by_the_operator_alone(
 ) -> None:
     run = {"image": "trainer", "command": ["python", "-m", "train"]}
     team.declare("Experiment", "one", experiment_spec("standard", "primary", run=run))
-    made = team.expect("Experiment", "one", "Succeeded", "Unknown", "RunPending", timeout=60)
+    made = team.expect("Experiment", "one", "Succeeded", "Unknown", timeout=60)
     namespace, uid = made["status"]["namespace"], made["metadata"]["uid"]
     pod = run_pod(team.api, namespace)
     prefix = names.artifact_prefix(team.name, "one", uid)

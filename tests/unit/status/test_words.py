@@ -37,6 +37,11 @@ def with_condition(**changes: Any) -> dict[str, Any]:
         pytest.param(SHOWN, False, id="nothing differs: nothing is to be written at all"),
         pytest.param(with_condition(message="no node takes the pod"), True, id="a message"),
         pytest.param(
+            with_condition(reason="Unschedulable", message="no node takes the pod"),
+            True,
+            id="another reason why the run waits",
+        ),
+        pytest.param(
             {**with_condition(message="x"), "run": {"jobUid": "u", "attempts": 1}},
             True,
             id="the run's pod was counted",
