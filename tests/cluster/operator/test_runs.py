@@ -576,6 +576,8 @@ def test_a_run_whose_pod_another_policy_changes_says_so_and_goes_on_without_it(
     run_pod(team.api, made["status"]["namespace"])
 
     def waits_for_a_node() -> bool:
-        return team.condition("Experiment", "sidecar", "Succeeded")["reason"] == "Unschedulable"
+        return bool(
+            team.condition("Experiment", "sidecar", "Succeeded")["reason"] == "Unschedulable"
+        )
 
     eventually(waits_for_a_node, what="its pod is there, and says what it waits for", timeout=60)
