@@ -329,6 +329,38 @@ def test_what_was_started_and_never_sealed_is_sealed_when_it_is_adopted() -> Non
     play(body)
 
 
+def test_nothing_is_sealed_for_who_adopts_while_the_former_namespace_is_open() -> None:
+    """Its run goes on and writes: what came after the list would be in no seal."""
+
+    async def body(stage: Stage) -> None:
+        stage.world.actors.run_ends = lambda _: (NEVER, True)
+        former = stage.declare()["metadata"]["uid"]
+        namespace = await stage.provisioned()
+        await stage.until("it runs", lambda: (stage.status().get("run") or {}).get("record"))
+        found: list[tuple[str, int]] = []
+
+        def look(action: str, bucket: str, key: str) -> None:
+            del bucket
+            if action == "s3:PutObject" and key.endswith("attestation.dsse.json"):
+                live = stage.world.server.peek(NAMESPACE, None, namespace) or {}
+                labels = live.get("metadata", {}).get("labels", {})
+                pods = stage.world.server.everything(POD)
+                running = [pod for pod in pods if pod["metadata"]["namespace"] == namespace]
+                found.append((labels.get(names.LABEL_STATE, ""), len(running)))
+
+        stage.world.store.fault = look
+        await stage.process.kill()
+        stage.world.edit(EXPERIMENT, TEAM, "x", {"metadata": {"finalizers": None}})
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        stage.declare(adopts=former)
+        stage.process.start()
+        await sealed(stage)
+        assert found
+        assert all(state not in {"", names.STATE_OPEN} and not pods for state, pods in found), found
+
+    play(body)
+
+
 def test_nothing_is_adopted_but_a_run_of_this_name_and_declaration() -> None:
     async def body(stage: Stage) -> None:
         other = stage.declare("other")["metadata"]["uid"]
