@@ -16,6 +16,7 @@ from glovebox_local.packages import node_obstacle
 from support.cluster import build_before_the_first_test
 from support.node import NodeCluster, ensure_node_programs, running_node_cluster
 from support.operator_process import Operator, Team, declare_platform, running_operator
+from support.unhindered import components_unhindered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,12 +69,17 @@ def operator(
 ) -> Iterator[Operator]:
     """The operator in the gateway, with the chart installed.
 
-    It reaches the API server and the store as pods do.
+    It reaches the API server and the store as pods do. When all tests are over, no guard has
+    refused one of Kubernetes' own components anything.
     """
     folder = tmp_path_factory.mktemp("operator")
-    with running_operator(
-        node_cluster.cluster, folder, glovebox_image.reference, host_paths=[str(cache_folder)]
-    ) as running:
+    cluster = node_cluster.cluster
+    with (
+        running_operator(
+            cluster, folder, glovebox_image.reference, host_paths=[str(cache_folder)]
+        ) as running,
+        components_unhindered(cluster),
+    ):
         yield running
 
 

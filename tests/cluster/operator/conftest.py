@@ -21,19 +21,24 @@ from support.operator_process import (
     profile_spec,
     running_operator,
 )
+from support.unhindered import components_unhindered
 
 
 @pytest.fixture(scope="package")
 def operator(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     """The running operator. A test that kills it starts it again.
 
-    When all tests are over, no secret that was in play is in anything that was put out.
+    When all tests are over, no secret that was in play is in anything that was put out, and no
+    guard has refused one of Kubernetes' own components anything.
     """
     folder = tmp_path_factory.mktemp("operator")
     with running_operator(cluster, folder, PLATFORM_IMAGE) as running:
         # Below it are the logs of all operators, and of the cluster.
         logs = tmp_path_factory.getbasetemp()
-        with without_leaks(cluster, logs, lambda: {"/metrics": running.page()}):
+        with (
+            without_leaks(cluster, logs, lambda: {"/metrics": running.page()}),
+            components_unhindered(cluster),
+        ):
             yield running
 
 
