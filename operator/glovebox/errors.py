@@ -70,6 +70,10 @@ class NotFound(Conflict):
     """The object is not there."""
 
 
+class NamespaceGone(NotFound):
+    """Nothing can be created in a namespace that is not there."""
+
+
 class AlreadyExists(Conflict):
     """An object of that name is there already."""
 

@@ -11,7 +11,16 @@ import pytest
 from glovebox import names
 from glovebox.controllers.experiment import reconcile
 from glovebox.controllers.experiment.scope import Outcomes, Phase, Scope
-from glovebox.kube.kinds import JOB, LIMIT_RANGE, NETWORK_POLICY, ROLE_BINDING, Kind
+from glovebox.kube.kinds import (
+    CHILD_KINDS,
+    EXPERIMENT,
+    JOB,
+    LIMIT_RANGE,
+    NAMESPACE,
+    NETWORK_POLICY,
+    ROLE_BINDING,
+    Kind,
+)
 from glovebox.status.outcome import Outcome
 from simulation.api_server import Asked, Change
 from simulation.api_transport import NOTHING, Fault, NoFaults, StreamFault
@@ -124,3 +133,35 @@ def test_a_run_does_not_start_on_what_was_compared_before_a_repair_that_took_lon
         assert started == [True]
 
     play(scene, faults=faults)
+
+
+class Deaf(NoFaults):
+    """No watch tells anything of what is in namespaces, or of these."""
+
+    def stream(self, asked: Asked) -> StreamFault:
+        """Let them lag."""
+        return StreamFault("lags", seconds=6_000.0) if asked.kind in CHILD_KINDS else StreamFault()
+
+
+def test_a_look_that_finds_its_namespace_gone_says_nothing_that_was_known_before() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.sleep(5)
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        await stage.sleep(60)
+        told: list[tuple[str, bool]] = []
+
+        def see(change: Change) -> None:
+            if change.served.kind == EXPERIMENT and change.new is not None:
+                ready = stage.condition("NamespaceReady").get("status", "")
+                told.append((ready, stage.there(NAMESPACE, "", namespace)))
+
+        stage.world.remove(NAMESPACE, None, namespace)
+        await stage.until("it is gone", lambda: not stage.there(NAMESPACE, "", namespace))
+        stage.world.server.on_change.append(see)
+        # The next session is written into it, and is answered that there is none.
+        await stage.until("it is back", lambda: stage.there(NAMESPACE, "", namespace), 3_600)
+        assert ("False", False) in told
+        assert ("True", False) not in told
+
+    play(scene, faults=Deaf())

@@ -35,7 +35,14 @@ from glovebox.apply.managed import Managed, Strategy, managed
 from glovebox.desired.difference import difference, fingerprint, writer_of
 from glovebox.desired.drift import Applied, Drift, Result, describe_held
 from glovebox.desired.replacement import replacement
-from glovebox.errors import Conflict, Forbidden, InvalidInput, NotReady, Rejected
+from glovebox.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NamespaceGone,
+    NotReady,
+    Rejected,
+)
 from glovebox.kube.answers import AlreadyExists, NotFound, is_over_quota
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import Kind, kind_of
@@ -282,6 +289,8 @@ class Applier:
                 return Applied(key, "contended", drift, pause)
             try:
                 answer = await self._write(row, key, intent, live)
+            except NamespaceGone:
+                raise
             except (Conflict, NotFound, AlreadyExists):
                 continue  # somebody was faster: compare again
             if drift is not None:

@@ -222,6 +222,12 @@ class Children:
         if table is not None:
             table.record_delete(key, uid, version)
 
+    def lose(self, key: ObjectKey) -> None:
+        """Forget an object of which an answer shows that it is not there: it is read again."""
+        known = self.get(key)
+        if known is not None:
+            self.forgot(key, known.uid, known.resource_version)
+
     def stayed(self, kind: Kind, answer: Mapping[str, Any]) -> None:
         """Remember that a finalizer holds what we deleted.
 

@@ -36,7 +36,7 @@ from glovebox.desired.difference import fingerprint
 from glovebox.desired.drift import Applied, Drift
 from glovebox.desired.session_files import session_files
 from glovebox.desired.session_secret import intact_until
-from glovebox.errors import GloveboxError, InvalidInput
+from glovebox.errors import GloveboxError, InvalidInput, NamespaceGone
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import NAMESPACE, SECRET
 from glovebox.kube.objects import ObjectKey
@@ -91,6 +91,8 @@ async def ensure_credentials(  # noqa: PLR0911 - one way out for each state of a
     try:
         credentials = await _issue(scope, resolved)
         await _write(scope, store, credentials)
+    except NamespaceGone:
+        raise
     except GloveboxError as error:
         scope.ports.metrics.rotations.labels("s3", "error").inc()
         note_refusal(scope.ports, error)

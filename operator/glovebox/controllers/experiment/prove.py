@@ -25,7 +25,7 @@ from glovebox.controllers.job_pods import pods_of
 from glovebox.controllers.job_waits import look_at_job
 from glovebox.desired.plan import Plan
 from glovebox.desired.probe import Probe
-from glovebox.errors import Conflict, GloveboxError
+from glovebox.errors import Conflict, GloveboxError, NamespaceGone
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import JOB, NETWORK_POLICY
 from glovebox.kube.objects import ObjectKey
@@ -90,6 +90,8 @@ async def prove_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
 async def _step(scope: Scope, probe: Probe, recorded: IsolationStatus | None) -> _Step:
     try:
         return await _go_on(scope, probe, recorded)
+    except NamespaceGone:
+        raise
     except GloveboxError as error:
         # A platform's own policy may refuse the pod: no reason for a run not to go on.
         return _Step(not_checked(error), error.message, _REFUSED_SECONDS)

@@ -68,8 +68,9 @@ from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
 from glovebox.engine.key_queue import Priority
 from glovebox.engine.tasks import TaskKey
-from glovebox.errors import Conflict, GloveboxError, InvalidInput
+from glovebox.errors import Conflict, GloveboxError, InvalidInput, NamespaceGone
 from glovebox.kube.kinds import EXPERIMENT, NAMESPACE, ROLE_BINDING
+from glovebox.kube.objects import ObjectKey
 from glovebox.kube.resources import Key
 from glovebox.ledger.events import outstanding
 from glovebox.status.adoption import (
@@ -192,6 +193,10 @@ async def _reconcile_once(scope: Scope) -> Look:
         for cleanup in scope.cleanups:
             cleanup()
     changed = ports.children.news_of(scope.namespace) != news
+    gone = any(isinstance(each.error, NamespaceGone) for each in outcomes.values())
+    if gone:
+        # What was known of it is from before: a watch that was away tells nothing.
+        ports.children.lose(ObjectKey(NAMESPACE.kind, scope.namespace, scope.namespace))
     if scope.as_bound is not None:
         outcomes["declared"] = kept_as_bound(scope.as_bound)
     elif (refused := outcomes.get("bind")) and refused.reason == reasons.SNAPSHOT_DIFFERS:
@@ -201,7 +206,8 @@ async def _reconcile_once(scope: Scope) -> Look:
     if scope.is_bound and unread.verdict is Verdict.REFUSED and unread.error is not None:
         return await _leave_unkept(ports, scope.obj, unread.error, outcomes)
     in_a_row = ports.outdated.pop(scope.key, 0)
-    if changed and _clock() > started + _LONG_LOOK_SECONDS and in_a_row < _MOST_OUTDATED:
+    hung = changed and _clock() > started + _LONG_LOOK_SECONDS
+    if (hung or gone) and in_a_row < _MOST_OUTDATED:
         # A request hung, and what had been seen before it is so no more.
         ports.outdated[scope.key] = in_a_row + 1
         return Look(obj=scope.obj, status=None, error=_outdated(scope))
