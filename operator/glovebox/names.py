@@ -89,12 +89,15 @@ NETWORK_POLICY_DNS: Final = "glovebox-allow-dns"
 NETWORK_POLICY_STORE: Final = "glovebox-allow-store"
 NETWORK_POLICY_OWN_PODS: Final = "glovebox-allow-own-pods"
 NETWORK_POLICY_ROUTES: Final = "glovebox-allow-routes"
+NETWORK_POLICY_SERVICES: Final = "glovebox-allow-services"
 RESOURCE_QUOTA: Final = "glovebox-quota"
 LIMIT_RANGE: Final = "glovebox-limits"
 SNAPSHOT_CONFIG_MAP: Final = "glovebox-snapshot"
 CREDENTIALS_SECRET: Final = "glovebox-artifacts-credentials"  # noqa: S105 - the name of an object, not a secret
 INPUTS_CONFIG_MAP: Final = "glovebox-inputs"
 INPUTS_CREDENTIALS_SECRET: Final = "glovebox-inputs-credentials"  # noqa: S105 - as above
+# For the kubelet alone: what opens the registries of the images. The guards know the name.
+PULL_SECRET: Final = "glovebox-image-pull"  # noqa: S105 - as above
 # Of every volume of one dataset, its claim and its name in a pod. The guards know the prefix, and
 # that of caches.
 INPUT_PREFIX: Final = "glovebox-input-"
@@ -113,6 +116,7 @@ ADDITIVE_NAMES: Final = frozenset(
         NETWORK_POLICY_STORE,
         NETWORK_POLICY_OWN_PODS,
         NETWORK_POLICY_ROUTES,
+        NETWORK_POLICY_SERVICES,
         TENANT_ROLE_BINDING,
     }
 )

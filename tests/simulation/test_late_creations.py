@@ -18,6 +18,7 @@ Json = dict[str, Any]
 BINDING = (ROLE_BINDING, names.TENANT_ROLE_BINDING)
 SESSION = (SECRET, names.CREDENTIALS_SECRET)
 INPUTS = (SECRET, names.INPUTS_CREDENTIALS_SECRET)
+REGISTRIES = (SECRET, names.PULL_SECRET)
 
 
 async def let_go(stage: Stage, policy: str) -> str:
@@ -44,6 +45,7 @@ def comes_late(stage: Stage, namespace: str, kind: Kind, name: str) -> None:
         pytest.param("Freeze", (BINDING, SESSION, INPUTS), id="Freeze: all of it"),
         pytest.param("Freeze", (BINDING,), id="Freeze: access"),
         pytest.param("Freeze", (INPUTS,), id="Freeze: what no watch follows"),
+        pytest.param("Freeze", (REGISTRIES,), id="Freeze: what opens the registries"),
         pytest.param("Retain", (SESSION,), id="Retain: a session"),
         pytest.param("Retain", (INPUTS,), id="Retain: the session of the inputs"),
     ],

@@ -46,6 +46,14 @@ _ROUTES = [
     },
     {"name": "world", "cidr": "0.0.0.0/0", "ports": [{"port": 443}]},
 ]
+_SERVICES = [
+    {
+        "name": "tracking",
+        "namespace": PLAIN,
+        "podLabels": {"role": "plain"},
+        "ports": [{"port": PORT}],
+    }
+]
 _EGRESS = {
     "r": [
         {"name": "api", "cidr": f"{ROUTE_HOST}/32", "ports": [{"port": 443}]},
@@ -59,6 +67,7 @@ _SELECTORS: dict[str, dict[str, str]] = {
     "plain": {"role": "plain"},
     "pod": {"role": "first"},
     "other": {},
+    "neighbour": {},
 }
 TIMEOUT_SECONDS = 2.0
 
@@ -109,12 +118,15 @@ class Scene:
         self.declare(self.red, "a", run=None)
         for name in ("b", "r", "w"):
             self.declare(self.red, name)
+        self.declare(self.red, "s", network={"services": ["tracking"]})
         self.declare(self.blue, "c")
         self.plain_pods()
         self._team_pods()
-        for team, name in ((self.red, "b"), (self.red, "r"), (self.red, "w"), (self.blue, "c")):
+        runs = [(self.red, "b"), (self.red, "r"), (self.red, "w"), (self.red, "s")]
+        for team, name in (*runs, (self.blue, "c")):
             self._pods[f"{name.upper()}'s run"] = self.run_of(team, name)
         self._pods["a plain pod"] = (PLAIN, "plain")
+        self._pods["its neighbour"] = (PLAIN, "neighbour")
         self._find_places()
         # The node learns of services a moment after pods do.
         services = [
@@ -143,7 +155,7 @@ class Scene:
             self._pods[key] = (namespace, name)
 
     def profile(self) -> dict[str, Any]:
-        """Return a profile that takes the image and allows the routes."""
+        """Return a profile that takes the image, allows the routes and offers the service."""
         repository = self.image.partition("@")[0]
         plain = profile_spec()
         # None by default: here we want to ask by them.
@@ -152,7 +164,7 @@ class Scene:
             **plain,
             "quota": quota,
             "images": [{"repository": repository}],
-            "network": {"routes": _ROUTES},
+            "network": {"routes": _ROUTES, "services": _SERVICES},
         }
 
     def declare(self, team: Team, name: str, **changes: Any) -> dict[str, Any]:
@@ -227,7 +239,10 @@ class Scene:
             path_of("v1", "pods", namespace=PLAIN),
             self.pod("plain", command, runner=False, labels=labels),
         )
-        self.await_listening(PLAIN, "plain")
+        other = self.pod("neighbour", listening_command("neighbour", *_EVERY), runner=False)
+        self.api.create(path_of("v1", "pods", namespace=PLAIN), other)
+        for name in ("plain", "neighbour"):
+            self.await_listening(PLAIN, name)
 
     def open_world(self) -> None:
         """Let the world outside answer, on its own addresses and on a port of store and node."""
@@ -269,7 +284,7 @@ class Scene:
         ports = environment.description.ports
         for source, (namespace, pod) in self._pods.items():
             kind = pod if pod in _SELECTORS else "run"
-            name = "plain" if namespace == PLAIN else f"{source[0].lower()}-{kind}"
+            name = pod if namespace == PLAIN else f"{source[0].lower()}-{kind}"
             address = self.node.ip_of(namespace, pod)
             self.places[f"{source}, TCP"] = Place("tcp", address, PORT, name)
             self.places[f"{source}, UDP"] = Place("udp", address, PORT, name)

@@ -249,6 +249,23 @@ escaped, and parameters hold strings.
     + " read the inputs from the volume 'glovebox-inputs'"
 {{- end }}
 
+{{- /*
+What opens a registry is for the kubelet, which reads it by itself. `variables.pod` is the spec,
+`variables.containers` are all containers.
+*/ -}}
+{{- define "glovebox.guard.pullSecretValidation" -}}
+- expression: >-
+    variables.pod.?volumes.orValue([]).all(v,
+      v.?secret.?secretName.orValue('') != 'glovebox-image-pull'
+      && v.?projected.?sources.orValue([]).all(s, s.?secret.?name.orValue('') != 'glovebox-image-pull'))
+    && variables.containers.all(c,
+      c.?env.orValue([]).all(e, e.?valueFrom.?secretKeyRef.?name.orValue('') != 'glovebox-image-pull')
+      && c.?envFrom.orValue([]).all(e, e.?secretRef.?name.orValue('') != 'glovebox-image-pull'))
+  reason: Forbidden
+  message: >-
+    Secret 'glovebox-image-pull' must be left out of volumes and environment variables: it opens the registries of the images, for the kubelet alone
+{{- end }}
+
 {{- define "glovebox.guard.imageValidation" -}}
 - expression: variables.strangers.size() == 0
   reason: Forbidden

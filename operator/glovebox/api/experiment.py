@@ -42,6 +42,7 @@ from glovebox.api.schema import (
     frozen_since,
     list_atomic,
     list_map,
+    list_set,
     rule,
     rules,
     taught,
@@ -185,6 +186,15 @@ class ExperimentNetwork(Model):
         max_length=32,
         json_schema_extra=list_map("name"),
         description="The declared routes. When empty: none.",
+    )
+    services: tuple[DnsLabel, ...] = Field(
+        default=(),
+        max_length=32,
+        json_schema_extra=list_set(),
+        description=(
+            "Pods of other namespaces that have to be reached, by the names that the profile gives"
+            " them (`spec.network.services` there). When empty: none."
+        ),
     )
 
 

@@ -193,6 +193,22 @@ STORE_CREDENTIALS_NOT_FOUND: Final = _reason(
     " lacks a key.",
     "Create the Secret there, with the keys `accessKeyId` and `secretAccessKey`.",
 )
+PULL_SECRET_NOT_FOUND: Final = _reason(
+    "PullSecretNotFound",
+    "IsolationProfile `Ready`; Experiment `Ready`, `CredentialsFresh`",
+    "A Secret of `spec.imagePullSecrets` of the profile does not exist in the operator's namespace."
+    " An Experiment that is not bound creates nothing before it does; what was copied for others"
+    " stays.",
+    "Create the Secret there, of type `kubernetes.io/dockerconfigjson`, or take it out of the"
+    " profile.",
+)
+PULL_SECRET_INVALID: Final = _reason(
+    "PullSecretInvalid",
+    "IsolationProfile `Ready`; Experiment `Ready`, `CredentialsFresh`",
+    "A Secret of `spec.imagePullSecrets` of the profile is of another type than"
+    " `kubernetes.io/dockerconfigjson`, cannot be read, or contradicts another one of them.",
+    "Replace the Secret in the operator's namespace; name each registry in one of them.",
+)
 STORE_CREDENTIALS_REFUSED: Final = _reason(
     "StoreCredentialsRefused",
     "ObjectStore, DatasetPin, Experiment",
@@ -826,8 +842,10 @@ IMAGE_APPROVAL_EXPIRED: Final = _reason(
 ROUTE_NOT_ALLOWED: Final = _reason(
     "RouteNotAllowed",
     "Experiment `Ready`",
-    "A declared route is in no route that the profile allows, or leads to a metadata service.",
-    "Declare a network and ports inside one of the profile's routes.",
+    "A declared route is in no route that the profile allows, or leads to a metadata service; or a"
+    " service is named that the profile does not offer.",
+    "Declare a network and ports inside one of the profile's routes, and services by the names that"
+    " the profile gives them.",
 )
 RETENTION_OUT_OF_RANGE: Final = _reason(
     "RetentionOutOfRange",

@@ -93,6 +93,17 @@ def _is_routable(text: str) -> bool:
     )
 
 
+def _is_host(text: str) -> bool:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    # As Kubernetes writes it: one address has one spelling, and IPv4 does not pass for IPv6.
+    return str(address) == text and not (
+        isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped
+    )
+
+
 def _is_quantity(text: str) -> bool:
     return re.fullmatch(QUANTITY, text) is not None
 
@@ -222,6 +233,16 @@ Cidr = Annotated[
         "!isCIDR(self) || !"
         + " && !".join(f"cidr('{local}').containsCIDR(self)" for local in LINK_LOCAL),
         LINK_LOCAL_MESSAGE,
+    ),
+]
+HostAddress = Annotated[
+    str,
+    Field(max_length=39),
+    Checked(
+        _is_host,
+        "isIP(self) && ip.isCanonical(self)",
+        "must be one IP address in its usual spelling, such as '169.254.20.10' or"
+        " 'fd00:53::a': no name, no network",
     ),
 ]
 Quantity = Annotated[

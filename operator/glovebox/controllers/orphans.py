@@ -167,7 +167,7 @@ async def sweep_orphans(ports: Ports) -> float | None:
             if _is_closed(item):
                 closed[item["status"]["namespace"]] = Key.of(item)
     let_go = find_let_go(namespaces, owners)
-    sessions = await _sessions_of_inputs(ports) if let_go or closed else ()
+    sessions = await _unwatched_secrets(ports) if let_go or closed else ()
     for opened in _opened_again(ports, let_go, {each["namespace"] for each in sessions}):
         ports.wake(opened.key, Priority.REPAIR)
     for session in sessions:
@@ -209,13 +209,13 @@ def _doubt(ports: Ports, orphans: tuple[Orphan, ...], namespaces: int) -> float 
     return None if now <= before else DOUBT_SECONDS
 
 
-async def _sessions_of_inputs(ports: Ports) -> tuple[Mapping[str, Any], ...]:
-    """Return the metadata of all Secrets with sessions for inputs, which no watch follows."""
-    selector = f"metadata.name={names.INPUTS_CREDENTIALS_SECRET}"
+async def _unwatched_secrets(ports: Ports) -> tuple[Mapping[str, Any], ...]:
+    """Return the metadata of all Secrets of ours in experiments that no watch follows."""
     return tuple(
         [
             item["metadata"]
-            async for page in ports.reader.pages(SECRET, field_selector=selector)
+            for name in (names.INPUTS_CREDENTIALS_SECRET, names.PULL_SECRET)
+            async for page in ports.reader.pages(SECRET, field_selector=f"metadata.name={name}")
             for item in page.get("items") or ()
         ]
     )

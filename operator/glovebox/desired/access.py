@@ -22,7 +22,10 @@ _RBAC_GROUP: Final = "rbac.authorization.k8s.io"
 
 
 def service_accounts(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
-    """Return the runner's account and the `default` one, neither with a token in its pods."""
+    """Return the runner's account and the `default` one, neither with a token in its pods.
+
+    With what opens the registries, where the profile names something.
+    """
     return tuple(
         _service_account(name, inputs)
         for name in (names.RUNNER_SERVICE_ACCOUNT, DEFAULT_SERVICE_ACCOUNT)
@@ -53,6 +56,12 @@ def _service_account(name: str, inputs: ExperimentInputs) -> KubernetesObject:
         "kind": "ServiceAccount",
         "metadata": owned_metadata(name, inputs),
         "automountServiceAccountToken": False,
+        # Every pod names one of these accounts, and so none has to name the Secret.
+        **(
+            {"imagePullSecrets": [{"name": names.PULL_SECRET}]}
+            if inputs.profile.spec.image_pull_secrets
+            else {}
+        ),
     }
 
 

@@ -68,7 +68,10 @@ def spec_as_bound(bound: AsBound, obj: Mapping[str, Any]) -> dict[str, Any]:
         },
         "images": [{"name": name, "reference": images[name]} for name in images],
         "config": covered.get("config") or {},
-        "network": {"egress": covered.get("network") or []},
+        "network": {
+            "egress": covered.get("network") or [],
+            "services": covered.get("services") or [],
+        },
         "resources": {"quota": _quota(covered.get("resources") or {}, obj)},
         "artifacts": covered["artifacts"],
     }

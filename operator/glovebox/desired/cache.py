@@ -56,6 +56,8 @@ class Cache:
         storage_class: As the profile names it.
         access_mode: How it is claimed to be filled.
         size: What is claimed (bytes).
+        pull_secrets: What opens the registry of the fetcher's image: the platform's own Secrets,
+            which are in this very namespace.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Cache:
     storage_class: str
     access_mode: str
     size: str
+    pull_secrets: tuple[str, ...] = ()
 
 
 def cache_of(inputs: ExperimentInputs, item: ResolvedInput) -> Cache | None:
@@ -83,6 +86,7 @@ def cache_of(inputs: ExperimentInputs, item: ResolvedInput) -> Cache | None:
         storage_class=settings.storage_class_name,
         access_mode=settings.access_mode,
         size=quantity.canonical(needed if quantity.compare(needed, least) > 0 else least),
+        pull_secrets=tuple(sorted(each.name for each in inputs.profile.spec.image_pull_secrets)),
     )
 
 
@@ -161,6 +165,11 @@ def cache_job(cache: Cache, image: str, claim: Mapping[str, Any]) -> KubernetesO
                         "fsGroup": FETCH_USER,
                         "fsGroupChangePolicy": "OnRootMismatch",
                     },
+                    **(
+                        {"imagePullSecrets": [{"name": name} for name in cache.pull_secrets]}
+                        if cache.pull_secrets
+                        else {}
+                    ),
                     "containers": [container],
                     "volumes": [
                         {"name": "cache", "persistentVolumeClaim": {"claimName": cache.name}},

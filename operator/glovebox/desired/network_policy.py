@@ -1,9 +1,10 @@
 """NetworkPolicies: closed in both directions, then exactly the routes that an experiment needs.
 
 Policies are additive, so the first denies everything and each other opens one thing: the cluster's
-DNS, the object store's S3 port, the experiment's own pods, and the declared routes. Link-local
-addresses, where clouds hand out the node's credentials, are cut out of every network that is
-opened; a network inside them never gets here (`refusals.py`). A cluster whose network plugin does
+DNS, the object store's S3 port, the experiment's own pods, the declared routes, and pods of other
+namespaces that the profile offers by a name. Link-local addresses, where clouds hand out the node's
+credentials, are cut out of every network that is opened; a network inside them never gets here
+(`refusals.py`), but for a name server on the node itself. A cluster whose network plugin does
 not enforce NetworkPolicies gains nothing from these objects.
 """
 
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.api.isolation_profile import OfferedService
 from glovebox.api.object_store import ObjectStore
 from glovebox.desired.inputs import ExperimentInputs, PodRoute, StoreRoute
 from glovebox.desired.metadata import KubernetesObject, owned_metadata
@@ -24,33 +26,26 @@ from glovebox.desired.never_reachable import (
     contains,
     forbidden_networks,
     never_reachable,
+    why_no_name_server,
 )
 from glovebox.desired.store_proxy import proxy_to
 from glovebox.errors import Refused
 
-_DNS_PORTS: Final = ({"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"})
+# Of a name server that is opened by its address.
+_DNS_PORT: Final = 53
 _NAMESPACE_NAME_LABEL: Final = "kubernetes.io/metadata.name"
 
 
 def network_policies(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
-    """Return the policies of an experiment; the one for routes only when routes are declared.
+    """Return the policies of an experiment; those for routes and services only where there are any.
 
     Raises:
         Refused: `StoreAddressUnknown`, as `store_route`.
     """
-    dns = inputs.profile.spec.network.dns
     policies = [
         _policy(names.NETWORK_POLICY_DEFAULT_DENY, inputs, policyTypes=["Ingress", "Egress"]),
         _policy(
-            names.NETWORK_POLICY_DNS,
-            inputs,
-            policyTypes=["Egress"],
-            egress=[
-                {
-                    "to": [_pods(PodRoute(dns.namespace, dns.pod_labels))],
-                    "ports": [dict(port) for port in _DNS_PORTS],
-                }
-            ],
+            names.NETWORK_POLICY_DNS, inputs, policyTypes=["Egress"], egress=_dns_rules(inputs)
         ),
         _policy(
             names.NETWORK_POLICY_STORE, inputs, policyTypes=["Egress"], egress=_store_rules(inputs)
@@ -78,7 +73,63 @@ def network_policies(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
         policies.append(
             _policy(names.NETWORK_POLICY_ROUTES, inputs, policyTypes=["Egress"], egress=rules)
         )
+    services = asked_services(inputs)
+    if services:
+        opened = [_service_rule(service) for service in services]
+        policies.append(
+            _policy(names.NETWORK_POLICY_SERVICES, inputs, policyTypes=["Egress"], egress=opened)
+        )
     return tuple(policies)
+
+
+def asked_services(inputs: ExperimentInputs) -> tuple[OfferedService, ...]:
+    """Return the services that the Experiment asks for, as the profile offers them, by name."""
+    asked = inputs.experiment.spec.network.services
+    return tuple(
+        sorted(
+            (each for each in inputs.profile.spec.network.services if each.name in asked),
+            key=lambda service: service.name,
+        )
+    )
+
+
+def _dns_rules(inputs: ExperimentInputs) -> list[dict[str, object]]:
+    """Return a rule for the DNS pods, and one for name servers that share the node's network.
+
+    An address is opened for DNS alone, be it link-local: metadata services are no name servers.
+    """
+    dns = inputs.profile.spec.network.dns
+    rules: list[dict[str, object]] = [
+        {"to": [_pods(PodRoute(dns.namespace, dns.pod_labels))], "ports": _both(dns.ports)}
+    ]
+    hosts = sorted(
+        {
+            str(ip_network(address))
+            for address in dns.addresses
+            # As with routes: the platform may have added its range since.
+            if not why_no_name_server(ip_address(address), inputs.never_reachable)
+        }
+    )
+    if hosts:
+        peers = [{"ipBlock": {"cidr": host}} for host in hosts]
+        rules.append({"to": peers, "ports": _both((_DNS_PORT,))})
+    return rules
+
+
+def _both(ports: Iterable[int]) -> list[dict[str, object]]:
+    return [
+        {"port": port, "protocol": protocol}
+        for port in sorted(set(ports))
+        for protocol in ("UDP", "TCP")
+    ]
+
+
+def _service_rule(service: OfferedService) -> dict[str, Any]:
+    ports = sorted({(port.port, port.protocol) for port in service.ports})
+    return {
+        "to": [_pods(PodRoute(service.namespace, service.pod_labels))],
+        "ports": [{"port": port, "protocol": protocol} for port, protocol in ports],
+    }
 
 
 def _store_rules(inputs: ExperimentInputs) -> list[dict[str, object]]:

@@ -5,15 +5,16 @@ Editing or deleting a profile or a store later changes no bound experiment; `cha
 differs.
 
 Two parts of it are told apart. What makes the experiment what it is (quota, limits, Pod Security,
-DNS, access, retention, deadline, environment, the rules for data, where the stores are and what
-they encrypt with) is part of the digest. How it is operated (drift policies, the isolation check,
-life of credentials, delivery) is bound too, and changes no identity: the same experiment, delivered
-in another way, is the same experiment.
+DNS, the services that it asked for, the secrets of registries by their names, access, retention,
+deadline, environment, the rules for data, where the stores are and what they encrypt with) is part
+of the digest. How it is operated (drift policies, the isolation check, life of credentials,
+delivery) is bound too, and changes no identity: the same experiment, delivered in another way, is
+the same experiment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -28,6 +29,8 @@ from glovebox.desired import quantity
 FORMAT: Final = "glovebox.dev/platform/v1"
 # A catalogue for those who choose: nothing of it reaches a namespace.
 _CATALOGUE: Final = frozenset({"description", "images", "leakage"})
+# Where name servers listen unless a profile says otherwise.
+_DNS_PORT: Final = 53
 # How an experiment is operated; bound, but no part of what it is.
 _OPERATION: Final = frozenset({"credentials", "delivery", "drift", "probe"})
 # What makes a store another one. When it is checked again does not.
@@ -50,14 +53,25 @@ class Platform:
 
 
 def render_platform(
-    profile: IsolationProfile, store: ObjectStore, input_stores: tuple[ObjectStore, ...]
+    profile: IsolationProfile,
+    store: ObjectStore,
+    input_stores: tuple[ObjectStore, ...],
+    services: Collection[str] | None = None,
 ) -> str:
-    """Return the settings as canonical JSON, as they are recorded in `status.platform`."""
+    """Return the settings as canonical JSON, as they are recorded in `status.platform`.
+
+    Args:
+        profile: The IsolationProfile.
+        store: The ObjectStore of the artifacts.
+        input_stores: The ObjectStores that hold datasets.
+        services: Which of the services that the profile offers the Experiment asks for; None for
+            a profile that was bound, which holds no other.
+    """
     stores = {each.name: _store(each) for each in (store, *input_stores)}
     return canonical_json(
         {
             "format": FORMAT,
-            "profile": {"name": profile.name, "spec": _effective(profile)},
+            "profile": {"name": profile.name, "spec": _effective(profile, services)},
             "artifacts": store.name,
             "inputs": sorted({each.name for each in input_stores}),
             "stores": stores,
@@ -88,9 +102,20 @@ def read_platform(text: str) -> Platform:
     )
 
 
-def identity(profile: IsolationProfile, stores: tuple[ObjectStore, ...]) -> dict[str, Any]:
-    """Return what of the settings is part of an experiment's digest, in plain JSON values."""
-    spec = {key: part for key, part in _effective(profile).items() if key not in _OPERATION}
+def identity(
+    profile: IsolationProfile,
+    stores: tuple[ObjectStore, ...],
+    services: Collection[str] | None = None,
+) -> dict[str, Any]:
+    """Return what of the settings is part of an experiment's digest, in plain JSON values.
+
+    Args:
+        profile: The IsolationProfile.
+        stores: Every ObjectStore that is used.
+        services: As in `render_platform`.
+    """
+    effective = _effective(profile, services)
+    spec = {key: part for key, part in effective.items() if key not in _OPERATION}
     return {
         "profile": spec,
         "stores": {store.name: _store_identity(store) for store in stores},
@@ -99,7 +124,9 @@ def identity(profile: IsolationProfile, stores: tuple[ObjectStore, ...]) -> dict
 
 def profile_changes(bound: IsolationProfile, now: IsolationProfile) -> tuple[str, ...]:
     """Return the fields of a profile's spec that take effect and differ from what was bound."""
-    return _differing(_effective(bound), _effective(now))
+    # What else is offered by now concerns nobody who did not ask for it.
+    asked = [service.name for service in bound.spec.network.services]
+    return _differing(_effective(bound), _effective(now, asked))
 
 
 def store_changes(bound: ObjectStore, now: ObjectStore) -> tuple[str, ...]:
@@ -107,7 +134,9 @@ def store_changes(bound: ObjectStore, now: ObjectStore) -> tuple[str, ...]:
     return _differing(_store_identity(bound), _store_identity(now))
 
 
-def _effective(profile: IsolationProfile) -> dict[str, Any]:
+def _effective(
+    profile: IsolationProfile, services: Collection[str] | None = None
+) -> dict[str, Any]:
     spec: dict[str, Any] = profile.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     spec = {key: part for key, part in spec.items() if key not in _CATALOGUE}
     # Ranges and offers are for new experiments; what this one gets is the default.
@@ -116,7 +145,11 @@ def _effective(profile: IsolationProfile) -> dict[str, Any]:
         {"resource": resource, "default": amount, "maximum": amount}
         for resource, amount in sorted(given.items())
     ]
-    spec["network"] = {"dns": spec["network"]["dns"]}
+    spec["network"] = _network(spec["network"], services)
+    # Which Secrets, never what they hold: that changes while an experiment goes on.
+    secrets = sorted(entry["name"] for entry in spec.pop("imagePullSecrets"))
+    if secrets:
+        spec["imagePullSecrets"] = [{"name": name} for name in secrets]
     if spec["access"]["podEntry"] == "Refused":
         # What is not allowed is left out, so that digests of before there was a choice stay.
         del spec["access"]["podEntry"]
@@ -128,6 +161,28 @@ def _effective(profile: IsolationProfile) -> dict[str, Any]:
     deadline = spec["run"]["defaultDeadlineSeconds"]
     spec["run"] = {"defaultDeadlineSeconds": deadline, "maximumDeadlineSeconds": deadline}
     return spec
+
+
+def _network(network: Mapping[str, Any], services: Collection[str] | None) -> dict[str, Any]:
+    """Return where the DNS is, and the services that are asked for; each list in one order.
+
+    What is as it always was is left out, so that digests of before there was a choice stay.
+    """
+    dns = dict(network["dns"])
+    ports, addresses = sorted(dns.pop("ports")), sorted(dns.pop("addresses"))
+    if ports != [_DNS_PORT]:
+        dns["ports"] = ports
+    if addresses:
+        dns["addresses"] = addresses
+    found: dict[str, Any] = {"dns": dns}
+    asked = [
+        {**entry, "ports": sorted(entry["ports"], key=canonical_json)}
+        for entry in sorted(network["services"], key=lambda entry: str(entry["name"]))
+        if services is None or entry["name"] in services
+    ]
+    if asked:
+        found["services"] = asked
+    return found
 
 
 def _given(rules: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,8 +26,8 @@ from glovebox.data.probing import (
 )
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.metadata import KubernetesObject, owned_labels, owned_metadata
-from glovebox.desired.network_policy import canonical_network, store_route
-from glovebox.desired.never_reachable import contains
+from glovebox.desired.network_policy import asked_services, canonical_network, store_route
+from glovebox.desired.never_reachable import contains, metadata_services
 from glovebox.desired.pods import RUN_USER, bounded_resources, container_security, pod_frame
 from glovebox.desired.run_environment import ARTIFACTS_FOLDER, INPUTS_FOLDER, SNAPSHOT_FOLDER
 from glovebox.desired.store_proxy import proxy_to
@@ -40,7 +40,9 @@ PROBE_LIMITS: Final = {"cpu": "500m", "memory": "256Mi"}
 PROBE_DEADLINE_SECONDS: Final = 300
 # What every store of ours holds beside the experiments' own prefixes: manifests and seals.
 _OTHER_PREFIX: Final = ".glovebox/"
-_METADATA_SERVICE: Final = "169.254.169.254"
+_MOST_METADATA_SERVICES: Final = 24
+_DNS_METRICS_PORT: Final = 9153
+_IPV4: Final = 4
 # On the image's own file system, which is read-only, and with nothing mounted below.
 _IMAGE_FOLDER: Final = "/usr"
 _FAR_AWAY: Final = ("1.1.1.1", "8.8.8.8", "9.9.9.9")
@@ -111,12 +113,8 @@ def probe_plan(inputs: ExperimentInputs) -> ProbePlan:
         connections=(
             # The one address in a cluster that is sure to answer where nothing holds it back.
             Connection(id="api-server", address_from="KUBERNETES_SERVICE_HOST", port=443),
-            Connection(
-                id="metadata-service", address=ipaddress.ip_address(_METADATA_SERVICE), port=80
-            ),
-            # Pods of another namespace, which are reached at port 53 alone: where CoreDNS tells its
-            # metrics.
-            Connection(id="dns-other-port", address_from="DNS_SERVER", port=9153),
+            *_metadata_services(inputs),
+            *_dns_metrics(inputs),
             *_far_away(inputs),
             # NetworkPolicy cannot keep a pod from its own node.
             Connection(id="own-node", address_from="HOST_IP", port=10250, expected=Expected.INFO),
@@ -134,6 +132,47 @@ def probe_plan(inputs: ExperimentInputs) -> ProbePlan:
             bucket=spec.artifacts.bucket,
             prefix=names.artifact_prefix(experiment.namespace, experiment.name, experiment.uid),
             other_prefix=_OTHER_PREFIX,
+        ),
+    )
+
+
+def _metadata_services(inputs: ExperimentInputs) -> tuple[Connection, ...]:
+    """Return where metadata services answer; what is link-local needs an interface in IPv6."""
+    hosts = [
+        host
+        for host in metadata_services(inputs.never_reachable)
+        if host.version == _IPV4 or not host.is_link_local
+    ]
+    return tuple(
+        Connection(id=f"metadata-service/{host}", address=host, port=80)
+        for host in hosts[:_MOST_METADATA_SERVICES]
+    )
+
+
+def _dns_metrics(inputs: ExperimentInputs) -> tuple[Connection, ...]:
+    """Return the port of the name server where CoreDNS tells its metrics, unless it is opened.
+
+    Pods of another namespace, which are reached for DNS alone.
+    """
+    dns = inputs.profile.spec.network.dns
+    opened = set(dns.ports) | {
+        port.port
+        for service in asked_services(inputs)
+        if service.namespace == dns.namespace
+        for port in service.ports
+    }
+    if _DNS_METRICS_PORT in opened:
+        return ()
+    # What the pod asks may be on its own node, from which NetworkPolicy cannot keep it.
+    expected: Literal[Expected.INFO, Expected.BLOCKED] = (
+        Expected.INFO if dns.addresses else Expected.BLOCKED
+    )
+    return (
+        Connection(
+            id="dns-other-port",
+            address_from="DNS_SERVER",
+            port=_DNS_METRICS_PORT,
+            expected=expected,
         ),
     )
 

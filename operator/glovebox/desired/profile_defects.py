@@ -9,33 +9,40 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Final
 
+from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.data.licenses import why_unknown
 from glovebox.desired import quantity
 from glovebox.desired.network_policy import canonical_network
-from glovebox.desired.never_reachable import Network, never_reachable
+from glovebox.desired.never_reachable import Network, never_reachable, why_no_name_server
 from glovebox.errors import Refused
 
+# Where clusters keep what runs them; the CRD says the same.
+_SYSTEM_PREFIXES: Final = ("kube-", "openshift-")
 # Of these a part may be asked for; everything else that a quota counts comes in pieces.
 _DIVISIBLE: Final = re.compile(
     r"((requests|limits)\.)?(cpu|memory|ephemeral-storage|storage)|.+/requests\.storage"
 )
 
 
-def check_profile(profile: IsolationProfile, added: tuple[Network, ...] = ()) -> None:
+def check_profile(
+    profile: IsolationProfile, added: tuple[Network, ...] = (), operator_namespace: str = ""
+) -> None:
     """Return when the profile can be used.
 
     Args:
         profile: The profile.
         added: What no route reaches, beside the metadata services that are known.
+        operator_namespace: Where the operator runs; empty where that is not known.
 
     Raises:
         Refused: `ProfileInvalid` with the first defect.
     """
-    defect = next(_defects(profile, added), None)
+    defect = next(_defects(profile, added, operator_namespace), None)
     if defect is not None:
         cure = "correct the profile, or choose another one in the Experiment's spec.profile"
         raise Refused(
@@ -49,10 +56,14 @@ def comes_in_pieces(resource: str) -> bool:
     return _DIVISIBLE.fullmatch(resource) is None
 
 
-def _defects(profile: IsolationProfile, added: tuple[Network, ...]) -> Iterator[str]:
+def _defects(
+    profile: IsolationProfile, added: tuple[Network, ...], operator_namespace: str
+) -> Iterator[str]:
     yield from _limits_incoherent(profile)
     yield from _quota_incoherent(profile)
     yield from _route_never_reachable(profile, added)
+    yield from _name_server_never_reachable(profile, added)
+    yield from _service_of_the_system(profile, operator_namespace)
     yield from _license_unknown(profile)
 
 
@@ -102,10 +113,37 @@ def _route_never_reachable(profile: IsolationProfile, added: tuple[Network, ...]
             )
 
 
+def _name_server_never_reachable(
+    profile: IsolationProfile, added: tuple[Network, ...]
+) -> Iterator[str]:
+    """Find a name server that is a metadata service."""
+    for address in profile.spec.network.dns.addresses:
+        if forbidden := why_no_name_server(ip_address(address), added):
+            yield (
+                f"spec.network.dns.addresses has {address}, which is in {forbidden}, where cloud"
+                " metadata services answer: name the address of the cluster's own name server"
+            )
+
+
+def _service_of_the_system(profile: IsolationProfile, operator_namespace: str) -> Iterator[str]:
+    """Find a service in an experiment's namespace, or in one of the system's that is not meant."""
+    for service in profile.spec.network.services:
+        where = f"spec.network.services[{service.name}].namespace {service.namespace}"
+        if service.namespace.startswith(names.EXPERIMENT_NAMESPACE_PREFIX):
+            yield f"{where} is an experiment's, and nothing leads from one into another"
+        is_system = service.namespace.startswith(_SYSTEM_PREFIXES)
+        if service.system_namespace == "Allowed" or not (
+            is_system or service.namespace == operator_namespace
+        ):
+            continue
+        whose = "the cluster's own" if is_system else "the operator's own"
+        yield f"{where} is {whose}, and systemNamespace of that entry is not Allowed"
+
+
 def _license_unknown(profile: IsolationProfile) -> Iterator[str]:
     """Find a licence that no pin can have: a misspelt one that is denied would be let through."""
     rules = profile.spec.data.licenses
-    for field, names in (("allowed", rules.allowed), ("denied", rules.denied)):
-        for name in names:
+    for field, listed in (("allowed", rules.allowed), ("denied", rules.denied)):
+        for name in listed:
             if why := why_unknown(name):
                 yield f"of spec.data.licenses.{field}, {why}"

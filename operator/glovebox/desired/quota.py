@@ -57,7 +57,7 @@ RESERVED: Final[Mapping[str, int]] = {
     # The run and the probe.
     "count/jobs.batch": 2,
     "count/limitranges": 2,
-    "count/networkpolicies.networking.k8s.io": 10,
+    "count/networkpolicies.networking.k8s.io": 12,
     # Each attempt at the run comes on top: the pods of those that failed are kept for their logs.
     "count/pods": 4,
     "count/resourcequotas": 1,
@@ -109,6 +109,9 @@ def resource_quota(inputs: ExperimentInputs) -> KubernetesObject:
     """Return the ResourceQuota."""
     tenant = effective_quota(inputs.experiment, inputs.profile)
     reserve: dict[str, int | Decimal] = {**RESERVED, **_claims(inputs), **_beside_the_run(inputs)}
+    if inputs.profile.spec.image_pull_secrets:
+        for resource in ("secrets", "count/secrets"):
+            reserve[resource] += 2
     run = inputs.experiment.spec.run
     reserve["count/pods"] += 1 + run.retries if run is not None else 0
     return {

@@ -57,6 +57,7 @@ def check(
     now: datetime,
     platform_image: str = "",
     added: tuple[Network, ...] = (),
+    operator_namespace: str = "",
 ) -> None:
     """Return when nothing forbids to provision the Experiment.
 
@@ -67,11 +68,12 @@ def check(
         now: The present time, with a time zone; approvals of images end.
         platform_image: The Glovebox image that delivers inputs; empty where none is configured.
         added: What no route reaches, beside the metadata services that are known.
+        operator_namespace: Where the operator runs; empty where that is not known.
 
     Raises:
         Refused: The first defect, with the field and the cure. Nothing may be created then.
     """
-    check_profile(profile, added)
+    check_profile(profile, added, operator_namespace)
     case = _Case(experiment, profile, store, now, platform_image, added)
     for find_defect in CHECKS:
         find_defect(case)
@@ -198,6 +200,20 @@ def route_not_allowed(case: _Case) -> None:
             )
             what = f"{where}.ports ({_port_words(route)}) are not all allowed by one route of {by}"
             raise Refused(reasons.ROUTE_NOT_ALLOWED, f"{what}: remove the other ports ({cure})")
+
+
+def service_not_offered(case: _Case) -> None:
+    """Refuse a service that the profile does not offer under that name."""
+    offered = [service.name for service in case.profile.spec.network.services]
+    by = f"IsolationProfile {case.profile.name}"
+    for name in case.experiment.spec.network.services:
+        if name not in offered:
+            raise Refused(
+                reasons.ROUTE_NOT_ALLOWED,
+                f"spec.network.services names {name}, which {by} does not offer: name one that it"
+                f" offers ({_listed(sorted(offered))}), or ask the platform team to add it to"
+                " spec.network.services of the profile",
+            )
 
 
 def run_image_unknown(case: _Case) -> None:
@@ -340,17 +356,9 @@ def store_locks_too_short(case: _Case) -> None:
 
 def store_unreachable(case: _Case) -> None:
     """Refuse a store that no NetworkPolicy can open a route to."""
-    for cidr in store_route(case.store).cidrs:
-        if forbidden := never_reachable(canonical_network(cidr), case.never_reachable):
-            what = (
-                f"ObjectStore {case.store.name} is at {cidr}, in {forbidden}, which is never"
-                " reachable from an experiment"
-            )
-            raise Refused(
-                reasons.ROUTE_NOT_ALLOWED,
-                f"{what}: give the store another address, or name another store in"
-                " spec.artifacts.storeRef",
-            )
+    check_store_reachable(
+        case.store, "name another store in spec.artifacts.storeRef", case.never_reachable
+    )
 
 
 def store_without_sts(case: _Case) -> None:
@@ -367,6 +375,26 @@ def store_without_sts(case: _Case) -> None:
         )
 
 
+def check_store_reachable(store: ObjectStore, cure: str, added: tuple[Network, ...] = ()) -> None:
+    """Return when a NetworkPolicy may open the route to a store.
+
+    Args:
+        store: The store.
+        cure: What whoever declared the Experiment can do instead.
+        added: What no route reaches, beside the metadata services that are known.
+
+    Raises:
+        Refused: `RouteNotAllowed`.
+    """
+    for cidr in store_route(store).cidrs:
+        if forbidden := never_reachable(canonical_network(cidr), added):
+            raise Refused(
+                reasons.ROUTE_NOT_ALLOWED,
+                f"ObjectStore {store.name} is at {cidr}, in {forbidden}, which is never reachable"
+                f" from an experiment: give the store another address, or {cure}",
+            )
+
+
 CHECKS: Final[tuple[Callable[[_Case], None], ...]] = (
     quota_out_of_range,
     quota_not_whole,
@@ -374,6 +402,7 @@ CHECKS: Final[tuple[Callable[[_Case], None], ...]] = (
     image_not_approved,
     route_never_reachable,
     route_not_allowed,
+    service_not_offered,
     run_image_unknown,
     run_out_of_range,
     run_never_fits,

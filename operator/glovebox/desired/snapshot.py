@@ -101,6 +101,8 @@ def dependencies(
         "network": [
             _route(route) for route in sorted(spec.network.egress, key=lambda route: route.name)
         ],
+        # By name; what each of them is stands in the platform's settings.
+        "services": sorted(spec.network.services),
         "resources": {
             resource: quantity.plain(amount) for resource, amount in spec.resources.quota.items()
         },
@@ -119,7 +121,11 @@ def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
     covered = dependencies(
         inputs.experiment,
         inputs.inputs,
-        identity(inputs.profile, tuple(stores[name] for name in sorted(stores))),
+        identity(
+            inputs.profile,
+            tuple(stores[name] for name in sorted(stores)),
+            inputs.experiment.spec.network.services,
+        ),
         checked_fields(inputs.profile.spec),
     )
     mounted = sorted({item.image for item in inputs.mounted if item.image})

@@ -2,7 +2,7 @@
 
     InputsVerified, ArtifactsProtected, PlatformChanged  <- resolve
     NamespaceReady, QuotaApplied                         <- namespace, isolation, access
-    CredentialsFresh                                     <- credentials
+    CredentialsFresh                                     <- credentials, pull_secret
     InputsDelivered (without a run)                      <- deliver (gate where it refuses)
     Isolated                                             <- prove
     Succeeded                                            <- run (gate and deliver where they refuse)
@@ -41,6 +41,7 @@ from glovebox.status.experiment_facts import (
     LineageFacts,
     NamespaceFacts,
     ProofFacts,
+    PullSecretFacts,
     RunFacts,
     SealFacts,
 )
@@ -191,6 +192,7 @@ def compute_status(seen: Seen) -> dict[str, Any]:
     _mark_references(builder, seen)
     _mark_namespace(builder, seen)
     _mark_credentials(builder, seen)
+    _mark_pull_secret(builder, seen)
     _mark_isolated(builder, seen)
     mark_run(builder, seen.outcome("run"), seen.outcome("deliver"), provisioned=seen.is_provisioned)
     mark_delivery(builder, seen)
@@ -340,6 +342,20 @@ def _credentials(facts: CredentialsFacts, seen: Seen) -> Finding:
     why = "an input is broken" if broken_of(seen.previous) else "`spec.lifecycle.desired` is Frozen"
     message = f"{why}: no credentials are issued"
     return Finding(types.FALSE, reasons.FROZEN, message)
+
+
+def _mark_pull_secret(builder: StatusBuilder, seen: Seen) -> None:
+    """Say of CredentialsFresh what keeps images from being pulled, or may do so one day."""
+    outcome, facts = seen.outcome("pull_secret"), seen.facts("pull_secret", PullSecretFacts)
+    answer, reason, message = builder.current(types.CREDENTIALS_FRESH)
+    if outcome.is_done:
+        if facts is not None and answer == types.TRUE:
+            builder.mark_true(types.CREDENTIALS_FRESH, reason, f"{message}; {facts.problem}")
+        return
+    if outcome.verdict is Verdict.SKIPPED or is_held_back(seen, outcome):
+        return
+    lacking: Answer = types.UNKNOWN if is_unanswered(seen, outcome) else types.FALSE
+    builder.mark(types.CREDENTIALS_FRESH, lacking, outcome.reason, outcome.message)
 
 
 def _mark_isolated(builder: StatusBuilder, seen: Seen) -> None:

@@ -59,6 +59,17 @@ class CredentialsFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class PullSecretFacts:
+    """What opens the registries of the images.
+
+    Attributes:
+        problem: Why it could not be read again although what was copied is still there.
+    """
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryFacts:
     """What is delivered for pods that are made by hand.
 

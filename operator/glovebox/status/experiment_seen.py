@@ -25,6 +25,7 @@ BUILDING: Final = (
     "bind",
     "namespace",
     "isolation",
+    "pull_secret",
     "credentials",
     "access",
 )

@@ -103,7 +103,8 @@ def test_the_operator_makes_what_it_renders(experiments: Kubectl) -> None:
         expect_admitted(experiments.create(OPERATOR, golden(case, "PersistentVolume")))
         expect_admitted(experiments.create(OPERATOR, golden(case, "PersistentVolumeClaim")))
     for kind in ("PersistentVolumeClaim", "ConfigMap", "Job"):
-        expect_admitted(experiments.create(OPERATOR, golden("cache/one-pin", kind)))
+        for case in ("cache/one-pin", "cache/pull-secrets"):
+            expect_admitted(experiments.create(OPERATOR, golden(case, kind)))
     for path in (f"{INPUT_VOLUMES['hostPaths'][0]}", f"{INPUT_VOLUMES['hostPaths'][0]}/cache-1"):
         expect_admitted(experiments.create(OPERATOR, source(hostPath={"path": path})))
         affinity = {

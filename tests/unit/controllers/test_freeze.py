@@ -23,6 +23,7 @@ ALL = [
     f"RoleBinding {names.TENANT_ROLE_BINDING}",
     f"Secret {names.CREDENTIALS_SECRET}",
     f"Secret {names.INPUTS_CREDENTIALS_SECRET}",
+    f"Secret {names.PULL_SECRET}",
     "Job one",
     "Job two",
     "Pod one",

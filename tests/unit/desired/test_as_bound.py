@@ -28,7 +28,8 @@ def bound_of(inputs: ExperimentInputs) -> tuple[ExperimentInputs, AsBound]:
         InputStatus(name=item.name, kind=item.kind, digest=item.digest, pin_ref=item.pin_name)
         for item in inputs.inputs
     )
-    text = render_platform(inputs.profile, inputs.store, inputs.input_stores)
+    asked = inputs.experiment.spec.network.services
+    text = render_platform(inputs.profile, inputs.store, inputs.input_stores, asked)
     inputs = replace(inputs, platform_text=text, bound=entries)
     return inputs, AsBound(read_snapshot(snapshot(inputs)), PROBLEM)
 

@@ -211,6 +211,23 @@ def test_a_platform_adds_networks_of_its_own() -> None:
     assert network_policies(alone)[-1]["spec"]["egress"] == []
 
 
+def test_a_name_server_that_the_platform_forbids_later_is_closed() -> None:
+    inputs = inputs_from(
+        {
+            "kind": "IsolationProfile",
+            "spec": {"network": {"dns": {"addresses": ["169.254.20.10", "10.96.0.10"]}}},
+        }
+    )
+    (_, by_address) = network_policies(inputs)[1]["spec"]["egress"]
+    assert {peer["ipBlock"]["cidr"] for peer in by_address["to"]} == {
+        "10.96.0.10/32",
+        "169.254.20.10/32",
+    }
+    later = dataclasses.replace(inputs, never_reachable=(ip_network("10.96.0.0/16"),))
+    (_, by_address) = network_policies(later)[1]["spec"]["egress"]
+    assert [peer["ipBlock"]["cidr"] for peer in by_address["to"]] == ["169.254.20.10/32"]
+
+
 def test_what_surrounds_a_metadata_service_stays_reachable() -> None:
     policy = network_policies(_routed("0.0.0.0/0", "::/0"))[-1]
     for address in (

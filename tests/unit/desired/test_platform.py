@@ -22,7 +22,9 @@ from golden.cases import Case, discover, inputs_from
 
 def bound(inputs: ExperimentInputs) -> ExperimentInputs:
     """Return the inputs with the platform as it is read back from what was recorded."""
-    platform = read_platform(render_platform(inputs.profile, inputs.store, inputs.input_stores))
+    asked = inputs.experiment.spec.network.services
+    text = render_platform(inputs.profile, inputs.store, inputs.input_stores, asked)
+    platform = read_platform(text)
     return dataclasses.replace(
         inputs,
         profile=platform.profile,
@@ -50,6 +52,42 @@ def test_what_is_recorded_reads_back_to_the_same_record() -> None:
     )
 
 
+TRACKING: dict[str, Any] = {
+    "name": "tracking",
+    "namespace": "mlflow",
+    "podLabels": {"app": "mlflow"},
+    "ports": [{"port": 5000}],
+}
+REGISTRY = {**TRACKING, "name": "registry", "ports": [{"port": 8080}]}
+
+
+@pytest.mark.parametrize(
+    ("now", "changes", "why"),
+    [
+        ([TRACKING, REGISTRY], (), "as it was"),
+        ([REGISTRY, TRACKING], (), "in another order"),
+        ([TRACKING], (), "what was not asked for is not offered any more"),
+        ([{**TRACKING, "ports": [{"port": 5000}, {"port": 5001}]}], ("network",), "other ports"),
+        ([{**TRACKING, "podLabels": {"app": "other"}}], ("network",), "other pods"),
+        ([REGISTRY], ("network",), "it is not offered any more"),
+    ],
+)
+def test_an_edit_of_the_services_that_are_offered(
+    now: list[dict[str, Any]], changes: tuple[str, ...], why: str
+) -> None:
+    asks = {"kind": "Experiment", "spec": {"network": {"services": ["tracking"]}}}
+    offers = {"kind": "IsolationProfile", "spec": {"network": {"services": [TRACKING, REGISTRY]}}}
+    inputs = inputs_from(asks, offers)
+    recorded = bound(inputs).profile
+    assert [service.name for service in recorded.spec.network.services] == ["tracking"]
+    after = profile(network={"services": now})
+    assert profile_changes(recorded, after) == changes, why
+    stores = (inputs.store,)
+    was, is_now = (identity(each, stores, ["tracking"]) for each in (inputs.profile, after))
+    assert (was == is_now) is not bool(changes), why
+    assert identity(recorded, stores) == was, "as the snapshot is checked"
+
+
 def profile(**spec: Any) -> IsolationProfile:
     return inputs_from({"kind": "IsolationProfile", "spec": spec}).profile
 
@@ -68,6 +106,12 @@ def profile(**spec: Any) -> IsolationProfile:
         ({"environment": "Production"}, ("environment",), True, "other data are let in"),
         ({"data": {"regions": ["x"]}}, ("data",), True, "what was asked of the data"),
         ({"data": {"provenance": "None", "licenses": {}}}, (), False, "as where nothing is asked"),
+        ({"imagePullSecrets": [{"name": "r"}]}, ("imagePullSecrets",), True, "what pulls images"),
+        ({"imagePullSecrets": []}, (), False, "as where there was no choice"),
+        ({"network": {"dns": {"ports": [5353]}}}, ("network",), True, "other routes"),
+        ({"network": {"dns": {"addresses": ["169.254.20.10"]}}}, ("network",), True, "likewise"),
+        ({"network": {"dns": {"ports": [53], "addresses": []}}}, (), False, "as it always was"),
+        ({"network": {"services": [TRACKING]}}, (), False, "an offer that nobody asked for"),
         ({"description": "other words"}, (), False, "words for those who choose"),
         ({"images": [{"repository": "elsewhere.example"}]}, (), False, "an offer to new ones"),
     ],
@@ -82,7 +126,7 @@ def test_an_edit_of_a_profile(
     recorded = bound(before).profile
     assert profile_changes(recorded, after) == changes, why
     stores = (before.store,)
-    same = identity(before.profile, stores) == identity(after, stores)
+    same = identity(before.profile, stores, ()) == identity(after, stores, ())
     assert same is not is_identity, why
 
 

@@ -13,6 +13,8 @@ import glovebox.desired
 ROOM: Final = sorted(Path(glovebox.desired.__file__).parent.glob("*.py"))
 ALLOWED: Final = {
     "__future__",
+    "base64",
+    "binascii",
     "collections",
     "dataclasses",
     "datetime",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from glovebox.desired.refusals import CHECKS, check
+from glovebox.desired.refusals import CHECKS, check, check_store_reachable
 from glovebox.errors import Refused
 from golden.cases import Only, inputs_from
 
@@ -65,6 +65,28 @@ ROUTES = profile(
         ]
     }
 )
+OWN = "glovebox-system"
+CURE = "correct the profile, or choose another one in the Experiment's spec.profile"
+
+
+def offered(namespace: str, name: str = "tracking", **fields: Any) -> dict[str, Any]:
+    service = {
+        "name": name,
+        "namespace": namespace,
+        "podLabels": {"app": "mlflow"},
+        "ports": [{"port": 5000}],
+    }
+    return profile(network={"services": [{**service, **fields}]})
+
+
+def name_server(address: str) -> dict[str, Any]:
+    return profile(network={"dns": {"addresses": [address]}})
+
+
+def services(*names: str) -> dict[str, Any]:
+    return experiment(network={"services": list(names)})
+
+
 APPROVALS = profile(
     images=[
         {"repository": "registry.example/old", "expireTime": "2026-11-21T12:00:00Z"},
@@ -506,6 +528,60 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
             " profile, or choose another one in the Experiment's spec.profile"
         ),
     ),
+    (
+        "a service that the profile does not offer",
+        [offered("mlflow"), services("tracking", "registry")],
+        "RouteNotAllowed",
+        (
+            "spec.network.services names registry, which IsolationProfile standard does not offer:"
+            " name one that it offers (tracking), or ask the platform team to add it to"
+            " spec.network.services of the profile"
+        ),
+    ),
+    *(
+        (
+            f"a profile that offers pods of {namespace}",
+            [offered(namespace, **allowed)],
+            "ProfileInvalid",
+            (
+                "IsolationProfile standard cannot be used, because"
+                f" spec.network.services[tracking].namespace {namespace} is {whose}: {CURE}"
+            ),
+        )
+        for namespace, allowed, whose in (
+            *(
+                (
+                    system,
+                    {},
+                    "the cluster's own, and systemNamespace of that entry is not Allowed",
+                )
+                for system in ("kube-system", "kube-public", "openshift-monitoring")
+            ),
+            (OWN, {}, "the operator's own, and systemNamespace of that entry is not Allowed"),
+            (
+                "gbx-team-other-abcdefghij",
+                {"systemNamespace": "Allowed"},
+                "an experiment's, and nothing leads from one into another",
+            ),
+        )
+    ),
+    *(
+        (
+            f"a name server at {address}",
+            [name_server(address)],
+            "ProfileInvalid",
+            (
+                "IsolationProfile standard cannot be used, because spec.network.dns.addresses has"
+                f" {address}, which is in {network}, where cloud metadata services answer: name the"
+                f" address of the cluster's own name server: {CURE}"
+            ),
+        )
+        for address, network in (
+            ("169.254.169.254", "169.254.169.254/32"),
+            ("fd00:ec2::254", "fd00:ec2::254/128"),
+            ("64:ff9b::a9fe:a9fe", "64:ff9b::a9fe:0/112"),
+        )
+    ),
 ]
 
 ACCEPTED: list[tuple[str, list[dict[str, Any]]]] = [
@@ -534,6 +610,11 @@ ACCEPTED: list[tuple[str, list[dict[str, Any]]]] = [
     ("a host inside a route", [ROUTES, egress("203.0.113.9/32", 443)]),
     ("a network inside an IPv6 route", [ROUTES, egress("2001:db8:1::/48", 443)]),
     ("the ports of the one route that has them all", [ROUTES, egress("203.0.113.7/32", 8443)]),
+    ("a service by its name", [offered("mlflow"), services("tracking")]),
+    ("a service of the system that is meant", [offered("kube-system", systemNamespace="Allowed")]),
+    ("the operator's pods that are meant", [offered(OWN, systemNamespace="Allowed")]),
+    ("a name server on the node", [name_server("169.254.20.10")]),
+    ("a name server on the node, in IPv6", [name_server("fe80::53")]),
     ("all of the quota's processor", [asks(cpu="2000m")]),
     ("all of the quota's memory", [asks(memory="4096Mi")]),
     (
@@ -581,15 +662,55 @@ def test_it_is_refused_with_the_field_and_the_cure(
 ) -> None:
     inputs = inputs_from(*changes)
     with pytest.raises(Refused) as refusal:
-        check(inputs.experiment, inputs.profile, inputs.store, NOW, PLATFORM_IMAGE)
+        check(
+            inputs.experiment,
+            inputs.profile,
+            inputs.store,
+            NOW,
+            PLATFORM_IMAGE,
+            operator_namespace=OWN,
+        )
     assert (refusal.value.reason, refusal.value.message) == (reason, message), why
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        (store(endpoint="http://168.63.129.16"), "168.63.129.16/32, in 168.63.129.16/32"),
+        (
+            store(endpoint="http://[::ffff:a9fe:a9fe]"),
+            "::ffff:a9fe:a9fe/128, in 169.254.0.0/16",
+        ),
+        (
+            store(endpoint="https://s3.example", network={"cidrs": ["fd00:42::42/128"]}),
+            "fd00:42::42/128, in fd00:42::42/128",
+        ),
+    ],
+)
+def test_no_store_is_at_a_metadata_service(changes: dict[str, Any], where: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        check_store_reachable(inputs_from(changes).store, "name pins of another store")
+    assert (refusal.value.reason, refusal.value.message) == (
+        "RouteNotAllowed",
+        (
+            f"ObjectStore primary is at {where}, which is never reachable from an experiment: give"
+            " the store another address, or name pins of another store"
+        ),
+    )
 
 
 @pytest.mark.parametrize(("why", "changes"), ACCEPTED, ids=[case[0] for case in ACCEPTED])
 def test_it_is_accepted(why: str, changes: list[dict[str, Any]]) -> None:
     del why  # it is the name of the test
     inputs = inputs_from(*changes)
-    check(inputs.experiment, inputs.profile, inputs.store, NOW, PLATFORM_IMAGE)
+    check(
+        inputs.experiment,
+        inputs.profile,
+        inputs.store,
+        NOW,
+        PLATFORM_IMAGE,
+        operator_namespace=OWN,
+    )
 
 
 @pytest.mark.parametrize(

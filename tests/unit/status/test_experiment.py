@@ -27,6 +27,7 @@ from glovebox.status.experiment_facts import (
     Finding,
     NamespaceFacts,
     ProofFacts,
+    PullSecretFacts,
     RunFacts,
     SealFacts,
 )
@@ -51,6 +52,7 @@ BUILDING = (
     "bind",
     "namespace",
     "isolation",
+    "pull_secret",
     "credentials",
     "access",
 )
@@ -84,6 +86,7 @@ def good(**changes: Outcome) -> dict[str, Outcome]:
         "bind": done(),
         "namespace": done(NamespaceFacts("uid-1", latched=True, established=True)),
         "isolation": done(),
+        "pull_secret": done(),
         "credentials": done(CredentialsFacts("s3://b/p/", "primary", LATER)),
         "access": done(),
         "prove": done(ProofFacts(Finding("True", "Proven"))),
@@ -164,7 +167,16 @@ TRANSIENT = [
     Unavailable("ApiUnavailable", "the connection was lost"),
     Conflict("Conflict", "somebody wrote"),
 ]
-PHASES = ("resolve", "namespace", "isolation", "credentials", "access", "run", "seal")
+PHASES = (
+    "resolve",
+    "namespace",
+    "isolation",
+    "pull_secret",
+    "credentials",
+    "access",
+    "run",
+    "seal",
+)
 
 
 @pytest.mark.parametrize("error", TRANSIENT, ids=lambda error: type(error).__name__)
@@ -473,3 +485,27 @@ def test_what_was_sealed_once_is_never_said_to_be_not_sealed(seal: Outcome) -> N
     before = look(good(seal=done(made)), provisioned())
     assert answers(before)["Sealed"] == ("True", "Sealed")
     assert answers(look(good(seal=seal), before))["Sealed"] == ("True", "Sealed")
+
+
+def test_a_registry_that_cannot_be_opened_is_said_of_the_credentials() -> None:
+    missing = of_error(NotReady("PullSecretNotFound", "there is no Secret 'registry'"))
+    before = look(good(pull_secret=missing))
+    assert "provisioned" not in before
+    assert answers(before)["CredentialsFresh"] == ("False", "PullSecretNotFound")
+    assert answers(before)["Ready"] == ("False", "PullSecretNotFound")
+    after = look(good(pull_secret=missing), provisioned())
+    assert answers(after)["Ready"] == ("False", "PullSecretNotFound"), "nothing was copied"
+
+
+def test_a_copy_whose_source_is_gone_is_as_good_as_before_and_says_so() -> None:
+    kept = done(PullSecretFacts("what opens the registries stays as it is: no Secret"))
+    after = look(good(pull_secret=kept), provisioned())
+    assert answers(after)["CredentialsFresh"] == ("True", "CredentialsIssued")
+    assert answers(after)["Ready"] == ("True", "Provisioned")
+    (message,) = (
+        each["message"] for each in after["conditions"] if each["type"] == "CredentialsFresh"
+    )
+    assert "stays as it is: no Secret" in message
+    over = failing(Unavailable("ApiUnavailable", "lost"), 1000, 50)
+    both = look(good(pull_secret=kept, credentials=over), provisioned())
+    assert answers(both)["CredentialsFresh"] == ("Unknown", "ApiUnavailable"), "it hides nothing"

@@ -107,7 +107,7 @@ async def take_access(ports: Ports, namespace: str) -> None:
 
 
 async def drop_credentials(ports: Ports, namespace: str) -> None:
-    """Remove the Secrets with the experiment's credentials, by live reads.
+    """Remove the Secrets with credentials, by live reads: for the store, and for registries.
 
     Sessions that were copied out of them end by their own expiry.
 
@@ -116,7 +116,11 @@ async def drop_credentials(ports: Ports, namespace: str) -> None:
     """
     await try_all(
         partial(take, ports, SECRET, ObjectKey(SECRET.kind, namespace, name))
-        for name in (names.CREDENTIALS_SECRET, names.INPUTS_CREDENTIALS_SECRET)
+        for name in (
+            names.CREDENTIALS_SECRET,
+            names.INPUTS_CREDENTIALS_SECRET,
+            names.PULL_SECRET,
+        )
     )
 
 

@@ -11,6 +11,7 @@ from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.stated_data import StatedData
 from glovebox.controllers.experiment.bind import render_plan
 from glovebox.controllers.experiment.earlier_runs import refuse_what_ran
+from glovebox.controllers.experiment.pull_secret import check_sources
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.provenance import assess_pin
@@ -31,7 +32,9 @@ async def check_gate(scope: Scope, outcomes: Outcomes) -> Outcome:
     resolved = outcomes.need("resolve", Resolved)
     if scope.is_bound or resolved.profile is None or resolved.store is None:
         return done()
-    await refuse_what_ran(scope, resolved.platform.store, check_declared(scope, resolved))
+    plan = check_declared(scope, resolved)
+    await check_sources(scope, resolved)
+    await refuse_what_ran(scope, resolved.platform.store, plan)
     return done()
 
 
@@ -56,8 +59,13 @@ def check_declared(scope: Scope, resolved: Resolved) -> Plan:
         scope.now,
         settings.image,
         settings.networks_never_reachable,
+        settings.namespace,
     )
     platform = resolved.platform
+    for each in platform.input_stores:
+        refusals.check_store_reachable(
+            each, "name pins of another store", settings.networks_never_reachable
+        )
     # Sources and predecessors are followed only where the profile asks for them.
     rules = resolved.profile.spec.data
     is_asked = (rules.provenance, rules.compatibility) != ("None", "None")

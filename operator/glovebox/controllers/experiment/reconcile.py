@@ -1,8 +1,8 @@
 """Read this first: what happens to an Experiment, in which order.
 
     claim -> lock_up -> resolve -> authorise -> gate -> uses -> bind -> namespace -> isolation
-          -> credentials -> access -> prove -> deliver -> run -> attempts -> seal -> conclude
-          -> record
+          -> pull_secret -> credentials -> access -> prove -> deliver -> run -> attempts -> seal
+          -> conclude -> record
     and, when it is deleted: seal -> retire -> record
 
 Each phase returns an outcome and never raises through another one. A phase runs when those that it
@@ -53,6 +53,7 @@ from glovebox.controllers.experiment.lock_up import lock_up
 from glovebox.controllers.experiment.namespace import ensure_namespace
 from glovebox.controllers.experiment.phases import run_one, run_phases
 from glovebox.controllers.experiment.prove import prove_isolation
+from glovebox.controllers.experiment.pull_secret import ensure_pull_secret
 from glovebox.controllers.experiment.record import ensure_recorded, record
 from glovebox.controllers.experiment.resolve import resolve
 from glovebox.controllers.experiment.retire import (
@@ -99,6 +100,7 @@ PHASES: Final = (
     Phase("bind", bind, needs=("uses",)),
     Phase("namespace", ensure_namespace, needs=("bind",), keeps=(NAMESPACE,)),
     Phase("isolation", ensure_isolation, needs=("bind",), keeps=ISOLATING),
+    Phase("pull_secret", ensure_pull_secret, needs=("bind",)),
     Phase("credentials", ensure_credentials, needs=("bind",)),
     Phase("access", ensure_access, needs=("bind",), keeps=(ROLE_BINDING,)),
     Phase("prove", prove_isolation, needs=("namespace",)),

@@ -100,7 +100,8 @@ def _unbound(scope: Scope) -> Resolved:
     bound = bind_inputs(scope, profile)
     used = sorted({entry.store_ref for entry in bound if entry.store_ref})
     input_stores = tuple(_store_to_bind(scope, name) for name in used)
-    text = render_platform(profile, store, input_stores)
+    services = scope.experiment.spec.network.services
+    text = render_platform(profile, store, input_stores, services)
     return Resolved(
         platform=read_platform(text),
         platform_text=text,

@@ -219,7 +219,7 @@ def _why_not_yet(scope: Scope, outcomes: Outcomes) -> str:
     found = outcomes.facts("namespace", NamespaceFacts)
     if found is None or not found.latched:
         return "the run starts once the namespace is complete"
-    for phase in ("bind", "isolation", "credentials", "access", "deliver"):
+    for phase in ("bind", "isolation", "pull_secret", "credentials", "access", "deliver"):
         outcome = outcomes.get(phase)
         if outcome is None or not outcome.is_done:
             message = outcome.message if outcome is not None else ""
