@@ -39,7 +39,7 @@ from support.operator_process import Team, experiment_spec, running_operator, st
 from support.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 TURNS = 5
 # Half a processor: guaranteed, and no more than that.
@@ -86,7 +86,7 @@ def measure(noisy: Noisy, rounds: int) -> None:
         for where, times in work.items():
             with noise(noisy, number) if where == "beside" else ExitStack():
                 times.append(fixed_work(noisy, f"{where}-{number}"))
-                asked[where].append(fixed_work(noisy, f"asked-{where}-{number}", cpu=ASKED))
+                asked[where].append(fixed_work(noisy, f"asked-{where}-{number}", {"cpu": ASKED}))
                 ready[where] += [
                     provision(noisy, f"ready-{where}-{number}-{turn}") for turn in range(TURNS)
                 ]
@@ -117,7 +117,7 @@ def noise(noisy: Noisy, number: int) -> Iterator[None]:
     for what, program in programs.items():
         limits = {"memory": {"memory": "96Mi"}, "processor": {"cpu": "1"}}.get(what, {})
         noisy.declare(
-            noisy.loud, f"{what}-{number}", program.replace("+ 8", f"+ {NOISE_SECONDS}"), **limits
+            noisy.loud, f"{what}-{number}", program.replace("+ 8", f"+ {NOISE_SECONDS}"), limits
         )
     processor = noisy.loud.expect("Experiment", f"processor-{number}", timeout=60)["status"][
         "namespace"
@@ -134,9 +134,9 @@ def noise(noisy: Noisy, number: int) -> Iterator[None]:
         noisy.node.api.delete(noisy.loud.path("Experiment", f"{what}-{number}"))
 
 
-def fixed_work(noisy: Noisy, name: str, **run: str) -> float:
+def fixed_work(noisy: Noisy, name: str, resources: Mapping[str, str] | None = None) -> float:
     """Return how long (seconds) the work took, by the clock inside the pod."""
-    noisy.declare(noisy.quiet, name, FIXED_WORK, **run)
+    noisy.declare(noisy.quiet, name, FIXED_WORK, resources)
     return float(noisy.said(noisy.sealed(noisy.quiet, name))[1])
 
 

@@ -43,10 +43,10 @@ def test_a_noisy_neighbour_is_bounded_and_told_while_others_go_on(
 ) -> None:
     process = operator.part.pid
     loud, quiet = noisy.loud, noisy.quiet
-    noisy.declare(loud, "memory", ENDLESS_MEMORY, memory="96Mi")
+    noisy.declare(loud, "memory", ENDLESS_MEMORY, {"memory": "96Mi"})
     noisy.declare(loud, "disk", ENDLESS_DISK)
     noisy.declare(loud, "processes", ENDLESS_PROCESSES)
-    noisy.declare(loud, "processor", FOUR_BUSY_PROCESSES, cpu="300m")
+    noisy.declare(loud, "processor", FOUR_BUSY_PROCESSES, {"cpu": "300m"})
     namespace = loud.expect("Experiment", "disk")["status"]["namespace"]
     with hammering(noisy, loud, namespace) as answers:
         noisy.declare(quiet, "work", FIXED_WORK)

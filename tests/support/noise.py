@@ -14,6 +14,8 @@ from support.api import ApiError, path_of
 from support.operator_process import Team, experiment_spec, profile_spec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from support.node import NodeCluster
 
 # More than any limit of a test, and bounded: the machine that tests run on is no one's alone.
@@ -95,14 +97,16 @@ class Noisy:
         )
         self.loud.expect("IsolationProfile", "noisy")
 
-    def declare(self, team: Team, name: str, code: str, **run: Any) -> None:
-        """Declare an experiment whose run is this program."""
+    def declare(
+        self, team: Team, name: str, code: str, resources: Mapping[str, Any] | None = None
+    ) -> None:
+        """Declare an experiment whose run is this program and asks for these resources."""
         images = [{"name": "python", "reference": self.image}]
         asked = {
             "image": "python",
             "command": ["python", "-c", code],
             "activeDeadlineSeconds": 80,
-            **run,
+            "resources": dict(resources or {}),
         }
         team.declare(
             "Experiment", name, experiment_spec("noisy", "primary", images=images, run=asked)

@@ -39,7 +39,7 @@ class CacheDelivery(Model):
         default="1Gi",
         description=(
             "Smallest volume that is claimed (bytes). A larger pin claims its own size and a tenth"
-            " more."
+            " more, and room for the blocks and inodes of its files."
         ),
     )
 

@@ -34,6 +34,7 @@ from glovebox.api.scalars import (
     SourceRepository,
     Text,
     Word,
+    not_less,
 )
 from glovebox.api.schema import (
     FORBIDDEN,
@@ -221,6 +222,20 @@ class Resources(Model):
 
 # Less is a slip of the unit: no container starts with it.
 LEAST_MEMORY: Final = "1Mi"
+RUN_RESOURCE: Final = r"^(cpu|memory|[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9._-]+)$"
+_RUN_RESOURCE_MESSAGE: Final = (
+    "`cpu`, `memory`, or an extended resource with its domain, such as 'nvidia.com/gpu'. Local disk"
+    " (`ephemeral-storage`) is `spec.run.scratch`, and `/dev/shm` is `spec.run.sharedMemory`"
+)
+_RUN_RESOURCES = Checked[dict[str, str]](
+    lambda resources: all(re.fullmatch(RUN_RESOURCE, name) for name in resources),
+    f"self.all(name, name.matches(r'{RUN_RESOURCE}'))",
+    f"must name in each key {_RUN_RESOURCE_MESSAGE}",
+    message_expression=(
+        f"\"must not name '\" + self.filter(name, !name.matches(r'{RUN_RESOURCE}'))[0]"
+        f' + "\', but {_RUN_RESOURCE_MESSAGE}"'
+    ),
+)
 
 
 class Run(Model):
@@ -235,12 +250,23 @@ class Run(Model):
                 " long program or list into the image or a dataset, and name its file here",
                 field_path=".command",
             ),
-            rule(
-                "!has(self.memory) || !isQuantity(self.memory)"
-                f" || quantity(self.memory).compareTo(quantity('{LEAST_MEMORY}')) >= 0",
-                f"must be at least {LEAST_MEMORY}, such as '512Mi' or '4Gi': 'm' is a thousandth of"
-                " a byte, and without a unit it is bytes",
-                field_path=".memory",
+            *(
+                rule(
+                    f"!has(self.{field}) || {given}{not_less(amount, LEAST_MEMORY)}",
+                    f"must be at least {LEAST_MEMORY}, such as '512Mi' or '4Gi': 'm' is a"
+                    " thousandth of a byte, and without a unit it is bytes",
+                    field_path=f".{path}",
+                )
+                for field, path, given, amount in (
+                    (
+                        "resources",
+                        "resources.memory",
+                        "!('memory' in self.resources) || ",
+                        "self.resources['memory']",
+                    ),
+                    ("sharedMemory", "sharedMemory", "", "self.sharedMemory"),
+                    ("scratch", "scratch", "", "self.scratch"),
+                )
             ),
         )
     )
@@ -287,20 +313,37 @@ class Run(Model):
         json_schema_extra={"format": "int32"},
         description="How often a failed run is retried.",
     )
-    cpu: Quantity | None = Field(
-        default=None,
+    resources: Annotated[dict[str, Quantity], SHORT_NAMES, _RUN_RESOURCES] = Field(
+        default={},
+        max_length=16,
         description=(
-            "CPU (cores) of the run: requested and limited alike. When absent: the profile's"
-            " default for containers."
+            "What the run needs, by resource, requested and limited alike: `cpu` (cores), `memory`"
+            " (bytes), and accelerators and other extended resources by their name, such as"
+            " `nvidia.com/gpu: 1`, where the profile offers them. Of `cpu` and `memory` a run that"
+            " names none gets the profile's default for containers. Local disk is `scratch`."
         ),
     )
-    memory: Quantity | None = Field(
+    shared_memory: Quantity | None = Field(
         default=None,
         description=(
-            "Memory (bytes) of the run: requested and limited alike. When absent: the profile's"
-            " default for containers."
+            "Size (bytes) of `/dev/shm`, through which the processes of a run exchange data, as"
+            " those of PyTorch's DataLoader do. It is memory: the run's limit is raised by as much,"
+            " and its quota counts it. When absent: what the node's runtime gives, mostly 64 MiB."
         ),
     )
+    scratch: Quantity | None = Field(
+        default=None,
+        description=(
+            "Local disk (bytes) for what the run writes: `/tmp`, where its home and its caches are,"
+            " and its log; requested and limited alike. A run that writes more is evicted. The size"
+            " of its inputs comes on top. When absent: the profile's default for containers."
+        ),
+    )
+
+    @property
+    def extended_resources(self) -> dict[str, str]:
+        """What it asks for beside processor and memory, by resource."""
+        return {name: amount for name, amount in self.resources.items() if "/" in name}
 
 
 class ArtifactRetention(Model):

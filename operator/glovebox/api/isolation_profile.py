@@ -15,6 +15,7 @@ from glovebox.api.data_rules import DataRules
 from glovebox.api.data_terms import Environment
 from glovebox.api.delivery_mode import Delivery
 from glovebox.api.leakage_rules import LeakageRules
+from glovebox.api.placement import Accelerator, Scheduling
 from glovebox.api.ports import PortRule
 from glovebox.api.scalars import (
     Cidr,
@@ -29,6 +30,7 @@ from glovebox.api.scalars import (
     RetentionMode,
     Text,
     Time,
+    not_more,
 )
 from glovebox.api.schema import FORBIDDEN, list_atomic, list_map, list_set, rule, rules
 
@@ -51,14 +53,12 @@ class QuotaRange(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
-                "!isQuantity(self.default) || !isQuantity(self.maximum) ||"
-                " quantity(self.default).compareTo(quantity(self.maximum)) <= 0",
+                not_more("self.default", "self.maximum"),
                 "`default` must not exceed `maximum`",
                 field_path=".default",
             ),
             rule(
-                "!has(self.minimum) || !isQuantity(self.minimum) || !isQuantity(self.default) "
-                "|| quantity(self.minimum).compareTo(quantity(self.default)) <= 0",
+                f"!has(self.minimum) || {not_more('self.minimum', 'self.default')}",
                 "`minimum` must not exceed `default`",
                 field_path=".minimum",
             ),
@@ -90,9 +90,8 @@ class Limits(Model):
         json_schema_extra=rules(
             *(
                 rule(
-                    f"!has(self.{low}) || !has(self.{high}) || !isQuantity(self.{low}) ||"
-                    f" !isQuantity(self.{high}) ||"
-                    f" quantity(self.{low}).compareTo(quantity(self.{high})) <= 0",
+                    f"!has(self.{low}) || !has(self.{high}) ||"
+                    f" {not_more(f'self.{low}', f'self.{high}')}",
                     f"`{low}` must not exceed `{high}`",
                     field_path=f".{low}",
                 )
@@ -538,6 +537,23 @@ class IsolationProfileSpec(Model):
     )
     limits: Limits = Field(
         default=Limits(), description="Defaults and limits of single containers (LimitRange)."
+    )
+    accelerators: tuple[Accelerator, ...] = Field(
+        default=(),
+        max_length=16,
+        json_schema_extra=list_map("resource"),
+        description=(
+            "The accelerators that Experiments may ask for in `spec.run.resources`, each with all"
+            " that a quota calls it and with what a pod needs to reach its nodes. When empty: none,"
+            " unless `quota` names one."
+        ),
+    )
+    scheduling: Scheduling | None = Field(
+        default=None,
+        description=(
+            "Where runs and isolation checks are scheduled, and as what. Experiments have no say in"
+            " it. When absent: as the cluster does with any pod."
+        ),
     )
     images: tuple[ApprovedImages, ...] = Field(
         default=(),

@@ -1310,8 +1310,8 @@ RUN_NOT_REQUESTED: Final = _reason(
 RUN_OUT_OF_RANGE: Final = _reason(
     "RunOutOfRange",
     "Experiment `Succeeded`, `Ready`",
-    "`spec.run` asks for more retries, a longer deadline, or more CPU, memory or disk than the"
-    " profile or the experiment's quota allows.",
+    "`spec.run` asks for more retries, a longer deadline, or more of a resource than the profile or"
+    " the experiment's quota allows, or for one that the profile does not offer.",
     "Ask for what the message names, or choose another profile.",
 )
 DELIVERY_UNAVAILABLE: Final = _reason(

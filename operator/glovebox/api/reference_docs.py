@@ -18,7 +18,7 @@ from glovebox.api import generated
 from glovebox.api.columns import COLUMNS, SELECTABLE, WIDE
 from glovebox.api.crd_export import root_schema
 from glovebox.api.kinds import KINDS, Kind
-from glovebox.api.schema import LIST_MAP_KEYS, LIST_TYPE, VALIDATIONS
+from glovebox.api.schema import INT_OR_STRING, LIST_MAP_KEYS, LIST_TYPE, VALIDATIONS
 from glovebox.api.structural import Schema
 
 _INTRODUCTION: Final = f"""\
@@ -116,6 +116,8 @@ def _facts(schema: Schema, *, required: bool | None) -> str:
 
 
 def _type_name(schema: Schema) -> str:
+    if schema.get(INT_OR_STRING):
+        return "integer or string"
     if schema["type"] == "array":
         return f"list of {_type_name(schema['items'])}"
     if "additionalProperties" in schema:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BeforeValidator, Field
 
-from glovebox.api.schema import Checked, taught
+from glovebox.api.schema import INT_OR_STRING, Checked, taught
 
 DNS_LABEL: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 DNS_SUBDOMAIN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
@@ -33,6 +33,14 @@ KMS_KEY_ID: Final = r"^(arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]+:key/)?[A-Za-z0-9][A
 ROLE_ARN: Final = r"^arn:[a-z0-9-]+:iam:[a-z0-9-]*:([0-9]*:)?role/[A-Za-z0-9+=,.@_/-]+$"
 PREFIX: Final = r"^(|[^/].*/)$"
 QUANTITY: Final = r"^[0-9]+(\.[0-9]*)?([eE][0-9]+|[numkMGTPE]|[KMGTPE]i)?$"
+MAX_LABEL_KEY: Final = 317
+LABEL_VALUE: Final = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
+LABEL_KEY: Final = (
+    r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+)
+EXTENDED_RESOURCE: Final = (
+    r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+)
 # Names of ResourceQuota: compute and storage requests and limits, extended resources, object
 # counts.
 QUOTA_RESOURCE: Final = (
@@ -59,6 +67,13 @@ LINK_LOCAL_MESSAGE: Final = (
 QUOTA_RESOURCE_MESSAGE: Final = (
     "a resource that a ResourceQuota counts, such as 'requests.cpu', 'limits.memory',"
     " 'requests.nvidia.com/gpu', 'requests.storage', 'pods' or 'count/jobs.batch'"
+)
+LABEL_KEY_MESSAGE: Final = (
+    "the key of a label, such as 'pool' or 'node.kubernetes.io/instance-type'"
+)
+EXTENDED_RESOURCE_MESSAGE: Final = (
+    "must be an extended resource with its domain, as nodes show it under `status.capacity`, such"
+    " as 'nvidia.com/gpu' or 'nvidia.com/mig-1g.10gb'"
 )
 QUANTITY_MESSAGE: Final = (
     "must be a quantity that is not negative, such as '500m', '2', '4Gi' or '10G'"
@@ -106,6 +121,37 @@ def _is_host(text: str) -> bool:
 
 def _is_quantity(text: str) -> bool:
     return re.fullmatch(QUANTITY, text) is not None
+
+
+def _as_text(value: Any) -> Any:
+    # For Python True is a number, for YAML and Kubernetes it is none.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _is_amount(path: str) -> str:
+    return f"(type({path}) == int || isQuantity({path}))"
+
+
+def not_more(path: str, other: str) -> str:
+    """Return CEL that says whether one quantity does not exceed another.
+
+    It is true of what is no quantity, which is refused by a rule of its own. CEL makes no quantity
+    of a number, and of a number that is made a text the API server cannot foresee the length, so
+    that it refuses the whole CRD: numbers are added to nothing.
+    """
+    return (
+        f"!{_is_amount(path)} || !{_is_amount(other)}"
+        f" || {_amount(path)}.compareTo({_amount(other)}) <= 0"
+    )
+
+
+def not_less(path: str, least: str) -> str:
+    """Return CEL that says whether a quantity is at least so much; as `not_more`."""
+    return f"!{_is_amount(path)} || {_amount(path)}.compareTo(quantity('{least}')) >= 0"
+
+
+def _amount(path: str) -> str:
+    return f"(type({path}) == int ? quantity('0').add({path}) : quantity({path}))"
 
 
 DnsLabel = Annotated[
@@ -245,13 +291,38 @@ HostAddress = Annotated[
         " 'fd00:53::a': no name, no network",
     ),
 ]
+# Text in Python, whichever way it was written: YAML takes `cpu: 1` for a number, and everybody
+# writes it so.
 Quantity = Annotated[
     str,
-    Field(max_length=32),
+    Field(max_length=32, json_schema_extra={INT_OR_STRING: True}),
+    BeforeValidator(_as_text),
     Checked(
         _is_quantity,
-        "isQuantity(self) && quantity(self).compareTo(quantity('0')) >= 0",
+        "type(self) == int ? self >= 0 :"
+        " isQuantity(self) && quantity(self).compareTo(quantity('0')) >= 0",
         QUANTITY_MESSAGE,
+    ),
+]
+# What a container asks for in pieces: an accelerator, a MIG slice, whatever a device plugin or a
+# DeviceClass offers.
+ExtendedResource = Annotated[
+    str,
+    Field(max_length=128),
+    taught(EXTENDED_RESOURCE, EXTENDED_RESOURCE_MESSAGE),
+]
+LabelKey = Annotated[
+    str,
+    Field(max_length=MAX_LABEL_KEY),
+    taught(LABEL_KEY, f"must be {LABEL_KEY_MESSAGE}"),
+]
+LabelValue = Annotated[
+    str,
+    Field(max_length=63),
+    taught(
+        LABEL_VALUE,
+        "must be the value of a label: at most 63 letters, digits, dashes, dots and underscores,"
+        " beginning and ending with a letter or a digit",
     ),
 ]
 QuotaResource = Annotated[

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue
 
 VALIDATIONS: Final = "x-kubernetes-validations"
+INT_OR_STRING: Final = "x-kubernetes-int-or-string"
 LIST_TYPE: Final = "x-kubernetes-list-type"
 LIST_MAP_KEYS: Final = "x-kubernetes-list-map-keys"
 

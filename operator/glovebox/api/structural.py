@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from glovebox.api.schema import VALIDATIONS, merge_extra
+from glovebox.api.schema import INT_OR_STRING, VALIDATIONS, merge_extra
 
 Schema = dict[str, Any]
 
@@ -81,7 +81,12 @@ def _convert(raw: Schema, definitions: dict[str, Schema], *, path: str, defaults
         node["enum"] = [node["const"]]
     if "type" not in node:
         raise NotStructuralError(f"{path or '.'}: every field needs one type")
+    if node.get(INT_OR_STRING):
+        del node["type"]
     made: Schema = {key: node[key] for key in _KEPT if key in node}
+    if node.get(INT_OR_STRING):
+        # The one union that a structural schema has, and the one way in which it may be written.
+        made["anyOf"] = [{"type": "integer"}, {"type": "string"}]
     _exclusive_bounds(made)
     if "properties" in node:
         made["properties"] = {

@@ -23,7 +23,7 @@ from glovebox.api.object_store import ObjectStore
 from glovebox.data.delivery import DeliveryPlan, render_plan
 from glovebox.desired import quantity
 from glovebox.desired.delivery import PLAN_FILE, dataset_delivery, store_address
-from glovebox.desired.inputs import ExperimentInputs, ResolvedInput
+from glovebox.desired.inputs import ExperimentInputs, ResolvedInput, bytes_on_disk
 from glovebox.desired.metadata import KubernetesObject
 from glovebox.desired.pods import (
     CREDENTIALS_FOLDER,
@@ -42,6 +42,8 @@ _ATTEMPTS: Final = 6
 # File systems take a part of a volume for themselves.
 _OVERHEAD: Final = Decimal("1.1")
 _SLACK_BYTES: Final = 64 << 20
+# `mke2fs` gives a file system one inode for so many bytes, and no more ever after.
+_BYTES_PER_INODE: Final = 16384
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def cache_of(inputs: ExperimentInputs, item: ResolvedInput) -> Cache | None:
     if settings is None:
         return None
     team = inputs.experiment.namespace
-    needed = str(int(item.bytes * _OVERHEAD) + _SLACK_BYTES)
+    needed = str(_needed_bytes(item))
     least = settings.minimum_size
     return Cache(
         name=names.cache(team, item.store, item.pin_digest, settings.storage_class_name),
@@ -88,6 +90,13 @@ def cache_of(inputs: ExperimentInputs, item: ResolvedInput) -> Cache | None:
         size=quantity.canonical(needed if quantity.compare(needed, least) > 0 else least),
         pull_secrets=tuple(sorted(each.name for each in inputs.profile.spec.image_pull_secrets)),
     )
+
+
+def _needed_bytes(item: ResolvedInput) -> int:
+    """Return how large a volume has to be: for the blocks of its files, and for their inodes."""
+    blocks = int(bytes_on_disk(item) * _OVERHEAD) + _SLACK_BYTES
+    # A file, and the folder that it may have of its own.
+    return max(blocks, item.objects * 2 * _BYTES_PER_INODE)
 
 
 def cache_claim(cache: Cache) -> KubernetesObject:

@@ -17,6 +17,8 @@ from glovebox.desired.never_reachable import Network
 
 PinKind = Literal["DatasetPin", "FeatureSetPin"]
 
+# Of ext4 and xfs as they are made by default.
+BLOCK_BYTES: Final = 4096
 # What the volume needs beside the pinned bytes: proofs, features, and partial files of a file
 # system with large blocks.
 _INPUTS_SLACK_BYTES: Final = 64 << 20
@@ -68,6 +70,14 @@ class ResolvedInput:
     def place(self, team: str) -> tuple[str, str]:
         """Return namespace and name of the pin, for an Experiment of that namespace."""
         return pin_place(self.pin_name, team)
+
+
+def bytes_on_disk(item: ResolvedInput) -> int:
+    """Return what the files of a dataset take of a disk (bytes), which is measured as `du` does.
+
+    A file takes whole blocks, and each may lie in a folder of its own, which takes one as well.
+    """
+    return item.bytes + item.objects * 2 * BLOCK_BYTES
 
 
 def pin_place(reference: str, team: str) -> tuple[str, str]:
@@ -152,7 +162,7 @@ class ExperimentInputs:
         """What the run's own volume of inputs may hold (bytes), which counts as its local disk."""
         if not self.inputs:
             return 0
-        return sum(item.bytes for item in self.fetched) + _INPUTS_SLACK_BYTES
+        return sum(bytes_on_disk(item) for item in self.fetched) + _INPUTS_SLACK_BYTES
 
     @property
     def fetched(self) -> tuple[ResolvedInput, ...]:

@@ -14,7 +14,7 @@ the same experiment.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -23,6 +23,7 @@ import orjson
 
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
+from glovebox.api.placement import Accelerator
 from glovebox.data.digest import canonical_json
 from glovebox.desired import quantity
 
@@ -36,13 +37,17 @@ _OPERATION: Final = frozenset({"credentials", "delivery", "drift", "probe"})
 # What makes a store another one. When it is checked again does not.
 _STORE: Final = ("endpoint", "region", "pathStyle", "network", "encryption", "proxy")
 
+# Accelerators, each with how many of it an experiment has.
+Used = Sequence[tuple[Accelerator, int]] | None
+
 
 @dataclass(frozen=True, slots=True)
 class Platform:
     """The bound settings.
 
     Attributes:
-        profile: The IsolationProfile without its catalogue: quota entries say what is given.
+        profile: The IsolationProfile without its catalogue: quota entries and accelerators say what
+            is given.
         store: The ObjectStore of the artifacts.
         input_stores: The ObjectStores that hold datasets, by name.
     """
@@ -57,6 +62,7 @@ def render_platform(
     store: ObjectStore,
     input_stores: tuple[ObjectStore, ...],
     services: Collection[str] | None = None,
+    accelerators: Used = None,
 ) -> str:
     """Return the settings as canonical JSON, as they are recorded in `status.platform`.
 
@@ -66,12 +72,13 @@ def render_platform(
         input_stores: The ObjectStores that hold datasets.
         services: Which of the services that the profile offers the Experiment asks for; None for
             a profile that was bound, which holds no other.
+        accelerators: What it has of the profile's (`accelerators.used_accelerators`); None as well.
     """
     stores = {each.name: _store(each) for each in (store, *input_stores)}
     return canonical_json(
         {
             "format": FORMAT,
-            "profile": {"name": profile.name, "spec": _effective(profile, services)},
+            "profile": {"name": profile.name, "spec": _effective(profile, services, accelerators)},
             "artifacts": store.name,
             "inputs": sorted({each.name for each in input_stores}),
             "stores": stores,
@@ -106,6 +113,7 @@ def identity(
     profile: IsolationProfile,
     stores: tuple[ObjectStore, ...],
     services: Collection[str] | None = None,
+    accelerators: Used = None,
 ) -> dict[str, Any]:
     """Return what of the settings is part of an experiment's digest, in plain JSON values.
 
@@ -113,8 +121,9 @@ def identity(
         profile: The IsolationProfile.
         stores: Every ObjectStore that is used.
         services: As in `render_platform`.
+        accelerators: Likewise.
     """
-    effective = _effective(profile, services)
+    effective = _effective(profile, services, accelerators)
     spec = {key: part for key, part in effective.items() if key not in _OPERATION}
     return {
         "profile": spec,
@@ -126,7 +135,11 @@ def profile_changes(bound: IsolationProfile, now: IsolationProfile) -> tuple[str
     """Return the fields of a profile's spec that take effect and differ from what was bound."""
     # What else is offered by now concerns nobody who did not ask for it.
     asked = [service.name for service in bound.spec.network.services]
-    return _differing(_effective(bound), _effective(now, asked))
+    had = {each.resource: each.maximum for each in bound.spec.accelerators}
+    used = tuple(
+        (each, had[each.resource]) for each in now.spec.accelerators if each.resource in had
+    )
+    return _differing(_effective(bound), _effective(now, asked, used))
 
 
 def store_changes(bound: ObjectStore, now: ObjectStore) -> tuple[str, ...]:
@@ -135,7 +148,9 @@ def store_changes(bound: ObjectStore, now: ObjectStore) -> tuple[str, ...]:
 
 
 def _effective(
-    profile: IsolationProfile, services: Collection[str] | None = None
+    profile: IsolationProfile,
+    services: Collection[str] | None = None,
+    accelerators: Used = None,
 ) -> dict[str, Any]:
     spec: dict[str, Any] = profile.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     spec = {key: part for key, part in spec.items() if key not in _CATALOGUE}
@@ -145,6 +160,15 @@ def _effective(
         {"resource": resource, "default": amount, "maximum": amount}
         for resource, amount in sorted(given.items())
     ]
+    spec["limits"] = {name: quantity.canonical(each) for name, each in spec["limits"].items()}
+    # Of accelerators what this one has. Where there are none, and where nothing is said of
+    # scheduling, it is left out, so that digests of before there was a choice stay.
+    if used := _accelerators(profile, accelerators):
+        spec["accelerators"] = used
+    else:
+        del spec["accelerators"]
+    if scheduling := _said(spec.pop("scheduling", {})):
+        spec["scheduling"] = scheduling
     spec["network"] = _network(spec["network"], services)
     # Which Secrets, never what they hold: that changes while an experiment goes on.
     secrets = sorted(entry["name"] for entry in spec.pop("imagePullSecrets"))
@@ -183,6 +207,32 @@ def _network(network: Mapping[str, Any], services: Collection[str] | None) -> di
     if asked:
         found["services"] = asked
     return found
+
+
+def _accelerators(profile: IsolationProfile, used: Used) -> list[dict[str, Any]]:
+    """Return the accelerators that are used, each with what is given in the place of its maximum.
+
+    What a profile offers to others makes no experiment another one.
+    """
+    given = used if used is not None else [(a, a.maximum) for a in profile.spec.accelerators]
+    return [
+        _said(each.model_dump(mode="json", by_alias=True, exclude_none=True)) | {"maximum": pieces}
+        for each, pieces in sorted(given, key=lambda pair: pair[0].resource)
+    ]
+
+
+def _said(placement: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is said of where pods go, with tolerations in one order: they are a set."""
+    found = {name: value for name, value in placement.items() if value not in ({}, [])}
+    if "tolerations" in found:
+        found["tolerations"] = sorted(
+            (_not_empty(each) for each in found["tolerations"]), key=canonical_json
+        )
+    return found
+
+
+def _not_empty(toleration: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in toleration.items() if value != ""}
 
 
 def _given(rules: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """The isolation check: one Job with a pod like the run's own, in Glovebox's image.
 
-It has the labels that the NetworkPolicies select, the account, the credentials and the mounts of a
-run, but no inputs of its own: an empty volume takes their place, mounted as they are. What it
-checks is known beforehand and travels in its environment.
+It has the labels that the NetworkPolicies select, the account, the place, the credentials and the
+mounts of a run, but no inputs of its own: an empty volume stands for them, mounted as they are.
+What it checks is known beforehand and travels in its environment.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.metadata import KubernetesObject, owned_labels, owned_metadata
 from glovebox.desired.network_policy import asked_services, canonical_network, store_route
 from glovebox.desired.never_reachable import contains, metadata_services
+from glovebox.desired.placement import placement
 from glovebox.desired.pods import RUN_USER, bounded_resources, container_security, pod_frame
 from glovebox.desired.run_environment import ARTIFACTS_FOLDER, INPUTS_FOLDER, SNAPSHOT_FOLDER
 from glovebox.desired.store_proxy import proxy_to
@@ -263,15 +264,19 @@ def _pod(inputs: ExperimentInputs) -> dict[str, Any]:
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a path in the pod
         ],
     }
-    return pod_frame() | {
-        # It holds nothing that had to be put down in order; a namespace that closes does not wait
-        # for it. With 0 it would be forgotten before it has ended.
-        "terminationGracePeriodSeconds": 1,
-        "containers": [container],
-        "volumes": [
-            {"name": "stand-in", "emptyDir": {"sizeLimit": "1Mi"}},
-            {"name": "snapshot", "configMap": {"name": names.SNAPSHOT_CONFIG_MAP}},
-            {"name": "artifacts", "secret": {"secretName": names.CREDENTIALS_SECRET}},
-            {"name": "tmp", "emptyDir": {"sizeLimit": "16Mi"}},
-        ],
-    }
+    return (
+        pod_frame()
+        | placement(inputs.profile)
+        | {
+            # It holds nothing that had to be put down in order; a namespace that closes does not
+            # wait for it. With 0 it would be forgotten before it has ended.
+            "terminationGracePeriodSeconds": 1,
+            "containers": [container],
+            "volumes": [
+                {"name": "stand-in", "emptyDir": {"sizeLimit": "1Mi"}},
+                {"name": "snapshot", "configMap": {"name": names.SNAPSHOT_CONFIG_MAP}},
+                {"name": "artifacts", "secret": {"secretName": names.CREDENTIALS_SECRET}},
+                {"name": "tmp", "emptyDir": {"sizeLimit": "16Mi"}},
+            ],
+        }
+    )

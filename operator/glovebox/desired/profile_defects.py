@@ -17,8 +17,10 @@ from glovebox.api import reasons
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.data.licenses import why_unknown
 from glovebox.desired import quantity
+from glovebox.desired.accelerators import quota_names
 from glovebox.desired.network_policy import canonical_network
 from glovebox.desired.never_reachable import Network, never_reachable, why_no_name_server
+from glovebox.desired.placement import why_apart
 from glovebox.errors import Refused
 
 # Where clusters keep what runs them; the CRD says the same.
@@ -61,6 +63,8 @@ def _defects(
 ) -> Iterator[str]:
     yield from _limits_incoherent(profile)
     yield from _quota_incoherent(profile)
+    yield from _accelerator_twice(profile)
+    yield from _accelerator_on_no_node(profile)
     yield from _route_never_reachable(profile, added)
     yield from _name_server_never_reachable(profile, added)
     yield from _service_of_the_system(profile, operator_namespace)
@@ -101,6 +105,24 @@ def _quota_incoherent(profile: IsolationProfile) -> Iterator[str]:
             yield f"{where} is less than its minimum {entry.minimum}"
         if comes_in_pieces(entry.resource) and quantity.parse(entry.default) % 1:
             yield f"{where} is not a whole number"
+
+
+def _accelerator_twice(profile: IsolationProfile) -> Iterator[str]:
+    """Find a name of an accelerator that something else in the profile counts as well."""
+    counted = {entry.resource: f"spec.quota[{entry.resource}]" for entry in profile.spec.quota}
+    for each in profile.spec.accelerators:
+        where = f"spec.accelerators[{each.resource}]"
+        for name in quota_names(each):
+            known = counted.setdefault(name, where)
+            if known != where:
+                yield f"{where} is counted as {name}, and so is {known}; leave one of them out"
+
+
+def _accelerator_on_no_node(profile: IsolationProfile) -> Iterator[str]:
+    """Find an accelerator on nodes where nothing of this profile may run."""
+    for each in profile.spec.accelerators:
+        if why := why_apart(profile, (each,)):
+            yield f"no node has spec.accelerators[{each.resource}]: {why}"
 
 
 def _route_never_reachable(profile: IsolationProfile, added: tuple[Network, ...]) -> Iterator[str]:

@@ -99,6 +99,20 @@ def canonical(text: str) -> str:
         return _decimal(value, exponent_form=written is _Format.EXPONENT)
 
 
+def total(*texts: str) -> str:
+    """Return the sum of amounts of memory or disk, as the API server writes it.
+
+    It is in the largest binary unit that holds it whole: 1Gi and 512Mi are 1536Mi.
+
+    Raises:
+        InvalidInput: As `parse`.
+    """
+    with localcontext(_EXACT):
+        value = sum((parse(text) for text in texts), Decimal(0))
+        whole = value == value.to_integral_value() and value <= MAXIMUM
+        return canonical(_binary(int(value)) if whole else f"{value:f}")
+
+
 def plain(text: str) -> str:
     """Return the stored amount as a number without suffix: one text for all its spellings."""
     with localcontext(_EXACT):

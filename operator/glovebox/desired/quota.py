@@ -20,6 +20,12 @@ from glovebox import names
 from glovebox.api.experiment import Experiment
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.desired import quantity
+from glovebox.desired.accelerators import (
+    CLAIM_TEMPLATES,
+    CLAIMS,
+    accelerator_quota,
+    other_names,
+)
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.metadata import KubernetesObject, owned_metadata
 from glovebox.desired.pods import SESSION_LIMITS, SESSION_REQUESTS
@@ -31,6 +37,9 @@ from glovebox.desired.probe import PROBE_LIMITS, PROBE_REQUESTS, is_probed
 OBJECT_COUNTS: Final[Mapping[str, str]] = {
     "configmaps": "50",
     "count/jobs.batch": "50",
+    # A claim reaches a device without asking for the resource that a quota counts.
+    CLAIMS: "0",
+    CLAIM_TEMPLATES: "0",
     "persistentvolumeclaims": "10",
     "pods": "50",
     "replicationcontrollers": "0",
@@ -75,10 +84,13 @@ _STORAGE: Final[Mapping[str, str]] = {"requests.storage": "0"}
 def effective_quota(experiment: Experiment, profile: IsolationProfile) -> dict[str, str]:
     """Return what the tenant gets, by resource.
 
-    The Experiment's word counts, else the profile's, else the default of what nobody speaks of.
+    The Experiment's word counts, else the profile's, else the default of what nobody speaks of. Of
+    accelerators each has what it asks for, under every name.
     """
     offered = {entry.resource: entry.default for entry in profile.spec.quota}
-    spoken_of = offered | dict(experiment.spec.resources.quota)
+    spoken_of = (
+        offered | dict(experiment.spec.resources.quota) | accelerator_quota(experiment, profile)
+    )
     pods = quantity.parse(spoken_of.get("pods", OBJECT_COUNTS["pods"]))
     return {**OBJECT_COUNTS, "count/pods": f"{pods + ENDED_PODS:f}", **_STORAGE} | spoken_of
 
@@ -88,8 +100,12 @@ def extended_resources(experiment: Experiment, profile: IsolationProfile) -> lis
 
     The guards admit no pod with another one: a quota says nothing of what it does not name.
     """
-    counted = (each.removeprefix("requests.") for each in effective_quota(experiment, profile))
-    return sorted(name for name in counted if "/" in name and not name.startswith("count/"))
+    quota = effective_quota(experiment, profile).keys() - other_names(profile)
+    return sorted(
+        name.removeprefix("requests.")
+        for name in quota
+        if "/" in name and name.startswith("requests.")
+    )
 
 
 def most_memory(experiment: Experiment, profile: IsolationProfile) -> str | None:
@@ -103,6 +119,12 @@ def most_memory(experiment: Experiment, profile: IsolationProfile) -> str | None
     # The probe fits in any case.
     needed = (limits.default_memory, PROBE_LIMITS["memory"])
     return max(quota.get("requests.memory", "0"), *needed, key=quantity.parse)
+
+
+def most_disk(profile: IsolationProfile) -> str:
+    """Return the most local disk of one container, beside the inputs."""
+    limits = profile.spec.limits
+    return limits.max_ephemeral_storage or limits.default_ephemeral_storage
 
 
 def resource_quota(inputs: ExperimentInputs) -> KubernetesObject:
@@ -130,12 +152,11 @@ def resource_quota(inputs: ExperimentInputs) -> KubernetesObject:
 def limit_range(inputs: ExperimentInputs) -> KubernetesObject:
     """Return the LimitRange, which speaks of containers only."""
     limits = inputs.profile.spec.limits
-    disk = limits.max_ephemeral_storage or limits.default_ephemeral_storage
     maximum = {
         "cpu": limits.max_cpu,
         # Else a tenant's own pod asks for the whole disk of its node. The run gets its inputs on
         # top of the default (`run`).
-        "ephemeral-storage": f"{quantity.parse(disk) + inputs.delivered_bytes:f}",
+        "ephemeral-storage": quantity.total(most_disk(inputs.profile), str(inputs.delivered_bytes)),
         "memory": most_memory(inputs.experiment, inputs.profile),
     }
     item = {

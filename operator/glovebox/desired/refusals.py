@@ -81,12 +81,15 @@ def check(
 
 def quota_out_of_range(case: _Case) -> None:
     """Refuse a resource that the profile does not offer, and an amount outside its range."""
-    offered = {entry.resource: entry for entry in case.profile.spec.quota}
+    offered = {entry.resource: (entry.minimum, entry.maximum) for entry in case.profile.spec.quota}
+    offered |= {
+        f"requests.{each.resource}": (None, str(each.maximum))
+        for each in case.profile.spec.accelerators
+    }
     by = f"IsolationProfile {case.profile.name}"
     for resource, amount in sorted(case.experiment.spec.resources.quota.items()):
         asks = f"spec.resources.quota['{resource}'] asks for {amount}"
-        entry = offered.get(resource)
-        if entry is None:
+        if resource not in offered:
             cure = (
                 "leave it out, or choose a profile that offers it (this one offers"
                 f" {_listed(offered)})"
@@ -94,17 +97,18 @@ def quota_out_of_range(case: _Case) -> None:
             raise Refused(
                 reasons.QUOTA_OUT_OF_RANGE, f"{asks}, but {by} does not offer {resource}: {cure}"
             )
-        if quantity.compare(amount, entry.maximum) > 0:
-            cure = f"ask for at most {entry.maximum}, or choose a profile that allows more"
+        minimum, maximum = offered[resource]
+        if quantity.compare(amount, maximum) > 0:
+            cure = f"ask for at most {maximum}, or choose a profile that allows more"
             raise Refused(
                 reasons.QUOTA_OUT_OF_RANGE,
-                f"{asks}, more than the {entry.maximum} that {by} allows: {cure}",
+                f"{asks}, more than the {maximum} that {by} allows: {cure}",
             )
-        if entry.minimum is not None and quantity.compare(amount, entry.minimum) < 0:
-            cure = f"ask for at least {entry.minimum}"
+        if minimum is not None and quantity.compare(amount, minimum) < 0:
+            cure = f"ask for at least {minimum}"
             raise Refused(
                 reasons.QUOTA_OUT_OF_RANGE,
-                f"{asks}, less than the {entry.minimum} that {by} allows: {cure}",
+                f"{asks}, less than the {minimum} that {by} allows: {cure}",
             )
 
 

@@ -21,9 +21,11 @@ from typing import Any, Final
 from glovebox import names
 from glovebox.api.experiment import Run
 from glovebox.desired import quantity
+from glovebox.desired.accelerators import run_accelerators
 from glovebox.desired.input_volumes import input_mount, pod_volume
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.metadata import KubernetesObject, owned_labels, owned_metadata
+from glovebox.desired.placement import placement
 from glovebox.desired.pods import (
     CREDENTIALS_FOLDER,
     DATASETS_FOLDER,
@@ -41,6 +43,7 @@ from glovebox.desired.pods import (
     failure_rules,
     pod_frame,
 )
+from glovebox.desired.run_amounts import WHICH, disk_amount, run_amounts
 from glovebox.desired.run_environment import (
     ARTIFACTS_FOLDER,
     INPUTS_FOLDER,
@@ -53,6 +56,8 @@ RUN_CONTAINER: Final = "run"
 # and the second at all.
 INPUTS_VOLUME: Final = "glovebox-inputs"
 INPUTS_CREDENTIALS_VOLUME: Final = "glovebox-inputs-credentials"
+SHARED_MEMORY_VOLUME: Final = "shared-memory"
+SHARED_MEMORY_FOLDER: Final = "/dev/shm"  # noqa: S108 - a path in the pod
 
 
 def run_job(inputs: ExperimentInputs) -> KubernetesObject | None:
@@ -98,32 +103,32 @@ def pod_spec(inputs: ExperimentInputs, run: Run) -> dict[str, Any]:
         "command": list(run.command),
         "env": run_environment(inputs),
         "securityContext": container_security(RUN_USER),
-        "volumeMounts": mounts(inputs),
+        "volumeMounts": mounts(inputs, run),
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
     if run.args:
         container["args"] = list(run.args)
-    amounts = {"cpu": run.cpu, "memory": run.memory}
-    asked = {
-        resource: quantity.canonical(amount)
-        for resource, amount in amounts.items()
-        if amount is not None
-    }
-    if asked or delivers:
-        container["resources"] = _resources(inputs, asked, delivers=delivers)
-    return pod_frame() | {
-        "initContainers": [
-            *([_fetcher(inputs)] if delivers else []),
-            # After the fetcher, which has no use for it and may take long.
-            *([_session_endpoint(inputs)] if inputs.platform_image else []),
-        ],
-        "containers": [container],
-        "volumes": volumes(inputs),
-    }
+    limits = inputs.profile.spec.limits
+    if amounts := run_amounts(run, limits, inputs.delivered_bytes):
+        container["resources"] = amounts
+    accelerators = run_accelerators(inputs.experiment, inputs.profile)
+    return (
+        pod_frame()
+        | placement(inputs.profile, accelerators)
+        | {
+            "initContainers": [
+                *([_fetcher(inputs, run)] if delivers else []),
+                # After the fetcher, which has no use for it and may take long.
+                *([_session_endpoint(inputs)] if inputs.platform_image else []),
+            ],
+            "containers": [container],
+            "volumes": volumes(inputs, run),
+        }
+    )
 
 
-def mounts(inputs: ExperimentInputs) -> list[dict[str, Any]]:
-    """Return what a run sees: inputs, snapshot, credentials and /tmp.
+def mounts(inputs: ExperimentInputs, run: Run) -> list[dict[str, Any]]:
+    """Return what a run sees: inputs, snapshot, credentials, /tmp, and shared memory if asked for.
 
     The inputs are read-only down to the last submount.
     """
@@ -132,6 +137,8 @@ def mounts(inputs: ExperimentInputs) -> list[dict[str, Any]]:
         {"name": "artifacts", "mountPath": ARTIFACTS_FOLDER, "readOnly": True},
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a path in the pod
     ]
+    if run.shared_memory is not None:
+        entries.append({"name": SHARED_MEMORY_VOLUME, "mountPath": SHARED_MEMORY_FOLDER})
     if inputs.inputs:
         entries.append(
             {
@@ -147,13 +154,18 @@ def mounts(inputs: ExperimentInputs) -> list[dict[str, Any]]:
     ]
 
 
-def volumes(inputs: ExperimentInputs) -> list[dict[str, Any]]:
+def volumes(inputs: ExperimentInputs, run: Run) -> list[dict[str, Any]]:
     """Return the volumes behind `mounts` and the fetcher's."""
     entries: list[dict[str, Any]] = [
         {"name": "snapshot", "configMap": {"name": names.SNAPSHOT_CONFIG_MAP}},
         {"name": "artifacts", "secret": {"secretName": names.CREDENTIALS_SECRET}},
         {"name": "tmp", "emptyDir": {}},
     ]
+    if run.shared_memory is not None:
+        size = quantity.total(run.shared_memory)
+        entries.append(
+            {"name": SHARED_MEMORY_VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": size}}
+        )
     if not inputs.inputs:
         return entries
     entries += [
@@ -177,31 +189,7 @@ def _needs_credentials(inputs: ExperimentInputs) -> bool:
     return any(item.kind == "DatasetPin" for item in inputs.fetched)
 
 
-def _resources(
-    inputs: ExperimentInputs, asked: dict[str, str], *, delivers: bool
-) -> dict[str, Any]:
-    if not delivers:
-        return {"requests": asked, "limits": dict(asked)}
-    # All emptyDir volumes count against the containers' limits: the LimitRange's default alone
-    # would evict a run with big inputs.
-    limits = inputs.profile.spec.limits
-    return {
-        which: (
-            asked
-            | {
-                "ephemeral-storage": quantity.canonical(
-                    f"{quantity.parse(own) + inputs.delivered_bytes:f}"
-                )
-            }
-        )
-        for which, own in (
-            ("requests", limits.default_request_ephemeral_storage),
-            ("limits", limits.default_ephemeral_storage),
-        )
-    }
-
-
-def _fetcher(inputs: ExperimentInputs) -> dict[str, Any]:
+def _fetcher(inputs: ExperimentInputs, run: Run) -> dict[str, Any]:
     entries: list[dict[str, Any]] = [
         {"name": INPUTS_VOLUME, "mountPath": INPUTS_FOLDER},
         {"name": "inputs-plan", "mountPath": PLAN_FOLDER, "readOnly": True},
@@ -221,7 +209,11 @@ def _fetcher(inputs: ExperimentInputs) -> dict[str, Any]:
         "command": list(FETCH_COMMAND),
         "securityContext": container_security(FETCH_USER),
         "volumeMounts": entries,
-        "resources": _resources(inputs, {}, delivers=True),
+        # As much disk as the run: the pod may use what the larger of both has.
+        "resources": {
+            which: disk_amount(run, inputs.profile.spec.limits, inputs.delivered_bytes, which)
+            for which in WHICH
+        },
     }
 
 

@@ -1,4 +1,4 @@
-"""Whether the pod of a run can ever be created: its processor and memory against what limits them.
+"""Whether the pod of a run can ever be created: what it asks for against what limits that.
 
 The LimitRange bounds one container, the ResourceQuota all pods together. Both are asked by the API
 server when the Job controller creates the pod: by then the Experiment is bound, and its one run is
@@ -11,14 +11,18 @@ fetcher takes a container's defaults, and is over before the run begins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from glovebox.api.experiment import Experiment, Run
-from glovebox.api.isolation_profile import IsolationProfile, Limits
+from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.desired import quantity
+from glovebox.desired.accelerators import run_accelerators
+from glovebox.desired.placement import why_apart
 from glovebox.desired.pods import SESSION_LIMITS, SESSION_REQUESTS
-from glovebox.desired.quota import effective_quota, most_memory
+from glovebox.desired.profile_defects import comes_in_pieces
+from glovebox.desired.quota import effective_quota, most_disk, most_memory
+from glovebox.desired.run_amounts import DISK, default_amount, run_amounts
 
 RESOURCES: Final = ("cpu", "memory")
 
@@ -30,22 +34,23 @@ def why_run_never_fits(
 
     Args:
         experiment: With the amounts of its run and of its quota.
-        profile: With the limits, the defaults and the range of the quota.
+        profile: With the limits, the defaults, the range of the quota and the accelerators.
         fetches: Whether the pod has a container that fetches inputs.
     """
     run = experiment.spec.run
     if run is None:
         return None
-    for resource in RESOURCES:
-        why = (
-            _nothing_asked(run, resource)
-            or _more_than_quota(experiment, profile, run, resource)
-            or _more_than_container(experiment, profile, run, resource)
-            or (_fetcher_too_large(experiment, profile, resource) if fetches else None)
+    if why := _nothing_asked(run) or _not_offered(profile, run):
+        return why
+    for resource in (*RESOURCES, *sorted(run.extended_resources)):
+        why = _more_than_quota(experiment, profile, run, resource) or _more_than_container(
+            experiment, profile, run, resource
         )
+        if why is None and fetches and resource in RESOURCES:
+            why = _fetcher_too_large(experiment, profile, resource)
         if why:
             return why
-    return None
+    return _more_disk_than_container(profile, run) or _on_no_node(experiment, profile)
 
 
 def why_disk_never_fits(
@@ -53,48 +58,35 @@ def why_disk_never_fits(
 ) -> str | None:
     """Return why the local disk of a run is more than its quota has; None when it fits.
 
-    A run asks for none: it gets the profile's default, and the size of its inputs on top.
+    It is what the run asks for or the profile's default, and the size of its inputs on top.
 
     Args:
         experiment: With its quota.
         profile: With the defaults and the range of the quota.
         job: The Job of the run, as it is rendered.
     """
+    run = experiment.spec.run
     (container,) = job["spec"]["template"]["spec"]["containers"]
     stated = container.get("resources", {})
-    for name, amount, which in _counted(experiment, profile, "ephemeral-storage"):
-        field, default = _default(profile.spec.limits, "ephemeral-storage", which)
-        needs = stated.get(which, {}).get("ephemeral-storage", default)
+    for name, amount, which in _counted(experiment, profile, DISK):
+        field, default = default_amount(profile.spec.limits, DISK, which)
+        needs = stated.get(which, {}).get(DISK, default)
         if quantity.compare(needs, amount) > 0:
+            of = (
+                f"spec.run.scratch, {run.scratch}"
+                if run is not None and run.scratch is not None
+                else f"spec.limits.{field} of IsolationProfile {profile.name}"
+            )
             return (
-                f"the run gets {needs} of local disk (spec.limits.{field} of IsolationProfile"
-                f" {profile.name}, and the size of the inputs), more than the {amount} of {name}"
-                f" that this experiment's quota has: {_more_quota(profile, name, needs)}"
+                f"the run gets {needs} of local disk ({of}, and the size of the inputs), more than"
+                f" the {amount} of {name} that this experiment's quota has:"
+                f" {_more_quota(profile, name, needs)}"
             )
     return None
 
 
-def _asked(run: Run, resource: str) -> str | None:
-    return run.cpu if resource == "cpu" else run.memory
-
-
-def _default(limits: Limits, resource: str, which: str) -> tuple[str, str]:
-    """Return the profile's field, and what a container gets that does not ask."""
-    fields = {
-        ("cpu", "requests"): ("defaultRequestCpu", limits.default_request_cpu),
-        ("cpu", "limits"): ("defaultCpu", limits.default_cpu),
-        ("memory", "requests"): ("defaultRequestMemory", limits.default_request_memory),
-        ("memory", "limits"): ("defaultMemory", limits.default_memory),
-        ("ephemeral-storage", "requests"): (
-            "defaultRequestEphemeralStorage",
-            limits.default_request_ephemeral_storage,
-        ),
-        ("ephemeral-storage", "limits"): (
-            "defaultEphemeralStorage",
-            limits.default_ephemeral_storage,
-        ),
-    }
-    return fields[resource, which]
+def _field(resource: str) -> str:
+    return f"spec.run.resources['{resource}']"
 
 
 def _counted(
@@ -106,54 +98,137 @@ def _counted(
     return [(name, quota[name], which) for name, which in names if name in quota]
 
 
-def _nothing_asked(run: Run, resource: str) -> str | None:
+def _nothing_asked(run: Run) -> str | None:
     # A limit of 0 is none: the container may take the whole node.
-    asked = _asked(run, resource)
-    if asked is None or quantity.parse(asked):
-        return None
-    return (
-        f"spec.run.{resource} asks for {asked}, which Kubernetes takes for no limit: write what the"
-        " run needs, or leave it out"
-    )
+    asked = [(_field(resource), amount) for resource, amount in sorted(run.resources.items())]
+    asked += [
+        (f"spec.run.{name}", amount)
+        for name, amount in (("sharedMemory", run.shared_memory), ("scratch", run.scratch))
+        if amount is not None
+    ]
+    for field, amount in asked:
+        if not quantity.parse(amount):
+            return (
+                f"{field} asks for {amount}, which Kubernetes takes for no limit: write what the"
+                " run needs, or leave it out"
+            )
+    return None
+
+
+def _not_offered(profile: IsolationProfile, run: Run) -> str | None:
+    """Find a resource that the profile does not have, or not in that amount."""
+    by = f"IsolationProfile {profile.name}"
+    most = {each.resource: each.maximum for each in profile.spec.accelerators}
+    counted = {entry.resource.removeprefix("requests.") for entry in profile.spec.quota}
+    for resource, amount in sorted(run.extended_resources.items()):
+        asks = f"{_field(resource)} asks for {amount}"
+        if resource not in most and resource not in counted:
+            offered = _listed([*most, *(name for name in counted if "/" in name)])
+            return (
+                f"{asks}, but {by} does not offer {resource}: leave it out, or choose a profile"
+                f" that offers it (this one offers {offered})"
+            )
+        if comes_in_pieces(resource) and quantity.parse(amount) % 1:
+            return f"{asks}, but {resource} is counted in whole numbers: write a whole number"
+        if resource in most and quantity.parse(amount) > most[resource]:
+            return (
+                f"{asks}, more than the {most[resource]} that {by} allows: ask for at most"
+                f" {most[resource]}, or choose a profile that allows more"
+            )
+    return None
 
 
 def _more_than_quota(
     experiment: Experiment, profile: IsolationProfile, run: Run, resource: str
 ) -> str | None:
+    amounts = run_amounts(run, profile.spec.limits, 0)
     for name, amount, which in _counted(experiment, profile, resource):
-        asked = _asked(run, resource)
-        field, default = _default(profile.spec.limits, resource, which)
-        needs = asked or default
-        if quantity.compare(needs, amount) <= 0:
-            continue
+        needs = amounts.get(which, {}).get(resource)
         of_quota = f"more than the {amount} of {name} that this experiment's quota has"
-        more = _more_quota(profile, name, needs)
-        if asked is not None:
-            return f"spec.run.{resource} asks for {asked}, {of_quota}: ask for less, or {more}"
-        return (
-            f"spec.run.{resource} is not set, and a container that sets none gets {default}"
-            f" (spec.limits.{field} of IsolationProfile {profile.name}), {of_quota}: set"
-            f" spec.run.{resource} to at most {amount}, or {more}"
-        )
+        if needs is not None and quantity.compare(needs, amount) > 0:
+            more = _more_quota(profile, name, _as_written(run, resource, needs))
+            asks = _asks(profile, run, resource, which, needs)
+            return f"{asks}, {of_quota}: ask for less, or {more}"
+        if needs is not None:
+            continue
+        field, default = default_amount(profile.spec.limits, resource, which)
+        if quantity.compare(default, amount) > 0:
+            return (
+                f"{_field(resource)} is not set, and a container that sets none gets {default}"
+                f" (spec.limits.{field} of IsolationProfile {profile.name}), {of_quota}: set"
+                f" {_field(resource)} to at most {amount}, or"
+                f" {_more_quota(profile, name, default)}"
+            )
     return None
+
+
+def _as_written(run: Run, resource: str, needs: str) -> str:
+    """Return an amount as the user wrote it, unless something came on top."""
+    on_top = resource == "memory" and run.shared_memory is not None
+    return needs if on_top else run.resources.get(resource, needs)
+
+
+def _asks(profile: IsolationProfile, run: Run, resource: str, which: str, needs: str) -> str:
+    """Return the words for what asks for so much."""
+    if resource != "memory" or run.shared_memory is None:
+        return f"{_field(resource)} asks for {_as_written(run, resource, needs)}"
+    if "memory" in run.resources:
+        return f"{_field('memory')} and spec.run.sharedMemory ask for {needs} together"
+    field, default = default_amount(profile.spec.limits, "memory", which)
+    return (
+        f"spec.run.sharedMemory asks for {run.shared_memory}, which is {needs} with the {default}"
+        " that a container gets that sets no memory"
+        f" (spec.limits.{field} of IsolationProfile {profile.name})"
+    )
 
 
 def _more_than_container(
     experiment: Experiment, profile: IsolationProfile, run: Run, resource: str
 ) -> str | None:
+    if resource not in RESOURCES:
+        return None
     limits = profile.spec.limits
     stated = limits.max_cpu if resource == "cpu" else limits.max_memory
     most = limits.max_cpu if resource == "cpu" else most_memory(experiment, profile)
-    asked = _asked(run, resource)
+    needs = run_amounts(run, limits, 0).get("limits", {}).get(resource)
     # Of defaults that are more than the maximum the profile itself is refused.
-    if asked is None or most is None or quantity.compare(asked, most) <= 0:
+    if needs is None or most is None or quantity.compare(needs, most) <= 0:
         return None
     field = "maxCpu" if resource == "cpu" else "maxMemory"
     source = f"spec.limits.{field}" if stated is not None else "it sets no spec.limits.maxMemory"
     return (
-        f"spec.run.{resource} asks for {asked}, more than the {most} that IsolationProfile"
+        f"{_asks(profile, run, resource, 'limits', needs)}, more than the {most} that"
+        f" IsolationProfile {profile.name} allows one container ({source}): ask for at most {most},"
+        " or choose a profile that allows more"
+    )
+
+
+def _more_disk_than_container(profile: IsolationProfile, run: Run) -> str | None:
+    most = most_disk(profile)
+    if run.scratch is None or quantity.compare(run.scratch, most) <= 0:
+        return None
+    stated = profile.spec.limits.max_ephemeral_storage
+    source = (
+        "spec.limits.maxEphemeralStorage"
+        if stated is not None
+        else "spec.limits.defaultEphemeralStorage, as it sets no maxEphemeralStorage"
+    )
+    return (
+        f"spec.run.scratch asks for {run.scratch}, more than the {most} that IsolationProfile"
         f" {profile.name} allows one container ({source}): ask for at most {most}, or choose a"
         " profile that allows more"
+    )
+
+
+def _on_no_node(experiment: Experiment, profile: IsolationProfile) -> str | None:
+    accelerators = run_accelerators(experiment, profile)
+    why = why_apart(profile, accelerators)
+    if why is None:
+        return None
+    asked = _listed(each.resource for each in accelerators)
+    return (
+        f"spec.run.resources asks for {asked}, which no node has together, because by"
+        f" IsolationProfile {profile.name} {why}: ask for one of them"
     )
 
 
@@ -161,7 +236,7 @@ def _fetcher_too_large(
     experiment: Experiment, profile: IsolationProfile, resource: str
 ) -> str | None:
     for name, amount, which in _counted(experiment, profile, resource):
-        field, default = _default(profile.spec.limits, resource, which)
+        field, default = default_amount(profile.spec.limits, resource, which)
         # What gives the run its session does not run yet.
         session = (SESSION_REQUESTS if which == "requests" else SESSION_LIMITS)[resource]
         if quantity.parse(default) > quantity.parse(amount) + quantity.parse(session):
@@ -175,7 +250,13 @@ def _fetcher_too_large(
 
 def _more_quota(profile: IsolationProfile, name: str, needs: str) -> str:
     """Return the cure that is not in the run itself."""
-    maximum = next((entry.maximum for entry in profile.spec.quota if entry.resource == name), "0")
+    offered = {f"requests.{each.resource}": f"{each.maximum}" for each in profile.spec.accelerators}
+    offered |= {entry.resource: entry.maximum for entry in profile.spec.quota}
+    maximum = offered.get(name, "0")
     if quantity.compare(maximum, needs) < 0:
         return f"choose a profile that offers more {name}"
     return f"ask for {needs} in spec.resources.quota['{name}'] (at most {maximum})"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

@@ -22,11 +22,12 @@ from typing import Any, Final
 
 from glovebox import names
 from glovebox.api.base import Model
-from glovebox.api.experiment import EgressRoute, Experiment, Purpose
+from glovebox.api.experiment import EgressRoute, Experiment, Purpose, Run
 from glovebox.api.experiment_inputs import AllowedOverlap
 from glovebox.api.experiment_status import BoundPurpose, InputStatus
 from glovebox.data.digest import canonical_json, digest_of
 from glovebox.desired import quantity
+from glovebox.desired.accelerators import used_accelerators
 from glovebox.desired.data_rules import checked_fields
 from glovebox.desired.inputs import ExperimentInputs, ResolvedInput
 from glovebox.desired.metadata import KubernetesObject, owned_metadata
@@ -103,10 +104,8 @@ def dependencies(
         ],
         # By name; what each of them is stands in the platform's settings.
         "services": sorted(spec.network.services),
-        "resources": {
-            resource: quantity.plain(amount) for resource, amount in spec.resources.quota.items()
-        },
-        "run": _declared(spec.run) if spec.run else None,
+        "resources": _plain(spec.resources.quota),
+        "run": _run(spec.run) if spec.run else None,
         "artifacts": _declared(spec.artifacts),
     }
     return {key: value for key, value in parts.items() if value not in (None, {}, [])}
@@ -125,6 +124,7 @@ def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
             inputs.profile,
             tuple(stores[name] for name in sorted(stores)),
             inputs.experiment.spec.network.services,
+            used_accelerators(inputs.experiment, inputs.profile),
         ),
         checked_fields(inputs.profile.spec),
     )
@@ -219,6 +219,21 @@ def _route(route: EgressRoute) -> dict[str, Any]:
         "cidr": str(canonical_network(route.cidr)),
         "ports": [{"port": port, "protocol": protocol} for port, protocol in ports],
     }
+
+
+def _run(run: Run) -> Mapping[str, Any]:
+    declared = _declared(run)
+    amounts = {"sharedMemory": run.shared_memory, "scratch": run.scratch}
+    plain: dict[str, Any] = {
+        name: quantity.plain(amount) for name, amount in amounts.items() if amount is not None
+    }
+    if run.resources:
+        plain["resources"] = _plain(run.resources)
+    return {**declared, **plain}
+
+
+def _plain(amounts: Mapping[str, str]) -> dict[str, str]:
+    return {resource: quantity.plain(amount) for resource, amount in amounts.items()}
 
 
 def _declared(part: Model) -> Mapping[str, Any]:

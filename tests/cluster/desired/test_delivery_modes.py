@@ -30,12 +30,26 @@ CASES: Final = sorted(
 )
 
 
+@pytest.fixture(scope="module")
+def with_classes(bare: Cluster) -> Cluster:
+    """The cluster with the classes that profiles of the cases name: pods without them are refused.
+
+    What they stand for is on no node here.
+    """
+    priority = {"metadata": {"name": "research"}, "value": 1000}
+    bare.api.create(path_of("scheduling.k8s.io/v1", "priorityclasses"), priority)
+    for name in ("gvisor", "nvidia"):
+        runtime = {"metadata": {"name": name}, "handler": name}
+        bare.api.create(path_of("node.k8s.io/v1", "runtimeclasses"), runtime)
+    return bare
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.name}")
-def test_the_api_server_takes_it_and_keeps_every_field(bare: Cluster, case: Any) -> None:
+def test_the_api_server_takes_it_and_keeps_every_field(with_classes: Cluster, case: Any) -> None:
     for wanted in yaml.safe_load_all((case / "expected.yaml").read_text()):
         if "namespace" in wanted["metadata"]:
             wanted["metadata"]["namespace"] = "default"
-        made = attempt(bare, wanted)
+        made = attempt(with_classes, wanted)
         assert lost(wanted["metadata"], made["metadata"]) == []
         assert lost(wanted.get("spec", {}), made.get("spec", {})) == []
         if wanted["kind"] == "Job":
@@ -48,7 +62,7 @@ def test_the_api_server_takes_it_and_keeps_every_field(bare: Cluster, case: Any)
             }
             # The account is the experiment's own; this namespace has another.
             pod["spec"] |= {"serviceAccountName": "default"}
-            assert lost(pod["spec"], attempt(bare, pod)["spec"]) == []
+            assert lost(pod["spec"], attempt(with_classes, pod)["spec"]) == []
 
 
 def attempt(cluster: Cluster, wanted: dict[str, Any]) -> dict[str, Any]:

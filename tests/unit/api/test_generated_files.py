@@ -12,7 +12,7 @@ from glovebox.api.crd_export import crd_files, custom_resource_definition, root_
 from glovebox.api.generated import stale_files
 from glovebox.api.kinds import KINDS, Kind
 from glovebox.api.reference_docs import reference_file
-from glovebox.api.schema import LIST_TYPE, VALIDATIONS
+from glovebox.api.schema import INT_OR_STRING, LIST_TYPE, VALIDATIONS
 from support.examples import REPOSITORY
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ def nodes(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
     for suffix, key in (("[]", "items"), (".*", "additionalProperties")):
         if key in schema:
             yield from nodes(schema[key], path + suffix)
+
+
+def _type(node: Schema) -> str:
+    return "string" if node.get(INT_OR_STRING) else str(node["type"])
 
 
 def test_the_committed_crds_are_up_to_date() -> None:
@@ -84,7 +88,7 @@ def test_every_text_list_and_map_is_bounded(kind: Kind) -> None:
     unbounded = []
     for path, node in nodes(root_schema(kind)):
         needed = (
-            ("maxProperties",) if "additionalProperties" in node else bounds.get(node["type"], ())
+            ("maxProperties",) if "additionalProperties" in node else bounds.get(_type(node), ())
         )
         if (
             needed
@@ -103,7 +107,7 @@ def test_every_list_says_how_it_is_merged(kind: Kind) -> None:
     lists = {
         path: node.get(LIST_TYPE)
         for path, node in nodes(root_schema(kind))
-        if node["type"] == "array"
+        if _type(node) == "array"
     }
 
     assert {

@@ -10,6 +10,7 @@ import pytest
 from glovebox import names
 from glovebox.api.experiment_status import InputStatus
 from glovebox.api.run_config import Config
+from glovebox.desired.accelerators import used_accelerators
 from glovebox.desired.as_bound import AsBound, experiment_as_bound, plan_as_bound, spec_as_bound
 from glovebox.desired.bound_snapshot import read_snapshot
 from glovebox.desired.inputs import ExperimentInputs
@@ -28,8 +29,9 @@ def bound_of(inputs: ExperimentInputs) -> tuple[ExperimentInputs, AsBound]:
         InputStatus(name=item.name, kind=item.kind, digest=item.digest, pin_ref=item.pin_name)
         for item in inputs.inputs
     )
+    used = used_accelerators(inputs.experiment, inputs.profile)
     asked = inputs.experiment.spec.network.services
-    text = render_platform(inputs.profile, inputs.store, inputs.input_stores, asked)
+    text = render_platform(inputs.profile, inputs.store, inputs.input_stores, asked, used)
     inputs = replace(inputs, platform_text=text, bound=entries)
     return inputs, AsBound(read_snapshot(snapshot(inputs)), PROBLEM)
 

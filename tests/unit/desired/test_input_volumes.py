@@ -12,10 +12,12 @@ import pytest
 
 from glovebox import names
 from glovebox.api.isolation_profile import IsolationProfile
+from glovebox.desired import quantity
 from glovebox.desired.delivery_modes import check_deliverable
 from glovebox.desired.input_volumes import input_volumes, with_source
 from glovebox.desired.inputs import ResolvedInput
 from glovebox.desired.plan import desired_objects
+from glovebox.desired.run import run_job
 from glovebox.errors import Refused
 from golden.cases import inputs_from
 
@@ -140,8 +142,8 @@ def test_the_filled_volume_is_not_changed_by_it() -> None:
 def test_a_pin_claims_its_size_and_a_tenth_or_the_least() -> None:
     caches = {volume.name: volume.cache for volume in input_volumes(inputs_from(CACHE, CACHED))}
     assert {name: int(cache.size) for name, cache in caches.items() if cache} == {
-        name: int(size * 11 / 10) + (64 << 20)
-        for name, size in (("train", 11534336), ("test", 3844779))
+        name: int((size + files * 8192) * 11 / 10) + (64 << 20)
+        for name, size, files in (("train", 11534336, 9), ("test", 3844779, 3))
     }
     large = {
         "kind": "IsolationProfile",
@@ -150,6 +152,39 @@ def test_a_pin_claims_its_size_and_a_tenth_or_the_least() -> None:
     assert {
         volume.cache.size for volume in input_volumes(inputs_from(large, CACHED)) if volume.cache
     } == {"1Gi"}
+
+
+# 30,000 files of 100 bytes: 3 MB as objects, 120 MB as blocks, and as much again where each lies in
+# a folder of its own.
+DATASET = {
+    "name": "train",
+    "kind": "DatasetPin",
+    "pin_name": "tiny",
+    "uid": "0d6a7f5e-1f0e-4b57-8d5c-1e1d3c0a0001",
+    "digest": "sha256:" + "a" * 64,
+    "pin_digest": "sha256:" + "b" * 64,
+    "objects": 30_000,
+    "bytes": 3_000_000,
+    "role": "train",
+}
+TINY = {"kind": "Resolved", "inputs": [DATASET]}
+
+
+def test_small_files_have_room_for_their_blocks_and_folders() -> None:
+    inputs = inputs_from(TINY)
+    on_disk = 30_000 * 2 * 4096
+    assert inputs.delivered_bytes > on_disk
+    job = run_job(inputs)
+    assert job is not None
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    asked = container["resources"]["requests"]["ephemeral-storage"]
+    assert quantity.parse(asked) > on_disk
+
+
+def test_a_cache_of_small_files_has_inodes_for_them() -> None:
+    (volume,) = input_volumes(inputs_from(CACHE, {**CACHED, **TINY}))
+    assert volume.cache is not None
+    assert quantity.parse(volume.cache.size) / 16384 >= 2 * 30_000
 
 
 @pytest.mark.parametrize("mode", ["Cache", "CSI", "Image"])

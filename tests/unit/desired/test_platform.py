@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from glovebox.api.isolation_profile import IsolationProfile
+from glovebox.desired.accelerators import used_accelerators
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.plan import desired_objects
 from glovebox.desired.platform import (
@@ -103,6 +104,15 @@ def profile(**spec: Any) -> IsolationProfile:
         ({"credentials": {"durationSeconds": 900}}, ("credentials",), False, "operation"),
         ({"access": {"podEntry": "Allowed"}}, ("access",), True, "what is typed there counts"),
         ({"access": {"podEntry": "Refused"}}, (), False, "as where there was no choice"),
+        ({"limits": {"defaultMemory": "524288Ki"}}, (), False, "the same amount"),
+        ({"scheduling": {"nodeSelector": {"pool": "ml"}}}, ("scheduling",), True, "other nodes"),
+        ({"scheduling": {"nodeSelector": {}, "tolerations": []}}, (), False, "as if unsaid"),
+        (
+            {"accelerators": [{"resource": "nvidia.com/gpu", "maximum": 4}]},
+            (),
+            False,
+            "an offer of which this one has nothing",
+        ),
         ({"environment": "Production"}, ("environment",), True, "other data are let in"),
         ({"data": {"regions": ["x"]}}, ("data",), True, "what was asked of the data"),
         ({"data": {"provenance": "None", "licenses": {}}}, (), False, "as where nothing is asked"),
@@ -126,8 +136,56 @@ def test_an_edit_of_a_profile(
     recorded = bound(before).profile
     assert profile_changes(recorded, after) == changes, why
     stores = (before.store,)
-    same = identity(before.profile, stores, ()) == identity(after, stores, ())
+    used = [used_accelerators(before.experiment, each) for each in (before.profile, after)]
+    same = identity(before.profile, stores, (), used[0]) == identity(after, stores, (), used[1])
     assert same is not is_identity, why
+
+
+GPU: dict[str, Any] = {
+    "resource": "nvidia.com/gpu",
+    "maximum": 4,
+    "tolerations": [{"key": "gpu", "operator": "Exists"}, {"key": "pool", "value": "ml"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("offers", "changes", "why"),
+    [
+        ([GPU], (), "nothing was edited"),
+        ([{**GPU, "maximum": 8}], (), "more for others"),
+        ([{**GPU, "maximum": 1}], (), "less for others"),
+        ([GPU, {"resource": "example.com/fpga", "maximum": 1}], (), "another one for others"),
+        ([{**GPU, "tolerations": GPU["tolerations"][::-1]}], (), "a set"),
+        ([{**GPU, "tolerations": []}], ("accelerators",), "the run would not reach its node"),
+        ([{**GPU, "deviceClass": "gpu"}], ("accelerators",), "the quota would have other names"),
+        ([], ("accelerators",), "no longer offered"),
+    ],
+)
+def test_an_edit_of_accelerators_of_which_an_experiment_has_some(
+    offers: list[dict[str, Any]], changes: tuple[str, ...], why: str
+) -> None:
+    asking = {"kind": "Experiment", "spec": {"run": {"resources": {"nvidia.com/gpu": 2}}}}
+    before = inputs_from(asking, {"kind": "IsolationProfile", "spec": {"accelerators": [GPU]}})
+    used = used_accelerators(before.experiment, before.profile)
+    assert [(each.resource, pieces) for each, pieces in used] == [("nvidia.com/gpu", 2)]
+    recorded = read_platform(render_platform(before.profile, before.store, (), None, used)).profile
+    after = profile(accelerators=offers)
+    assert profile_changes(recorded, after) == changes, why
+    stores = (before.store,)
+    given = [(each, 2) for each in after.spec.accelerators if each.resource == GPU["resource"]]
+    same = identity(recorded, stores) == identity(after, stores, (), given)
+    assert same is not bool(changes), why
+
+
+def test_more_accelerators_than_there_are_can_still_be_written_down_and_read() -> None:
+    """The gate refuses them, which comes after that."""
+    inputs = inputs_from(
+        {"kind": "Experiment", "spec": {"run": {"resources": {"nvidia.com/gpu": "1E"}}}},
+        {"kind": "IsolationProfile", "spec": {"accelerators": [GPU]}},
+    )
+    used = used_accelerators(inputs.experiment, inputs.profile)
+    read = read_platform(render_platform(inputs.profile, inputs.store, (), None, used))
+    assert [each.maximum for each in read.profile.spec.accelerators] == [4]
 
 
 @pytest.mark.parametrize(

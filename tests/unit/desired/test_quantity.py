@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glovebox.desired.quantity import MAXIMUM, canonical, compare, parse, plain
+from glovebox.desired.quantity import MAXIMUM, canonical, compare, parse, plain, total
 from glovebox.errors import InvalidInput
 
 CANONICAL = [
@@ -78,6 +78,24 @@ def test_what_is_no_quantity_is_refused(text: str, why: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
         parse(text)
     assert refusal.value.reason == "InvalidSpec", why
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (("1Gi", "512Mi"), "1536Mi"),
+        (("1073741824",), "1Gi"),
+        (("1e9", "0"), "1G"),
+        (("50G", "8192"), "48828133Ki"),
+        (("0.5", "1Ki"), "1024500m"),
+        ((), "0"),
+    ],
+)
+def test_a_sum_is_in_the_largest_unit_that_holds_it_whole(
+    texts: tuple[str, ...], expected: str
+) -> None:
+    assert total(*texts) == expected
+    assert canonical(expected) == expected
 
 
 def test_the_refusal_names_the_cure() -> None:

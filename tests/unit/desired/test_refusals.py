@@ -44,14 +44,25 @@ def egress(cidr: str, *ports: int) -> dict[str, Any]:
     )
 
 
-def asks(**amounts: str) -> dict[str, Any]:
-    return experiment(run=amounts)
+def asks(**amounts: str | int) -> dict[str, Any]:
+    return experiment(run={"resources": amounts})
 
 
 NOTHING_COUNTED = [
     profile(quota=[{"resource": "pods", "default": "20", "maximum": "100"}]),
     experiment(resources=Only(quota={})),
 ]
+GPUS = profile(
+    accelerators=[
+        {
+            "resource": "nvidia.com/gpu",
+            "deviceClass": "gpu.nvidia.com",
+            "maximum": 4,
+            "nodeSelector": {"mode": "whole"},
+        },
+        {"resource": "nvidia.com/mig-1g.10gb", "maximum": 4, "nodeSelector": {"mode": "parts"}},
+    ]
+)
 ROUTES = profile(
     network={
         "routes": [
@@ -270,8 +281,9 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [asks(cpu="3")],
         "RunOutOfRange",
         (
-            "spec.run.cpu asks for 3, more than the 2 of requests.cpu that this experiment's quota"
-            " has: ask for less, or ask for 3 in spec.resources.quota['requests.cpu'] (at most 8)"
+            "spec.run.resources['cpu'] asks for 3, more than the 2 of requests.cpu that this"
+            " experiment's quota has: ask for less, or ask for 3 in"
+            " spec.resources.quota['requests.cpu'] (at most 8)"
         ),
     ),
     (
@@ -279,9 +291,9 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [experiment(resources=Only(quota={"requests.cpu": "8"})), asks(cpu="2001m")],
         "RunOutOfRange",
         (
-            "spec.run.cpu asks for 2001m, more than the 2 of limits.cpu that this experiment's"
-            " quota has: ask for less, or ask for 2001m in spec.resources.quota['limits.cpu'] (at"
-            " most 8)"
+            "spec.run.resources['cpu'] asks for 2001m, more than the 2 of limits.cpu that this"
+            " experiment's quota has: ask for less, or ask for 2001m in"
+            " spec.resources.quota['limits.cpu'] (at most 8)"
         ),
     ),
     (
@@ -289,9 +301,9 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [asks(memory="64Gi")],
         "RunOutOfRange",
         (
-            "spec.run.memory asks for 64Gi, more than the 4Gi of requests.memory that this"
-            " experiment's quota has: ask for less, or choose a profile that offers more"
-            " requests.memory"
+            "spec.run.resources['memory'] asks for 64Gi, more than the 4Gi of requests.memory"
+            " that this experiment's quota has: ask for less, or choose a profile that offers"
+            " more requests.memory"
         ),
     ),
     (
@@ -299,9 +311,9 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [profile(limits={"maxCpu": "1"}), asks(cpu="1500m")],
         "RunOutOfRange",
         (
-            "spec.run.cpu asks for 1500m, more than the 1 that IsolationProfile standard allows one"
-            " container (spec.limits.maxCpu): ask for at most 1, or choose a profile that allows"
-            " more"
+            "spec.run.resources['cpu'] asks for 1500m, more than the 1 that IsolationProfile"
+            " standard allows one container (spec.limits.maxCpu): ask for at most 1, or choose a"
+            " profile that allows more"
         ),
     ),
     (
@@ -309,9 +321,9 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [profile(limits={"maxMemory": "1Gi"}), asks(memory="1025Mi")],
         "RunOutOfRange",
         (
-            "spec.run.memory asks for 1025Mi, more than the 1Gi that IsolationProfile standard"
-            " allows one container (spec.limits.maxMemory): ask for at most 1Gi, or choose a"
-            " profile that allows more"
+            "spec.run.resources['memory'] asks for 1025Mi, more than the 1Gi that"
+            " IsolationProfile standard allows one container (spec.limits.maxMemory): ask for at"
+            " most 1Gi, or choose a profile that allows more"
         ),
     ),
     (
@@ -319,9 +331,9 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [*NOTHING_COUNTED, asks(memory="1Gi")],
         "RunOutOfRange",
         (
-            "spec.run.memory asks for 1Gi, more than the 512Mi that IsolationProfile standard"
-            " allows one container (it sets no spec.limits.maxMemory): ask for at most 512Mi, or"
-            " choose a profile that allows more"
+            "spec.run.resources['memory'] asks for 1Gi, more than the 512Mi that IsolationProfile"
+            " standard allows one container (it sets no spec.limits.maxMemory): ask for at most"
+            " 512Mi, or choose a profile that allows more"
         ),
     ),
     (
@@ -329,10 +341,11 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [quota("limits.memory", "256Mi")],
         "RunOutOfRange",
         (
-            "spec.run.memory is not set, and a container that sets none gets 512Mi"
+            "spec.run.resources['memory'] is not set, and a container that sets none gets 512Mi"
             " (spec.limits.defaultMemory of IsolationProfile standard), more than the 256Mi of"
-            " limits.memory that this experiment's quota has: set spec.run.memory to at most 256Mi,"
-            " or ask for 512Mi in spec.resources.quota['limits.memory'] (at most 32Gi)"
+            " limits.memory that this experiment's quota has: set spec.run.resources['memory'] to"
+            " at most 256Mi, or ask for 512Mi in spec.resources.quota['limits.memory'] (at most"
+            " 32Gi)"
         ),
     ),
     (
@@ -351,8 +364,226 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [asks(memory="0")],
         "RunOutOfRange",
         (
-            "spec.run.memory asks for 0, which Kubernetes takes for no limit: write what the run"
-            " needs, or leave it out"
+            "spec.run.resources['memory'] asks for 0, which Kubernetes takes for no limit: write"
+            " what the run needs, or leave it out"
+        ),
+    ),
+    (
+        "no shared memory, which Kubernetes takes for as much as there is",
+        [experiment(run={"sharedMemory": 0})],
+        "RunOutOfRange",
+        (
+            "spec.run.sharedMemory asks for 0, which Kubernetes takes for no limit: write what the"
+            " run needs, or leave it out"
+        ),
+    ),
+    (
+        "shared memory that is too much beside the memory",
+        [asks(memory="3Gi"), experiment(run={"sharedMemory": "1100Mi"})],
+        "RunOutOfRange",
+        (
+            "spec.run.resources['memory'] and spec.run.sharedMemory ask for 4172Mi together, more"
+            " than the 4Gi of requests.memory that this experiment's quota has: ask for less, or"
+            " ask for 4172Mi in spec.resources.quota['requests.memory'] (at most 32Gi)"
+        ),
+    ),
+    (
+        "shared memory that is too much beside the default",
+        [experiment(run={"sharedMemory": "4Gi"})],
+        "RunOutOfRange",
+        (
+            "spec.run.sharedMemory asks for 4Gi, which is 4224Mi with the 128Mi that a container"
+            " gets that sets no memory (spec.limits.defaultRequestMemory of IsolationProfile"
+            " standard), more than the 4Gi of requests.memory that this experiment's quota has: ask"
+            " for less, or ask for 4224Mi in spec.resources.quota['requests.memory'] (at most 32Gi)"
+        ),
+    ),
+    (
+        "shared memory that is too much for one container",
+        [profile(limits={"maxMemory": "2Gi"}), experiment(run={"sharedMemory": "2Gi"})],
+        "RunOutOfRange",
+        (
+            "spec.run.sharedMemory asks for 2Gi, which is 2560Mi with the 512Mi that a container"
+            " gets that sets no memory (spec.limits.defaultMemory of IsolationProfile standard),"
+            " more than the 2Gi that IsolationProfile standard allows one container"
+            " (spec.limits.maxMemory): ask for at most 2Gi, or choose a profile that allows more"
+        ),
+    ),
+    (
+        "more scratch than one container may have",
+        [profile(limits={"maxEphemeralStorage": "20Gi"}), experiment(run={"scratch": "21Gi"})],
+        "RunOutOfRange",
+        (
+            "spec.run.scratch asks for 21Gi, more than the 20Gi that IsolationProfile standard"
+            " allows one container (spec.limits.maxEphemeralStorage): ask for at most 20Gi, or"
+            " choose a profile that allows more"
+        ),
+    ),
+    (
+        "more scratch than the default, where the profile allows no more",
+        [experiment(run={"scratch": "50Gi"})],
+        "RunOutOfRange",
+        (
+            "spec.run.scratch asks for 50Gi, more than the 10Gi that IsolationProfile standard"
+            " allows one container (spec.limits.defaultEphemeralStorage, as it sets no"
+            " maxEphemeralStorage): ask for at most 10Gi, or choose a profile that allows more"
+        ),
+    ),
+    (
+        "an accelerator that the profile does not offer",
+        [GPUS, asks(**{"amd.com/gpu": 1})],
+        "RunOutOfRange",
+        (
+            "spec.run.resources['amd.com/gpu'] asks for 1, but IsolationProfile standard does not"
+            " offer amd.com/gpu: leave it out, or choose a profile that offers it (this one offers"
+            " nvidia.com/gpu, nvidia.com/mig-1g.10gb)"
+        ),
+    ),
+    (
+        "an accelerator where the profile offers none",
+        [asks(**{"nvidia.com/gpu": 1})],
+        "RunOutOfRange",
+        (
+            "spec.run.resources['nvidia.com/gpu'] asks for 1, but IsolationProfile standard does"
+            " not offer nvidia.com/gpu: leave it out, or choose a profile that offers it (this one"
+            " offers none)"
+        ),
+    ),
+    (
+        "more accelerators than the profile allows",
+        [GPUS, asks(**{"nvidia.com/gpu": 5})],
+        "RunOutOfRange",
+        (
+            "spec.run.resources['nvidia.com/gpu'] asks for 5, more than the 4 that IsolationProfile"
+            " standard allows: ask for at most 4, or choose a profile that allows more"
+        ),
+    ),
+    (
+        "half an accelerator",
+        [GPUS, asks(**{"nvidia.com/gpu": "500m"})],
+        "RunOutOfRange",
+        (
+            "spec.run.resources['nvidia.com/gpu'] asks for 500m, but nvidia.com/gpu is counted in"
+            " whole numbers: write a whole number"
+        ),
+    ),
+    (
+        "none of an accelerator",
+        [GPUS, asks(**{"nvidia.com/gpu": 0})],
+        "RunOutOfRange",
+        (
+            "spec.run.resources['nvidia.com/gpu'] asks for 0, which Kubernetes takes for no limit:"
+            " write what the run needs, or leave it out"
+        ),
+    ),
+    (
+        "more accelerators than the experiment's own quota",
+        [GPUS, quota("requests.nvidia.com/gpu", "1"), asks(**{"nvidia.com/gpu": 2})],
+        "RunOutOfRange",
+        (
+            "spec.run.resources['nvidia.com/gpu'] asks for 2, more than the 1 of"
+            " requests.nvidia.com/gpu that this experiment's quota has: ask for less, or ask for 2"
+            " in spec.resources.quota['requests.nvidia.com/gpu'] (at most 4)"
+        ),
+    ),
+    (
+        "a quota of more accelerators than the profile allows",
+        [GPUS, quota("requests.nvidia.com/gpu", "5")],
+        "QuotaOutOfRange",
+        (
+            "spec.resources.quota['requests.nvidia.com/gpu'] asks for 5, more than the 4 that"
+            " IsolationProfile standard allows: ask for at most 4, or choose a profile that allows"
+            " more"
+        ),
+    ),
+    (
+        "a quota by another name of an accelerator",
+        [GPUS, quota("requests.deviceclass.resource.kubernetes.io/gpu.nvidia.com", "1")],
+        "QuotaOutOfRange",
+        (
+            "spec.resources.quota['requests.deviceclass.resource.kubernetes.io/gpu.nvidia.com']"
+            " asks for 1, but IsolationProfile standard does not offer"
+            " requests.deviceclass.resource.kubernetes.io/gpu.nvidia.com: leave it out, or choose a"
+            " profile that offers it (this one offers requests.cpu, requests.memory, limits.cpu,"
+            " limits.memory, pods, requests.nvidia.com/gpu, requests.nvidia.com/mig-1g.10gb)"
+        ),
+    ),
+    (
+        "accelerators that no node has together",
+        [GPUS, asks(**{"nvidia.com/gpu": 1, "nvidia.com/mig-1g.10gb": 1})],
+        "RunOutOfRange",
+        (
+            "spec.run.resources asks for nvidia.com/gpu, nvidia.com/mig-1g.10gb, which no node has"
+            " together, because by IsolationProfile standard label mode of a node is whole in"
+            " spec.accelerators[nvidia.com/gpu] and parts in"
+            " spec.accelerators[nvidia.com/mig-1g.10gb]: ask for one of them"
+        ),
+    ),
+    (
+        "an extended resource that is in the quota's range, and was not asked for there",
+        [
+            profile(quota=[{"resource": "requests.example.com/fpga", "default": 0, "maximum": 2}]),
+            experiment(resources=Only(quota={})),
+            asks(**{"example.com/fpga": 1}),
+        ],
+        "RunOutOfRange",
+        (
+            "spec.run.resources['example.com/fpga'] asks for 1, more than the 0 of"
+            " requests.example.com/fpga that this experiment's quota has: ask for less, or ask for"
+            " 1 in spec.resources.quota['requests.example.com/fpga'] (at most 2)"
+        ),
+    ),
+    (
+        "a profile that counts an accelerator twice",
+        [
+            profile(
+                accelerators=[{"resource": "nvidia.com/gpu", "maximum": 1}],
+                quota=[{"resource": "requests.nvidia.com/gpu", "default": 1, "maximum": 2}],
+            )
+        ],
+        "ProfileInvalid",
+        (
+            "IsolationProfile standard cannot be used, because spec.accelerators[nvidia.com/gpu] is"
+            " counted as requests.nvidia.com/gpu, and so is spec.quota[requests.nvidia.com/gpu];"
+            " leave one of them out: correct the profile, or choose another one in the Experiment's"
+            " spec.profile"
+        ),
+    ),
+    (
+        "a profile with two names for one class of devices",
+        [
+            profile(
+                accelerators=[
+                    {"resource": "nvidia.com/gpu", "maximum": 1, "deviceClass": "gpu"},
+                    {"resource": "nvidia.com/gpu.shared", "maximum": 1, "deviceClass": "gpu"},
+                ]
+            )
+        ],
+        "ProfileInvalid",
+        (
+            "IsolationProfile standard cannot be used, because"
+            " spec.accelerators[nvidia.com/gpu.shared] is counted as"
+            " gpu.deviceclass.resource.k8s.io/devices, and so is spec.accelerators[nvidia.com/gpu];"
+            " leave one of them out: correct the profile, or choose another one in the Experiment's"
+            " spec.profile"
+        ),
+    ),
+    (
+        "a profile with an accelerator where its runs may not go",
+        [
+            profile(
+                scheduling={"nodeSelector": {"pool": "small"}},
+                accelerators=[
+                    {"resource": "nvidia.com/gpu", "maximum": 1, "nodeSelector": {"pool": "gpu"}}
+                ],
+            )
+        ],
+        "ProfileInvalid",
+        (
+            "IsolationProfile standard cannot be used, because no node has"
+            " spec.accelerators[nvidia.com/gpu]: label pool of a node is small in spec.scheduling"
+            " and gpu in spec.accelerators[nvidia.com/gpu]: correct the profile, or choose another"
+            " one in the Experiment's spec.profile"
         ),
     ),
     (
@@ -636,6 +867,21 @@ ACCEPTED: list[tuple[str, list[dict[str, Any]]]] = [
             quota("limits.memory", "256Mi"),
             asks(memory="256Mi"),
         ],
+    ),
+    ("all accelerators that the profile has", [GPUS, asks(**{"nvidia.com/gpu": 4})]),
+    (
+        "as many accelerators as the quota has",
+        [GPUS, quota("requests.nvidia.com/gpu", "2"), asks(**{"nvidia.com/gpu": "2"})],
+    ),
+    ("a quota of accelerators without a run", [GPUS, quota("requests.nvidia.com/gpu", "4")]),
+    (
+        "shared memory that fits beside the memory",
+        [asks(memory="3Gi"), experiment(run={"sharedMemory": "1Gi"})],
+    ),
+    ("as much scratch as the default", [experiment(run={"scratch": "10Gi"})]),
+    (
+        "as much scratch as one container may have",
+        [profile(limits={"maxEphemeralStorage": "50Gi"}), experiment(run={"scratch": "50Gi"})],
     ),
     ("any amount of what nothing counts", [*NOTHING_COUNTED, asks(cpu="512")]),
     ("no run at all", [experiment(run=None, images=[])]),

@@ -17,6 +17,10 @@ def disk(amount: str, maximum: str = "100Gi") -> dict[str, Any]:
     return {"kind": "IsolationProfile", "spec": {"quota": [entry]}}
 
 
+def less() -> dict[str, Any]:
+    return {"kind": "Experiment", "spec": {"run": {"scratch": "2Gi"}}}
+
+
 WITHOUT_INPUTS = (
     {"kind": "Experiment", "spec": {"inputs": Only()}},
     {"kind": "Resolved", "inputs": []},
@@ -39,11 +43,20 @@ def test_a_quota_that_holds_the_default_alone_has_no_room_for_inputs() -> None:
     assert "in spec.resources.quota['limits.ephemeral-storage'] (at most 100Gi)" in said
 
 
+def test_scratch_that_the_quota_has_no_room_for_is_named() -> None:
+    asked = {"kind": "Experiment", "spec": {"run": {"scratch": "12Gi"}}}
+    said = why(asked, disk("11Gi"))
+
+    assert said is not None
+    assert "of local disk (spec.run.scratch, 12Gi, and the size of the inputs)" in said
+
+
 @pytest.mark.parametrize(
     ("reason", "changes"),
     [
         ("nothing counts disk", []),
         ("default and inputs fit", [disk("11Gi")]),
+        ("scratch is less than the default", [less(), disk("3Gi")]),
         ("there are no inputs", [*WITHOUT_INPUTS, disk("10Gi")]),
     ],
 )

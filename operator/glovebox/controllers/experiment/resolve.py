@@ -22,6 +22,7 @@ from glovebox.controllers.experiment.grants import lapsed_inputs, next_expiry
 from glovebox.controllers.experiment.pins import bind_inputs, pins_now, resolved_inputs
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.offered import STORES
+from glovebox.desired.accelerators import used_accelerators
 from glovebox.desired.inputs import ResolvedInput
 from glovebox.desired.platform import (
     Platform,
@@ -98,10 +99,11 @@ def _unbound(scope: Scope) -> Resolved:
     profile = _profile_to_bind(scope)
     store = _store_to_bind(scope, scope.experiment.spec.artifacts.store_ref.name)
     bound = bind_inputs(scope, profile)
-    used = sorted({entry.store_ref for entry in bound if entry.store_ref})
-    input_stores = tuple(_store_to_bind(scope, name) for name in used)
+    named = sorted({entry.store_ref for entry in bound if entry.store_ref})
+    input_stores = tuple(_store_to_bind(scope, name) for name in named)
+    used = used_accelerators(scope.experiment, profile)
     services = scope.experiment.spec.network.services
-    text = render_platform(profile, store, input_stores, services)
+    text = render_platform(profile, store, input_stores, services, used)
     return Resolved(
         platform=read_platform(text),
         platform_text=text,
