@@ -326,6 +326,10 @@ def test_the_run_that_the_code_renders_has_a_fetcher_that_is_known_as_one(
         container["image"] = PLATFORM
     for container in template["containers"]:
         container["image"] = objects.IMAGE
+        # What a quota counts of accelerators is another guard's.
+        for amounts in container.get("resources", {}).values():
+            for name in [name for name in amounts if "/" in name]:
+                del amounts[name]
     for volume in template["volumes"]:
         if "image" in volume:
             volume["image"]["reference"] = DATA_IMAGE

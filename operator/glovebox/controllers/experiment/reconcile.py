@@ -31,6 +31,7 @@ from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
 from glovebox.api.experiment_status import RunStatus
 from glovebox.apply.managed import MANAGED
+from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.experiment import report
 from glovebox.controllers.experiment.access import ensure_access
 from glovebox.controllers.experiment.adopt import Adopted, adopt
@@ -195,10 +196,7 @@ async def _reconcile_once(scope: Scope) -> Look:
         for cleanup in scope.cleanups:
             cleanup()
     changed = ports.children.news_of(scope.namespace) != news
-    gone = any(isinstance(each.error, NamespaceGone) for each in outcomes.values())
-    if gone:
-        # What was known of it is from before: a watch that was away tells nothing.
-        ports.children.lose(ObjectKey(NAMESPACE.kind, scope.namespace, scope.namespace))
+    gone = await _is_gone(scope, outcomes)
     if scope.as_bound is not None:
         outcomes["declared"] = kept_as_bound(scope.as_bound)
     elif (refused := outcomes.get("bind")) and refused.reason == reasons.SNAPSHOT_DIFFERS:
@@ -214,6 +212,23 @@ async def _reconcile_once(scope: Scope) -> Look:
         ports.outdated[scope.key] = in_a_row + 1
         return Look(obj=scope.obj, status=None, error=_outdated(scope))
     return _look(ports, scope.obj, outcomes, as_counts=scope.as_counts)
+
+
+async def _is_gone(scope: Scope, outcomes: Outcomes) -> bool:
+    """Whether a phase was answered that the namespace is gone, and nothing says otherwise.
+
+    What was known of it is from before then: a watch that is away tells nothing.
+    """
+    if not any(isinstance(each.error, NamespaceGone) for each in outcomes.values()):
+        return False
+    try:
+        live = await read_or_absent(scope.ports, NAMESPACE, None, scope.namespace)
+    except GloveboxError:
+        return True
+    if live is None:
+        key = ObjectKey(NAMESPACE.kind, scope.namespace, scope.namespace)
+        scope.ports.children.lose(key)
+    return live is None
 
 
 async def _reconcile_adopted(scope: Scope) -> Look:
