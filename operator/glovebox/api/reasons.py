@@ -200,7 +200,7 @@ PULL_SECRET_NOT_FOUND: Final = _reason(
     " An Experiment that is not bound creates nothing before it does; what was copied for others"
     " stays.",
     "Create the Secret there, of type `kubernetes.io/dockerconfigjson`, or take it out of the"
-    " profile.",
+    " profile; an Experiment that is bound needs the Secret.",
 )
 PULL_SECRET_INVALID: Final = _reason(
     "PullSecretInvalid",

@@ -95,7 +95,7 @@ def not_found(name: str, namespace: str) -> NotReady:
         reasons.PULL_SECRET_NOT_FOUND,
         f"there is no Secret '{name}' in the operator's namespace '{namespace}', which"
         f" `spec.imagePullSecrets` of the IsolationProfile names: create it there ({_CURE}), or"
-        " take it out of the profile",
+        " take it out of the profile, which an Experiment that is bound does not follow",
         retry_seconds=_LOOK_AGAIN_SECONDS,
     )
 
