@@ -34,6 +34,7 @@ ROLE_ARN: Final = r"^arn:[a-z0-9-]+:iam:[a-z0-9-]*:([0-9]*:)?role/[A-Za-z0-9+=,.
 PREFIX: Final = r"^(|[^/].*/)$"
 QUANTITY: Final = r"^[0-9]+(\.[0-9]*)?([eE][0-9]+|[numkMGTPE]|[KMGTPE]i)?$"
 MAX_LABEL_KEY: Final = 317
+MAX_LABEL_VALUE: Final = 63
 LABEL_VALUE: Final = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 LABEL_KEY: Final = (
     r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
@@ -70,6 +71,10 @@ QUOTA_RESOURCE_MESSAGE: Final = (
 )
 LABEL_KEY_MESSAGE: Final = (
     "the key of a label, such as 'pool' or 'node.kubernetes.io/instance-type'"
+)
+LABEL_VALUE_MESSAGE: Final = (
+    "at most 63 letters, digits, dashes, dots and underscores, beginning and ending with a letter"
+    " or a digit"
 )
 EXTENDED_RESOURCE_MESSAGE: Final = (
     "must be an extended resource with its domain, as nodes show it under `status.capacity`, such"
@@ -318,12 +323,8 @@ LabelKey = Annotated[
 ]
 LabelValue = Annotated[
     str,
-    Field(max_length=63),
-    taught(
-        LABEL_VALUE,
-        "must be the value of a label: at most 63 letters, digits, dashes, dots and underscores,"
-        " beginning and ending with a letter or a digit",
-    ),
+    Field(max_length=MAX_LABEL_VALUE),
+    taught(LABEL_VALUE, f"must be the value of a label: {LABEL_VALUE_MESSAGE}"),
 ]
 QuotaResource = Annotated[
     str, Field(max_length=128), taught(QUOTA_RESOURCE, f"must be {QUOTA_RESOURCE_MESSAGE}")

@@ -18,12 +18,15 @@ from glovebox.api.experiment import Experiment
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.placement import Accelerator
 from glovebox.desired import quantity
+from glovebox.errors import InvalidInput
 
 # Claims and their templates: none by default, whatever class they name.
 CLAIMS: Final = "count/resourceclaims.resource.k8s.io"
 CLAIM_TEMPLATES: Final = "count/resourceclaimtemplates.resource.k8s.io"
 _CLAIMED_DEVICES: Final = "{}.deviceclass.resource.k8s.io/devices"
-_IMPLICIT: Final = "requests.deviceclass.resource.kubernetes.io/{}"
+# As which every DeviceClass is a resource.
+DEVICE_CLASS: Final = "deviceclass.resource.kubernetes.io/"
+_IMPLICIT: Final = f"requests.{DEVICE_CLASS}{{}}"
 
 
 def amount_of(experiment: Experiment, resource: str) -> str:
@@ -45,7 +48,7 @@ def used_accelerators(
     was asked for is no amount of anything.
     """
     amounts = (
-        (each, min(_pieces(amount_of(experiment, each.resource)), each.maximum))
+        (each, _pieces(amount_of(experiment, each.resource), each.maximum))
         for each in profile.spec.accelerators
     )
     return tuple(
@@ -100,5 +103,8 @@ def other_names(profile: IsolationProfile) -> frozenset[str]:
     return frozenset(name for each in profile.spec.accelerators for name in quota_names(each)[1:])
 
 
-def _pieces(amount: str) -> int:
-    return int(quantity.parse(amount).to_integral_value(rounding=ROUND_UP))
+def _pieces(amount: str, most: int) -> int:
+    try:
+        return min(int(quantity.parse(amount).to_integral_value(rounding=ROUND_UP)), most)
+    except InvalidInput:
+        return most  # more than any number; it is refused with its field

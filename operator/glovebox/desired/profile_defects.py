@@ -15,9 +15,17 @@ from typing import Final
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.isolation_profile import IsolationProfile
+from glovebox.api.scalars import (
+    LABEL_KEY,
+    LABEL_KEY_MESSAGE,
+    LABEL_VALUE,
+    LABEL_VALUE_MESSAGE,
+    MAX_LABEL_KEY,
+    MAX_LABEL_VALUE,
+)
 from glovebox.data.licenses import why_unknown
 from glovebox.desired import quantity
-from glovebox.desired.accelerators import quota_names
+from glovebox.desired.accelerators import CLAIMS, DEVICE_CLASS, quota_names
 from glovebox.desired.network_policy import canonical_network
 from glovebox.desired.never_reachable import Network, never_reachable, why_no_name_server
 from glovebox.desired.placement import why_apart
@@ -61,14 +69,33 @@ def comes_in_pieces(resource: str) -> bool:
 def _defects(
     profile: IsolationProfile, added: tuple[Network, ...], operator_namespace: str
 ) -> Iterator[str]:
+    yield from _amount_too_large(profile)
     yield from _limits_incoherent(profile)
     yield from _quota_incoherent(profile)
+    yield from _accelerator_misnamed(profile)
     yield from _accelerator_twice(profile)
     yield from _accelerator_on_no_node(profile)
     yield from _route_never_reachable(profile, added)
     yield from _name_server_never_reachable(profile, added)
     yield from _service_of_the_system(profile, operator_namespace)
+    yield from _label_of_no_pod(profile)
     yield from _license_unknown(profile)
+
+
+def _amount_too_large(profile: IsolationProfile) -> Iterator[str]:
+    """Find an amount that is more than Kubernetes counts, while the field is known."""
+    amounts = [
+        (f"spec.quota[{entry.resource}].{name}", getattr(entry, name))
+        for entry in profile.spec.quota
+        for name in ("default", "minimum", "maximum")
+    ]
+    limits = profile.spec.limits.model_dump(by_alias=True)
+    amounts += [(f"spec.limits.{name}", amount) for name, amount in limits.items()]
+    cache = profile.spec.delivery.cache
+    amounts += [("spec.delivery.cache.minimumSize", cache.minimum_size)] if cache else []
+    for field, amount in amounts:
+        if amount is not None and (why := quantity.why_none(amount)):
+            yield f"{field} cannot be counted ({why})"
 
 
 def _limits_incoherent(profile: IsolationProfile) -> Iterator[str]:
@@ -105,6 +132,27 @@ def _quota_incoherent(profile: IsolationProfile) -> Iterator[str]:
             yield f"{where} is less than its minimum {entry.minimum}"
         if comes_in_pieces(entry.resource) and quantity.parse(entry.default) % 1:
             yield f"{where} is not a whole number"
+
+
+def _accelerator_misnamed(profile: IsolationProfile) -> Iterator[str]:
+    """Find an accelerator by a name that no pod can ask for, or whose claims nobody counts."""
+    counted = {entry.resource for entry in profile.spec.quota}
+    for each in profile.spec.accelerators:
+        where = f"spec.accelerators[{each.resource}]"
+        if each.resource.startswith("requests."):
+            meant = each.resource.removeprefix("requests.")
+            yield f"{where}.resource is what a quota calls {meant}, and no pod can ask for it"
+        named = each.resource.removeprefix(DEVICE_CLASS)
+        if named not in (each.resource, each.device_class):
+            yield f"{where} is the DeviceClass {named}, and its deviceClass does not say so"
+        if each.device_class is not None and CLAIMS in counted:
+            yield f"{where} has its claims counted as {CLAIMS}, and so has spec.quota[{CLAIMS}]"
+    for resource in sorted(counted):
+        if resource.startswith(f"requests.{DEVICE_CLASS}") and CLAIMS not in counted:
+            yield (
+                f"spec.quota[{resource}] counts devices that are claimed, and claims are counted as"
+                " none: it has to stand in spec.accelerators, with its deviceClass"
+            )
 
 
 def _accelerator_twice(profile: IsolationProfile) -> Iterator[str]:
@@ -160,6 +208,22 @@ def _service_of_the_system(profile: IsolationProfile, operator_namespace: str) -
             continue
         whose = "the cluster's own" if is_system else "the operator's own"
         yield f"{where} is {whose}, and systemNamespace of that entry is not Allowed"
+
+
+def _label_of_no_pod(profile: IsolationProfile) -> Iterator[str]:
+    """Find a label that no pod can have: the API server would refuse the policy, once bound."""
+    network = profile.spec.network
+    selected = [("spec.network.dns.podLabels", network.dns.pod_labels)]
+    selected += [
+        (f"spec.network.services[{service.name}].podLabels", service.pod_labels)
+        for service in network.services
+    ]
+    for where, labels in selected:
+        for key, value in sorted(labels.items()):
+            if not re.fullmatch(LABEL_KEY, key) or len(key) > MAX_LABEL_KEY:
+                yield f"{where} has the key '{key}', which is not {LABEL_KEY_MESSAGE}"
+            if not re.fullmatch(LABEL_VALUE, value) or len(value) > MAX_LABEL_VALUE:
+                yield f"{where} has the value '{value}', and a label has {LABEL_VALUE_MESSAGE}"
 
 
 def _license_unknown(profile: IsolationProfile) -> Iterator[str]:

@@ -74,6 +74,15 @@ def parse(text: str) -> Decimal:
     return _read(text).value
 
 
+def why_none(text: str) -> str | None:
+    """Return why a text is no amount that can be counted; None when it is one."""
+    try:
+        parse(text)
+    except InvalidInput as error:
+        return error.message
+    return None
+
+
 def compare(left: str, right: str) -> int:
     """Return -1, 0 or 1: the left amount is smaller than, equal to or larger than the right."""
     one, other = parse(left), parse(right)

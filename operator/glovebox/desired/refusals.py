@@ -27,10 +27,11 @@ from glovebox.desired import quantity
 from glovebox.desired.network_policy import canonical_network, store_route
 from glovebox.desired.never_reachable import Network, contains, never_reachable
 from glovebox.desired.profile_defects import check_profile, comes_in_pieces
+from glovebox.desired.run_amounts import asked_amounts, run_amounts
 from glovebox.desired.run_environment import colliding_names
 from glovebox.desired.run_resources import why_run_never_fits
 from glovebox.desired.snapshot import declared_size
-from glovebox.errors import Refused
+from glovebox.errors import InvalidInput, Refused
 
 # A ConfigMap holds 1 MiB; the digests of at most 96 inputs, what their pins say of their data, and
 # the keys need less than the rest.
@@ -77,6 +78,22 @@ def check(
     case = _Case(experiment, profile, store, now, platform_image, added)
     for find_defect in CHECKS:
         find_defect(case)
+
+
+def amount_too_large(case: _Case) -> None:
+    """Refuse an amount that is more than Kubernetes counts, while the field is known."""
+    spec, run = case.experiment.spec, case.experiment.spec.run
+    asked = [(f"spec.resources.quota['{name}']", it) for name, it in spec.resources.quota.items()]
+    asked += asked_amounts(run) if run is not None else []
+    found = next(((field, why) for field, it in asked if (why := quantity.why_none(it))), None)
+    if found is None and run is not None:
+        try:
+            run_amounts(run, case.profile.spec.limits, 0)
+        except InvalidInput as error:
+            found = "spec.run.sharedMemory and the memory of the run", error.message
+    if found is not None:
+        field, why = found
+        raise Refused(reasons.INVALID_SPEC, f"{field}: {why}; write a smaller amount")
 
 
 def quota_out_of_range(case: _Case) -> None:
@@ -400,6 +417,7 @@ def check_store_reachable(store: ObjectStore, cure: str, added: tuple[Network, .
 
 
 CHECKS: Final[tuple[Callable[[_Case], None], ...]] = (
+    amount_too_large,
     quota_out_of_range,
     quota_not_whole,
     image_not_pinned,

@@ -37,6 +37,21 @@ def run_amounts(run: Run, limits: Limits, delivered_bytes: int) -> Amounts:
     return found if any(found.values()) else {}
 
 
+def asked_amounts(run: Run) -> list[tuple[str, str]]:
+    """Return every amount that a run asks for, each with its field before it."""
+    asked = [(field_of(resource), amount) for resource, amount in sorted(run.resources.items())]
+    return asked + [
+        (f"spec.run.{name}", amount)
+        for name, amount in (("sharedMemory", run.shared_memory), ("scratch", run.scratch))
+        if amount is not None
+    ]
+
+
+def field_of(resource: str) -> str:
+    """Return the field that names a resource of a run."""
+    return f"spec.run.resources['{resource}']"
+
+
 def disk_amount(run: Run, limits: Limits, delivered_bytes: int, which: str) -> dict[str, str]:
     """Return the local disk of a container that has the inputs, as an entry or as none.
 

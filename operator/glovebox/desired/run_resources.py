@@ -22,7 +22,13 @@ from glovebox.desired.placement import why_apart
 from glovebox.desired.pods import SESSION_LIMITS, SESSION_REQUESTS
 from glovebox.desired.profile_defects import comes_in_pieces
 from glovebox.desired.quota import effective_quota, most_disk, most_memory
-from glovebox.desired.run_amounts import DISK, default_amount, run_amounts
+from glovebox.desired.run_amounts import (
+    DISK,
+    asked_amounts,
+    default_amount,
+    field_of,
+    run_amounts,
+)
 
 RESOURCES: Final = ("cpu", "memory")
 
@@ -85,10 +91,6 @@ def why_disk_never_fits(
     return None
 
 
-def _field(resource: str) -> str:
-    return f"spec.run.resources['{resource}']"
-
-
 def _counted(
     experiment: Experiment, profile: IsolationProfile, resource: str
 ) -> list[tuple[str, str, str]]:
@@ -100,13 +102,7 @@ def _counted(
 
 def _nothing_asked(run: Run) -> str | None:
     # A limit of 0 is none: the container may take the whole node.
-    asked = [(_field(resource), amount) for resource, amount in sorted(run.resources.items())]
-    asked += [
-        (f"spec.run.{name}", amount)
-        for name, amount in (("sharedMemory", run.shared_memory), ("scratch", run.scratch))
-        if amount is not None
-    ]
-    for field, amount in asked:
+    for field, amount in asked_amounts(run):
         if not quantity.parse(amount):
             return (
                 f"{field} asks for {amount}, which Kubernetes takes for no limit: write what the"
@@ -119,11 +115,16 @@ def _not_offered(profile: IsolationProfile, run: Run) -> str | None:
     """Find a resource that the profile does not have, or not in that amount."""
     by = f"IsolationProfile {profile.name}"
     most = {each.resource: each.maximum for each in profile.spec.accelerators}
-    counted = {entry.resource.removeprefix("requests.") for entry in profile.spec.quota}
+    # What a quota counts of objects is called alike (`count/jobs.batch`), and no pod asks for it.
+    counted = {
+        entry.resource.removeprefix("requests.")
+        for entry in profile.spec.quota
+        if entry.resource.startswith("requests.") and "/" in entry.resource
+    }
     for resource, amount in sorted(run.extended_resources.items()):
-        asks = f"{_field(resource)} asks for {amount}"
+        asks = f"{field_of(resource)} asks for {amount}"
         if resource not in most and resource not in counted:
-            offered = _listed([*most, *(name for name in counted if "/" in name)])
+            offered = _listed([*most, *counted])
             return (
                 f"{asks}, but {by} does not offer {resource}: leave it out, or choose a profile"
                 f" that offers it (this one offers {offered})"
@@ -154,9 +155,9 @@ def _more_than_quota(
         field, default = default_amount(profile.spec.limits, resource, which)
         if quantity.compare(default, amount) > 0:
             return (
-                f"{_field(resource)} is not set, and a container that sets none gets {default}"
+                f"{field_of(resource)} is not set, and a container that sets none gets {default}"
                 f" (spec.limits.{field} of IsolationProfile {profile.name}), {of_quota}: set"
-                f" {_field(resource)} to at most {amount}, or"
+                f" {field_of(resource)} to at most {amount}, or"
                 f" {_more_quota(profile, name, default)}"
             )
     return None
@@ -171,9 +172,9 @@ def _as_written(run: Run, resource: str, needs: str) -> str:
 def _asks(profile: IsolationProfile, run: Run, resource: str, which: str, needs: str) -> str:
     """Return the words for what asks for so much."""
     if resource != "memory" or run.shared_memory is None:
-        return f"{_field(resource)} asks for {_as_written(run, resource, needs)}"
+        return f"{field_of(resource)} asks for {_as_written(run, resource, needs)}"
     if "memory" in run.resources:
-        return f"{_field('memory')} and spec.run.sharedMemory ask for {needs} together"
+        return f"{field_of('memory')} and spec.run.sharedMemory ask for {needs} together"
     field, default = default_amount(profile.spec.limits, "memory", which)
     return (
         f"spec.run.sharedMemory asks for {run.shared_memory}, which is {needs} with the {default}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from glovebox.desired.accelerators import CLAIMS, DEVICE_CLASS
 from glovebox.desired.refusals import CHECKS, check, check_store_reachable
 from glovebox.errors import Refused
 from golden.cases import Only, inputs_from
@@ -509,6 +510,135 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         ),
     ),
     (
+        "what a quota counts of objects, which no pod asks for",
+        [
+            profile(quota=[{"resource": "count/jobs.batch", "default": 50, "maximum": 50}]),
+            experiment(resources=Only(quota={})),
+            asks(**{"count/jobs.batch": 1}),
+        ],
+        "RunOutOfRange",
+        (
+            "spec.run.resources['count/jobs.batch'] asks for 1, but IsolationProfile standard does"
+            " not offer count/jobs.batch: leave it out, or choose a profile that offers it (this"
+            " one offers none)"
+        ),
+    ),
+    *(
+        (
+            f"more than anybody counts: {field}",
+            [GPUS, changes],
+            "InvalidSpec",
+            (
+                f"{field}: '{amount}' is out of range: a quantity must lie within 63 bits; write a"
+                " smaller amount"
+            ),
+        )
+        for field, amount, changes in (
+            ("spec.run.resources['memory']", "1000E", asks(memory="1000E")),
+            (
+                "spec.run.resources['nvidia.com/gpu']",
+                "10000000000000000000",
+                asks(**{"nvidia.com/gpu": "10000000000000000000"}),
+            ),
+            ("spec.run.sharedMemory", "10E", experiment(run={"sharedMemory": "10E"})),
+            ("spec.run.scratch", "10E", experiment(run={"scratch": "10E"})),
+            (
+                "spec.run.sharedMemory and the memory of the run",
+                "10000000000000000000",
+                experiment(run={"sharedMemory": "5E", "resources": {"memory": "5E"}}),
+            ),
+            ("spec.resources.quota['requests.cpu']", "10E", quota("requests.cpu", "10E")),
+        )
+    ),
+    *(
+        (
+            f"a profile that cannot be used: {defect}",
+            [profile(**changes)],
+            "ProfileInvalid",
+            f"IsolationProfile standard cannot be used, because {defect}: {CURE}",
+        )
+        for defect, changes in (
+            (
+                (
+                    "spec.accelerators[requests.nvidia.com/gpu].resource is what a quota calls"
+                    " nvidia.com/gpu, and no pod can ask for it"
+                ),
+                {"accelerators": [{"resource": "requests.nvidia.com/gpu", "maximum": 1}]},
+            ),
+            (
+                (
+                    f"spec.accelerators[{DEVICE_CLASS}gpu.nvidia.com] is the DeviceClass"
+                    " gpu.nvidia.com, and its deviceClass does not say so"
+                ),
+                {"accelerators": [{"resource": f"{DEVICE_CLASS}gpu.nvidia.com", "maximum": 1}]},
+            ),
+            (
+                (
+                    f"spec.accelerators[nvidia.com/gpu] has its claims counted as {CLAIMS}, and so"
+                    f" has spec.quota[{CLAIMS}]"
+                ),
+                {
+                    "accelerators": [
+                        {"resource": "nvidia.com/gpu", "maximum": 1, "deviceClass": "gpu"}
+                    ],
+                    "quota": [{"resource": CLAIMS, "default": 1, "maximum": 1}],
+                },
+            ),
+            (
+                (
+                    f"spec.quota[requests.{DEVICE_CLASS}gpu] counts devices that are claimed, and"
+                    " claims are counted as none: it has to stand in spec.accelerators, with its"
+                    " deviceClass"
+                ),
+                {
+                    "quota": [
+                        {"resource": f"requests.{DEVICE_CLASS}gpu", "default": 1, "maximum": 1}
+                    ]
+                },
+            ),
+            (
+                (
+                    "spec.quota[requests.cpu].maximum cannot be counted ('10E' is out of range: a"
+                    " quantity must lie within 63 bits)"
+                ),
+                {"quota": [{"resource": "requests.cpu", "default": 1, "maximum": "10E"}]},
+            ),
+            (
+                (
+                    "spec.limits.maxMemory cannot be counted ('10E' is out of range: a quantity"
+                    " must lie within 63 bits)"
+                ),
+                {"limits": {"maxMemory": "10E"}},
+            ),
+            (
+                (
+                    "spec.network.dns.podLabels has the value 'core dns', and a label has at most"
+                    " 63 letters, digits, dashes, dots and underscores, beginning and ending with"
+                    " a letter or a digit"
+                ),
+                {"network": {"dns": {"podLabels": Only({"k8s-app": "core dns"})}}},
+            ),
+            (
+                (
+                    "spec.network.services[tracking].podLabels has the key 'app/', which is not"
+                    " the key of a label, such as 'pool' or 'node.kubernetes.io/instance-type'"
+                ),
+                {
+                    "network": {
+                        "services": [
+                            {
+                                "name": "tracking",
+                                "namespace": "mlflow",
+                                "podLabels": {"app/": "mlflow"},
+                                "ports": [{"port": 5000}],
+                            }
+                        ]
+                    }
+                },
+            ),
+        )
+    ),
+    (
         "accelerators that no node has together",
         [GPUS, asks(**{"nvidia.com/gpu": 1, "nvidia.com/mig-1g.10gb": 1})],
         "RunOutOfRange",
@@ -872,6 +1002,17 @@ ACCEPTED: list[tuple[str, list[dict[str, Any]]]] = [
     (
         "as many accelerators as the quota has",
         [GPUS, quota("requests.nvidia.com/gpu", "2"), asks(**{"nvidia.com/gpu": "2"})],
+    ),
+    (
+        "a DeviceClass by the name that it always has",
+        [
+            profile(
+                accelerators=[
+                    {"resource": f"{DEVICE_CLASS}gpu", "maximum": 1, "deviceClass": "gpu"}
+                ]
+            ),
+            asks(**{f"{DEVICE_CLASS}gpu": 1}),
+        ],
     ),
     ("a quota of accelerators without a run", [GPUS, quota("requests.nvidia.com/gpu", "4")]),
     (
