@@ -158,18 +158,38 @@ def test_the_session_of_the_inputs_is_renewed_ahead_of_its_end() -> None:
     play(scene)
 
 
+def give_another_store(stage: Stage, **changes: Json) -> None:
+    """Declare a store beside the one of the artifacts, with keys of its own."""
+    keys = stage.world.server.peek(SECRET, OWN, "store-keys")
+    assert keys is not None
+    asked = Asked(ADMINISTRATOR, "create", SECRET, OWN, "others")
+    stage.world.server.create(
+        asked, {"metadata": {"name": "others"}, "type": "Opaque", "data": keys["data"]}
+    )
+    spec = store_spec() | {"credentialsSecretRef": {"name": "others"}}
+    spec |= {"artifacts": {**spec["artifacts"], "bucket": "gbx-others"}}
+    stage.world.declare(OBJECT_STORE, "others", spec | changes)
+
+
+def test_no_input_comes_from_the_address_of_a_metadata_service() -> None:
+    async def scene(stage: Stage) -> None:
+        give_another_store(stage, network={"cidrs": ["168.63.129.16/32"], "port": 8333})
+        await ready_pin(stage, storeRef={"name": "others"})
+        stage.declare(pin="set")
+        await stage.until(
+            "it is refused",
+            lambda: stage.condition("Ready").get("reason") == reasons.ROUTE_NOT_ALLOWED,
+        )
+        said = stage.condition("Ready")["message"]
+        assert "name pins of another store" in said
+        assert not stage.status().get("digest")
+
+    play(scene)
+
+
 def test_an_input_whose_store_cannot_be_opened_is_a_finding_and_no_reason_to_wait() -> None:
     async def scene(stage: Stage) -> None:
-        keys = stage.world.server.peek(SECRET, OWN, "store-keys")
-        assert keys is not None
-        asked = Asked(ADMINISTRATOR, "create", SECRET, OWN, "others")
-        stage.world.server.create(
-            asked, {"metadata": {"name": "others"}, "type": "Opaque", "data": keys["data"]}
-        )
-        spec = store_spec()
-        spec |= {"credentialsSecretRef": {"name": "others"}}
-        spec |= {"artifacts": {**spec["artifacts"], "bucket": "gbx-others"}}
-        stage.world.declare(OBJECT_STORE, "others", spec)
+        give_another_store(stage)
         await ready_pin(stage, storeRef={"name": "others"})
         ends_after(stage, 5 * MINUTE)
         stage.declare(pin="set")

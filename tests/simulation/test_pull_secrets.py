@@ -107,7 +107,44 @@ def test_a_new_password_is_copied_within_five_minutes() -> None:
         change(stage, "two")
         what = "the copy follows"
         await stage.until(what, lambda: copied(stage, namespace) == "two", 5 * MINUTE + 5)
+        change(stage, "three")
+        await stage.until(what, lambda: copied(stage, namespace) == "three", 5 * MINUTE + 5)
         assert stage.condition("DriftDetected")["status"] == "False", "nobody did anything wrong"
+
+    play(scene, profile=PROFILE, sweeps=False)
+
+
+def test_a_copy_that_somebody_removed_is_restored_and_told() -> None:
+    async def scene(stage: Stage) -> None:
+        give(stage, "one")
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        await stage.sleep(7 * MINUTE)
+        assert stage.world.remove(SECRET, namespace, names.PULL_SECRET)
+        what = "it is restored"
+        await stage.until(what, lambda: copied(stage, namespace) == "one", 5 * MINUTE + 5)
+        await stage.sleep(1.0)
+        last = stage.status()["drift"]["last"]
+        assert last == {"kind": "Secret", "name": names.PULL_SECRET, "change": "Deleted"}
+
+    play(scene, profile=PROFILE)
+
+
+def test_a_profile_whose_secret_is_removed_says_so_by_itself() -> None:
+    async def scene(stage: Stage) -> None:
+        give(stage, "one")
+        stage.declare(run=False)
+        await stage.provisioned()
+        await stage.sleep(7 * MINUTE)
+        assert stage.world.remove(SECRET, OWN, SOURCE)
+        await stage.until(
+            "it is said",
+            lambda: (
+                stage.condition("Ready", "standard", ISOLATION_PROFILE)["reason"]
+                == reasons.PULL_SECRET_NOT_FOUND
+            ),
+            5 * MINUTE + 5,
+        )
 
     play(scene, profile=PROFILE, sweeps=False)
 
