@@ -118,9 +118,10 @@ def _is_host(text: str) -> bool:
         address = ipaddress.ip_address(text)
     except ValueError:
         return False
-    # As Kubernetes writes it: one address has one spelling, and IPv4 does not pass for IPv6.
+    # As Kubernetes writes it: one address has one spelling, IPv4 does not pass for IPv6, and the
+    # interface of a node is none of a pod's.
     return str(address) == text and not (
-        isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped
+        isinstance(address, ipaddress.IPv6Address) and (address.ipv4_mapped or address.scope_id)
     )
 
 

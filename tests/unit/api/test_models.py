@@ -16,7 +16,7 @@ from glovebox.api import conditions, reasons
 from glovebox.api.experiment import Experiment
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.kinds import BY_NAME, KINDS
-from glovebox.api.scalars import Cidr, Quantity
+from glovebox.api.scalars import Cidr, HostAddress, Quantity
 from glovebox.api.validity import Validity
 from support.examples import FLIGHTS, REPOSITORY, documents, flights, merged
 
@@ -207,6 +207,20 @@ def test_a_quantity_is_what_kubernetes_takes_for_one(text: str) -> None:
 def test_what_kubernetes_does_not_take_is_no_quantity(text: str) -> None:
     with pytest.raises(ValidationError, match="must be a quantity"):
         TypeAdapter(Quantity).validate_python(text)
+
+
+@pytest.mark.parametrize("text", ["169.254.20.10", "fd00:53::a", "fe80::a"])
+def test_a_host_is_an_address_in_its_usual_spelling(text: str) -> None:
+    assert TypeAdapter(HostAddress).validate_python(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["fe80::a%eth0", "::ffff:10.0.0.1", "FD00::A", "10.0.0.01", "10.0.0.0/24", "dns.example", ""],
+)
+def test_what_a_policy_cannot_name_is_no_host(text: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(HostAddress).validate_python(text)
 
 
 def test_reasons_and_condition_types_are_words_that_the_schema_takes() -> None:
