@@ -1352,9 +1352,9 @@ POD_REFUSED: Final = _reason(
     "Experiment `Succeeded`",
     "The API server refuses the run's pod; the message has its words. Often a policy or webhook of"
     " the cluster changes pods (a sidecar, another registry), and what comes out is not what was"
-    " bound.",
+    " bound; or a PriorityClass or RuntimeClass that the profile names does not exist.",
     "Exempt the namespaces of experiments there: they have the label"
-    " `app.kubernetes.io/managed-by: glovebox`.",
+    " `app.kubernetes.io/managed-by: glovebox`. Create the class.",
 )
 UNSCHEDULABLE: Final = _reason(
     "Unschedulable",
@@ -1367,7 +1367,8 @@ IMAGE_NOT_PULLED: Final = _reason(
     "ImageNotPulled",
     "Experiment `Succeeded`",
     "The node cannot pull an image of the run's pod; the message has the kubelet's words.",
-    "Check that the registry has the image under its digest, and that nodes may pull it.",
+    "Check that the registry has the image under its digest, and that nodes or"
+    " `spec.imagePullSecrets` of the profile may pull it.",
 )
 CONTAINER_NOT_STARTED: Final = _reason(
     "ContainerNotStarted",

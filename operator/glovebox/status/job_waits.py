@@ -52,6 +52,8 @@ _USUAL: Final = frozenset({None, "PodInitializing", "ContainerCreating"})
 _POD_NAME: Final = re.compile(r'(?:Error creating: )?pods "[^"]*"')
 # How long ago a kubelet says so changes by itself.
 _COUNTED: Final = re.compile(r"\b(?:back-off|in) \d[\d.]*m?s\b")
+# What a profile names, and only the API server knows.
+_CLASS_OF_PODS: Final = re.compile(r"\b(?:PriorityClass|RuntimeClass)\b")
 _BEING_PREPARED: Final = "the pod is being prepared"
 
 
@@ -158,6 +160,12 @@ def _refused(said: str) -> Wait:
             f"the quota of the namespace admits no pod for it: {words}. End other pods there, or"
             " create a new Experiment that asks for less",
         )
+    if missing := _CLASS_OF_PODS.search(said):
+        return Wait(
+            reasons.POD_REFUSED,
+            f"the API server refuses its pod: {words}. The platform puts the {missing[0]} in order"
+            " that the IsolationProfile names, or names another one there for new Experiments",
+        )
     return Wait(
         reasons.POD_REFUSED,
         f"the API server refuses its pod: {words}. Something in this cluster differs from what was"
@@ -172,7 +180,8 @@ def _container(name: str, reason: str, said: str) -> Wait:
         return Wait(
             reasons.IMAGE_NOT_PULLED,
             f"{words}. The kubelet tries again by itself: check that the registry has the image"
-            " under this digest and that nodes may pull it",
+            " under this digest, and that nodes or `spec.imagePullSecrets` of the IsolationProfile"
+            " may pull it",
         )
     return Wait(reasons.CONTAINER_NOT_STARTED, words)
 

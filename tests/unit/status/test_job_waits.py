@@ -112,6 +112,7 @@ DENIED = (
     'Error creating: pods "glovebox-run-abcde" is forbidden: ValidatingAdmissionPolicy'
     " 'glovebox-pods' with binding 'glovebox-pods' denied request: image is not in the snapshot"
 )
+FORBIDDEN = 'Error creating: pods "glovebox-run-abcde" is forbidden: '
 TOLD: dict[str, tuple[list[dict[str, Any]], str, str]] = {
     "quota": (
         [event("FailedCreate", QUOTA)],
@@ -125,6 +126,21 @@ TOLD: dict[str, tuple[list[dict[str, Any]], str, str]] = {
         [event("FailedCreate", DENIED)],
         reasons.POD_REFUSED,
         "refuses its pod: the pod is forbidden: ValidatingAdmissionPolicy 'glovebox-pods'",
+    ),
+    "a class of pods that is not there": (
+        [event("FailedCreate", FORBIDDEN + "no PriorityClass with name research was found")],
+        reasons.POD_REFUSED,
+        "no PriorityClass with name research was found. The platform puts the PriorityClass in",
+    ),
+    "another class of pods": (
+        [event("FailedCreate", FORBIDDEN + 'pod rejected: RuntimeClass "nvidia" not found')],
+        reasons.POD_REFUSED,
+        'RuntimeClass "nvidia" not found. The platform puts the RuntimeClass in order',
+    ),
+    "a policy about such a class": (
+        [event("FailedCreate", FORBIDDEN + "`priorityClassName` must be left out")],
+        reasons.POD_REFUSED,
+        "must be left out. Something in this cluster differs from what was bound",
     ),
     "the newest counts": (
         [event("FailedCreate", DENIED, at="30"), event("FailedCreate", QUOTA, at="20")],
