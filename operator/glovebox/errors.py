@@ -71,7 +71,17 @@ class NotFound(Conflict):
 
 
 class NamespaceGone(NotFound):
-    """Nothing can be created in a namespace that is not there."""
+    """Nothing can be created in a namespace that is not there.
+
+    Args:
+        reason: As in GloveboxError.
+        message: As in GloveboxError.
+        namespace: Which one.
+    """
+
+    def __init__(self, reason: str, message: str, *, namespace: str) -> None:
+        super().__init__(reason, message)
+        self.namespace = namespace
 
 
 class AlreadyExists(Conflict):

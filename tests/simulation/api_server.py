@@ -38,16 +38,25 @@ class Refused(Exception):  # noqa: N818 - an answer, as an API server gives it
     """An answer that is no success."""
 
     def __init__(
-        self, code: int, reason: str, message: str, *, retry_after: int | None = None
+        self,
+        code: int,
+        reason: str,
+        message: str,
+        *,
+        retry_after: int | None = None,
+        about: Json | None = None,
     ) -> None:
         super().__init__(f"{code} {reason}: {message}")
         self.code, self.reason, self.message = code, reason, message
         self.retry_after = retry_after
+        self.about = about or {}
 
     @property
     def status(self) -> Json:
         """The body of the answer."""
-        details = {} if self.retry_after is None else {"retryAfterSeconds": self.retry_after}
+        details = dict(self.about)
+        if self.retry_after is not None:
+            details["retryAfterSeconds"] = self.retry_after
         return {
             "kind": "Status",
             "apiVersion": "v1",
@@ -611,7 +620,9 @@ class ApiServer:
             return
         namespace = self.peek(NAMESPACE, None, asked.namespace)
         if namespace is None:
-            raise Refused(404, "NotFound", f'namespaces "{asked.namespace}" not found')
+            about = {"name": asked.namespace, "kind": "namespaces"}
+            message = f'namespaces "{asked.namespace}" not found'
+            raise Refused(404, "NotFound", message, about=about)
         if namespace["metadata"].get("deletionTimestamp"):
             raise Refused(
                 403,

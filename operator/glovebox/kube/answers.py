@@ -13,6 +13,7 @@ from glovebox.errors import (
     Expired,
     Forbidden,
     InvalidInput,
+    NamespaceGone,
     NotFound,
     Rejected,
     Unavailable,
@@ -51,8 +52,8 @@ def refuse(
         mutating: Whether the request would have changed something: what a 5xx did is not known.
 
     Raises:
-        NotFound, AlreadyExists, Expired, Conflict, Forbidden, InvalidInput, Rejected, Unavailable:
-            As the code says.
+        NamespaceGone, NotFound, AlreadyExists, Expired, Conflict, Forbidden, InvalidInput,
+        Rejected, Unavailable: As the code says.
     """
     try:
         status: dict[str, Any] = orjson.loads(raw)
@@ -61,7 +62,7 @@ def refuse(
     message = status.get("message") or f"HTTP {code}"
     match code:
         case 404:
-            raise NotFound(reasons.CONFLICT, f"{verb} {path}: it is not there")
+            raise _not_there(verb, path, status)
         case 410:
             raise Expired(reasons.CONFLICT, f"{verb} {path}: {message}")
         case 409 if status.get("reason") == "AlreadyExists":
@@ -88,6 +89,23 @@ def refuse(
         f"{verb} {path}: HTTP {code}: {message}",
         effect_unknown=mutating and code >= _SERVER_ERRORS,
     )
+
+
+def _not_there(verb: str, path: str, status: dict[str, Any]) -> NotFound:
+    """Return what a 404 stands for.
+
+    A creation in a namespace that is gone is answered about the namespace. A webhook that answers
+    404, or a server without the kind, says nothing of it.
+    """
+    about = status.get("details")
+    if verb == "POST" and isinstance(about, dict) and about.get("kind") == "namespaces":
+        namespace = str(about.get("name", ""))
+        return NamespaceGone(
+            reasons.NAMESPACE_TERMINATING,
+            f"{verb} {path}: there is no namespace `{namespace}`",
+            namespace=namespace,
+        )
+    return NotFound(reasons.CONFLICT, f"{verb} {path}: it is not there")
 
 
 def is_over_quota(error: Forbidden) -> bool:

@@ -23,7 +23,7 @@ import structlog
 
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.errors import GloveboxError, NamespaceGone, Unavailable
+from glovebox.errors import GloveboxError, Unavailable
 from glovebox.kube.answers import (
     TOO_MANY_REQUESTS,
     UNAUTHORIZED,
@@ -257,14 +257,7 @@ class Client:
         params = {"fieldManager": names.FIELD_MANAGER}
         if dry_run:
             params["dryRun"] = "All"
-        try:
-            return await self._request("POST", kind, kind.path(namespace), body=obj, params=params)
-        except NotFound:
-            if not namespace:
-                raise
-            raise NamespaceGone(
-                reasons.NAMESPACE_TERMINATING, f"namespace `{namespace}` is gone; it is recreated"
-            ) from None
+        return await self._request("POST", kind, kind.path(namespace), body=obj, params=params)
 
     async def create_or_get(self, kind: Kind, obj: dict[str, Any]) -> dict[str, Any]:
         """Create an object; return it, or what has its name already."""

@@ -77,6 +77,10 @@ def test_nothing_is_created_with_a_version(api: Any, namespace: str) -> None:
 def test_nothing_is_created_where_there_is_no_namespace(api: Any) -> None:
     with refused(404, "NotFound", 'namespaces "nowhere" not found'):
         made(api, "nowhere")
+    with pytest.raises(ApiError) as caught:
+        made(api, "nowhere")
+    details = caught.value.status["details"]
+    assert (details["kind"], details["name"]) == ("namespaces", "nowhere")
 
 
 def test_a_dry_run_answers_and_stores_nothing(api: Any, namespace: str) -> None:

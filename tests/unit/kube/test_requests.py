@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from glovebox.errors import Fenced, GloveboxError, InvalidInput, Rejected, Unavailable
+from glovebox.errors import (
+    Fenced,
+    GloveboxError,
+    InvalidInput,
+    NamespaceGone,
+    Rejected,
+    Unavailable,
+)
 from glovebox.kube.answers import AlreadyExists, Expired, NotFound
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import CONFIG_MAP, JOB, LEASE, POD, Kind
@@ -257,6 +264,26 @@ def test_every_answer_is_in_the_error_tree(
     with pytest.raises(error) as caught:
         use(Wire(lambda _: answered(code, {"reason": reason})), put)
     assert isinstance(caught.value, GloveboxError)
+
+
+def test_that_a_namespace_is_gone_is_said_by_an_answer_about_it_alone() -> None:
+    def create(client: Client) -> Awaitable[object]:
+        return client.create(CONFIG_MAP, OBJECT)
+
+    about = {"name": "team", "kind": "namespaces"}
+    with pytest.raises(NamespaceGone) as caught:
+        use(Wire(lambda _: answered(404, {"reason": "NotFound", "details": about})), create)
+    assert caught.value.namespace == "team"
+
+
+@pytest.mark.parametrize("about", [{}, {"kind": "webhooks"}, "no"])
+def test_another_404_to_a_creation_says_nothing_of_a_namespace(about: object) -> None:
+    def create(client: Client) -> Awaitable[object]:
+        return client.create(CONFIG_MAP, OBJECT)
+
+    with pytest.raises(NotFound) as caught:
+        use(Wire(lambda _: answered(404, {"details": about})), create)
+    assert not isinstance(caught.value, NamespaceGone)
 
 
 @pytest.mark.parametrize("code", [400, 422])

@@ -84,7 +84,7 @@ from glovebox.status.drift import RECORD_SECONDS
 from glovebox.status.experiment import compute_status
 from glovebox.status.experiment_facts import LedgerFacts, LineageFacts
 from glovebox.status.experiment_seen import Seen, held_back
-from glovebox.status.outcome import Verdict, done, of_error
+from glovebox.status.outcome import Outcome, Verdict, done, of_error
 from glovebox.tasks.seal import SEAL
 
 KIND: Final = EXPERIMENT.kind
@@ -219,7 +219,7 @@ async def _is_gone(scope: Scope, outcomes: Outcomes) -> bool:
 
     What was known of it is from before then: a watch that is away tells nothing.
     """
-    if not any(isinstance(each.error, NamespaceGone) for each in outcomes.values()):
+    if not any(_says_gone(each, scope.namespace) for each in outcomes.values()):
         return False
     try:
         live = await read_or_absent(scope.ports, NAMESPACE, None, scope.namespace)
@@ -249,6 +249,11 @@ async def _reconcile_adopted(scope: Scope) -> Look:
         run, outcome = found.run, replace(outcome, facts=found.seal)
     status = compute_adopted_status(scope.obj, outcome, scope.ports.now(), fields=fields, run=run)
     return Look(scope.obj, status, retry_seconds=outcome.retry_seconds, error=outcome.error)
+
+
+def _says_gone(outcome: Outcome, namespace: str) -> bool:
+    """Whether a phase was answered that this very namespace is not there."""
+    return isinstance(outcome.error, NamespaceGone) and outcome.error.namespace == namespace
 
 
 def _outdated(scope: Scope) -> Conflict:
