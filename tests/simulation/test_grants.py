@@ -386,6 +386,22 @@ def test_a_policy_that_keeps_a_grant_from_its_finalizer_is_told(code: int) -> No
     play(scene, faults=faults)
 
 
+def test_a_grant_that_somebody_else_holds_is_not_ready_any_more() -> None:
+    async def scene(stage: Stage) -> None:
+        await with_data(stage)
+        await granted(stage)
+        held = {"finalizers": [*grant(stage)["metadata"]["finalizers"], "team.example/hold"]}
+        assert stage.world.edit(ACCESS_GRANT, DATA, "loan", {"metadata": held})
+        stage.world.remove(ACCESS_GRANT, DATA, "loan")
+        await stage.sleep(MINUTE)
+        assert grant(stage)["metadata"]["finalizers"] == ["team.example/hold"]
+        said = condition(grant(stage), "Ready")
+        assert (said["status"], said["reason"]) == ("False", reasons.DELETING)
+        assert "held by `team.example/hold`" in said["message"]
+
+    play(scene)
+
+
 def test_a_grant_that_was_made_again_is_told_again() -> None:
     async def scene(stage: Stage) -> None:
         await with_ledger(stage)

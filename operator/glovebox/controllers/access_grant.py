@@ -62,6 +62,7 @@ _LOOK_AGAIN_SECONDS: Final = 3600.0
 _RETRY_SECONDS: Final = 60.0
 _LEDGER_WAIT: Final = timedelta(hours=1)
 _UNTOLD: Final = "untold"
+_HOLDERS_MAX: Final = 3
 
 
 async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
@@ -216,7 +217,7 @@ async def _let_go(ports: Ports, obj: Mapping[str, Any]) -> Look:
     """Let a deleted grant go when the ledger tells of it, or was not told for long enough."""
     finalizers = list(obj["metadata"].get("finalizers") or ())
     if names.FINALIZER not in finalizers:
-        return Look(obj, None)
+        return Look(obj, _held_status(ports, obj, finalizers))
     key = Key.of(obj)
     told = tell_of_grant(ports, obj, str((obj.get("status") or {}).get("storeRef") or ""))
     if told.outcome is not None:
@@ -238,6 +239,17 @@ async def _let_go(ports: Ports, obj: Mapping[str, Any]) -> Look:
         return Look(obj, status, error=error)
     ports.failures.clear(key, _UNTOLD)
     return Look(obj, None)
+
+
+def _held_status(
+    ports: Ports, obj: Mapping[str, Any], finalizers: list[str]
+) -> dict[str, Any] | None:
+    """Return the status of a grant that only others hold; None where nobody does."""
+    if not finalizers:
+        return None
+    held = ", ".join(f"`{each}`" for each in finalizers[:_HOLDERS_MAX])
+    why = f"held by {held}: it goes when whoever put that there takes it away"
+    return compute_leaving_status(obj, reasons.DELETING, why, ports.now())
 
 
 def _why_unmarked(error: GloveboxError) -> str:
