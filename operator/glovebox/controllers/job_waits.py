@@ -11,7 +11,16 @@ import structlog
 from glovebox.controllers.ports import Ports
 from glovebox.errors import GloveboxError
 from glovebox.kube.kinds import EVENT
-from glovebox.status.job_waits import Wait, seconds_since, why_by_events, why_no_pod, why_waiting
+from glovebox.status.job_waits import (
+    Wait,
+    ended_last,
+    is_suspended,
+    seconds_since,
+    why_by_events,
+    why_no_next_pod,
+    why_no_pod,
+    why_waiting,
+)
 
 log = structlog.get_logger(__name__)
 # The Job controller and the kubelet get this long before anybody asks what keeps them.
@@ -51,6 +60,12 @@ async def look_at_job(
         job: As it is now.
         pods: Its pods, the oldest first.
     """
+    if ended_last(pods) and is_suspended(job):
+        return JobWait(why_no_pod(job))
+    if ended_last(pods):
+        # The next attempt may be refused as the first one may.
+        again = _again(seconds_since(pods[-1], ports.now()))
+        return JobWait(why_no_next_pod(await _events_of(ports, job)), again)
     wait = why_waiting(pods) if pods else why_no_pod(job)
     if wait is None or not wait.by_event:
         return JobWait(wait)
@@ -58,8 +73,12 @@ async def look_at_job(
     age = seconds_since(about, ports.now())
     if age < _PATIENCE_SECONDS:
         return JobWait(wait, _PATIENCE_SECONDS)
-    again = min(max(age / 4, _SOONEST_SECONDS), _LATEST_SECONDS)
-    return JobWait(why_by_events(wait, await _events_of(ports, about)), again)
+    return JobWait(why_by_events(wait, await _events_of(ports, about)), _again(age))
+
+
+def _again(age: float) -> float:
+    """Return in how many seconds to ask again about what is as old as that."""
+    return min(max(age / 4, _SOONEST_SECONDS), _LATEST_SECONDS)
 
 
 async def _events_of(ports: Ports, about: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -45,7 +45,6 @@ _IMAGE: Final = frozenset(
         "SignatureValidationFailed",
     }
 )
-# After these, what failed before does not any more.
 _GOING_ON: Final = frozenset({"Pulled", "Created", "Started"})
 _USUAL: Final = frozenset({None, "PodInitializing", "ContainerCreating"})
 # Each attempt of the Job controller has another name for its pod.
@@ -72,6 +71,9 @@ class Wait:
     by_event: bool = False
 
 
+_NEXT: Final = Wait(reasons.RUN_PENDING, "the Job controller has not made its next pod")
+
+
 def why_waiting(pods: Sequence[Mapping[str, Any]]) -> Wait | None:
     """Return what keeps the newest pod of a Job from running; None when it runs.
 
@@ -95,9 +97,14 @@ def why_waiting(pods: Sequence[Mapping[str, Any]]) -> Wait | None:
     return Wait(reasons.RUN_PENDING, _BEING_PREPARED, by_event=True)
 
 
+def is_suspended(job: Mapping[str, Any]) -> bool:
+    """Return whether somebody keeps a Job from having pods."""
+    return bool((job.get("spec") or {}).get("suspend"))
+
+
 def why_no_pod(job: Mapping[str, Any]) -> Wait:
     """Return what is known of a Job that has no pod, from the Job alone."""
-    if (job.get("spec") or {}).get("suspend"):
+    if is_suspended(job):
         return Wait(
             reasons.JOB_SUSPENDED,
             f"Job `{job['metadata']['name']}` is suspended by somebody else (`spec.suspend`): a"
@@ -111,6 +118,21 @@ def why_no_pod(job: Mapping[str, Any]) -> Wait:
     )
 
 
+def ended_last(pods: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether the newest pod of a Job failed, so that the next one is the Job's to make."""
+    return bool(pods) and (pods[-1].get("status") or {}).get("phase") == "Failed"
+
+
+def why_no_next_pod(events: Iterable[Mapping[str, Any]]) -> Wait | None:
+    """Return why a Job has no pod after one that failed; None when Events do not say.
+
+    Args:
+        events: Of the Job (`events.k8s.io/v1`).
+    """
+    said = why_by_events(_NEXT, events)
+    return None if said is _NEXT else said
+
+
 def why_by_events(wait: Wait, events: Iterable[Mapping[str, Any]]) -> Wait:
     """Return what Events say about what a Job waits for; what is known already when they do not.
 
@@ -122,14 +144,14 @@ def why_by_events(wait: Wait, events: Iterable[Mapping[str, Any]]) -> Wait:
         said = str(event.get("note") or "")
         if event.get("reason") == "FailedCreate" and _writer(event) in _JOB_CONTROLLER:
             return _refused(said)
+        if _went_on(event):
+            return wait
         if _writer(event) not in _OF_PODS:
             continue
         if event.get("reason") == "Pulling":
             return Wait(
                 reasons.RUN_PENDING, f"the node pulls an image: {_words(said)}", by_event=True
             )
-        if event.get("reason") in _GOING_ON:
-            return wait
         if event.get("reason") in _MOUNTING:
             return Wait(
                 reasons.VOLUME_NOT_MOUNTED,
@@ -144,6 +166,14 @@ def why_by_events(wait: Wait, events: Iterable[Mapping[str, Any]]) -> Wait:
                 " the platform's operators look at the node's runtime and network plugin",
             )
     return wait
+
+
+def _went_on(event: Mapping[str, Any]) -> bool:
+    """Whether what failed before an Event does not any more."""
+    by, reason = _writer(event), event.get("reason")
+    return (by in _OF_PODS and reason in _GOING_ON) or (
+        by in _JOB_CONTROLLER and reason == "SuccessfulCreate"
+    )
 
 
 def seconds_since(made: Mapping[str, Any], now: datetime) -> float:

@@ -32,7 +32,12 @@ def about(uid: str, **more: Any) -> dict[str, Any]:
 
 
 async def looked(
-    pods: list[dict[str, Any]], *, age: float = 5.0, error: GloveboxError | None = None
+    pods: list[dict[str, Any]],
+    *,
+    age: float = 5.0,
+    error: GloveboxError | None = None,
+    suspend: bool = False,
+    events: tuple[dict[str, Any], ...] = (REFUSED,),
 ) -> tuple[JobWait, list[str]]:
     """Return what was found, and of what Events were asked for."""
     asked: list[str] = []
@@ -42,12 +47,12 @@ async def looked(
         asked.append(query["field_selector"])
         if error is not None:
             raise error
-        yield {"items": [REFUSED]}
+        yield {"items": list(events)}
 
     ports: Any = SimpleNamespace(
         reader=SimpleNamespace(pages=pages), now=lambda: MADE + timedelta(seconds=age)
     )
-    return await look_at_job(ports, about("job", spec={}), pods), asked
+    return await look_at_job(ports, about("job", spec={"suspend": suspend}), pods), asked
 
 
 async def test_of_a_job_without_a_pod_the_controllers_events_say_why() -> None:
@@ -92,3 +97,24 @@ async def test_of_a_silent_pod_its_own_events_are_read() -> None:
 async def test_what_runs_waits_for_nothing() -> None:
     found, asked = await looked([about("p", status={"phase": "Running"})])
     assert (found, asked, found.message) == (JobWait(None), [], "")
+
+
+FAILED = about("p", status={"phase": "Failed"})
+
+
+async def test_after_a_pod_that_failed_the_jobs_events_say_why_there_is_no_other() -> None:
+    found, asked = await looked([FAILED])
+    assert found.wait is not None
+    assert (found.wait.reason, found.retry_seconds) == (reasons.POD_REFUSED, 2.0)
+    assert asked == ["regarding.uid=job"]
+
+
+async def test_after_a_pod_that_failed_nothing_is_said_where_events_say_nothing() -> None:
+    """The Job ends with it, or makes another in a moment: neither is a wait."""
+    assert (await looked([FAILED], events=()))[0] == JobWait(None, 2.0)
+
+
+async def test_a_job_that_is_suspended_after_a_pod_failed_says_so() -> None:
+    found, asked = await looked([FAILED], suspend=True)
+    assert found.wait is not None
+    assert (found.wait.reason, asked) == (reasons.JOB_SUSPENDED, [])

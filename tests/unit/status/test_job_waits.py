@@ -179,6 +179,14 @@ TOLD: dict[str, tuple[list[dict[str, Any]], str, str]] = {
         reasons.CONTAINER_NOT_STARTED,
         "the node cannot start the pod: no network",
     ),
+    "a pod that was made since": (
+        [
+            event("FailedCreate", QUOTA, at="10"),
+            event("SuccessfulCreate", "Created pod: x", at="20", kind="Normal"),
+        ],
+        reasons.RUN_PENDING,
+        "the pod is being prepared",
+    ),
     "an older recorder": (
         [
             event("FailedCreate", QUOTA, by="")
