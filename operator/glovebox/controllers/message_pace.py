@@ -1,4 +1,4 @@
-"""How often a status may be written that differs in words alone.
+"""How often a status may be written that differs in words alone (`status/words.py`).
 
 The first new message waits for five seconds, in which most are over: a Job without a pod, a pod
 that is being prepared. Where messages go on changing, each next write waits twice as long as the
