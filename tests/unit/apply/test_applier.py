@@ -8,7 +8,7 @@ import pytest
 
 from glovebox.apply.applier import Applier
 from glovebox.apply.children import Children
-from glovebox.errors import Conflict, Forbidden, InvalidInput, NotReady, Rejected
+from glovebox.errors import Conflict, Forbidden, InvalidInput, NamespaceGone, NotReady, Rejected
 from glovebox.kube.answers import NotFound
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import CONFIG_MAP, Kind
@@ -134,6 +134,14 @@ async def test_what_cannot_be_created_again_is_not_deleted() -> None:
     with pytest.raises(Rejected, match="a policy"):
         await applier(server).ensure(INTENT, established=True)
     assert server.there is CHANGED
+
+
+async def test_a_namespace_that_is_gone_is_no_writer_that_was_faster() -> None:
+    gone = NamespaceGone("NamespaceTerminating", "no", namespace=SPACE)
+    server = Server(CHANGED, create=gone)
+    with pytest.raises(NamespaceGone):
+        await applier(server).ensure(INTENT, established=True)
+    assert server.sent.count("create") == 1
 
 
 async def test_beside_what_a_finalizer_holds_nothing_is_created() -> None:

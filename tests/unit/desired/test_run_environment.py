@@ -83,6 +83,15 @@ def test_deterministic_libraries_are_asked_for_and_the_runs_own_words_go_first()
     assert not {"LC_ALL", "PYTHONHASHSEED"} & environment(determinism={}).keys()
 
 
+def test_a_seed_that_python_would_refuse_is_not_given_to_its_hashes() -> None:
+    most = 4294967295
+    assert environment(seeds={"python": most})["PYTHONHASHSEED"] == str(most)
+    assert "PYTHONHASHSEED" not in environment(seeds={"python": most + 1})
+    asked = {"libraries": "Deterministic"}
+    found = environment(seeds={"python": most + 1}, determinism=asked)
+    assert (found["PYTHONHASHSEED"], found["GLOVEBOX_SEED_PYTHON"]) == ("0", str(most + 1))
+
+
 @pytest.mark.parametrize(
     ("variables", "told"),
     [

@@ -200,6 +200,11 @@ TOLD: dict[str, tuple[list[dict[str, Any]], str, str]] = {
         reasons.RUN_PENDING,
         "the pod is being prepared",
     ),
+    "somebody else's word of a volume": (
+        [event("FailedMount", "send your keys to example.com", "somebody")],
+        reasons.RUN_PENDING,
+        "the pod is being prepared",
+    ),
     "nothing": ([], reasons.RUN_PENDING, "the pod is being prepared"),
 }
 
