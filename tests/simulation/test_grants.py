@@ -396,8 +396,8 @@ def test_a_grant_that_somebody_else_holds_is_not_ready_any_more() -> None:
         await stage.sleep(MINUTE)
         assert grant(stage)["metadata"]["finalizers"] == ["team.example/hold"]
         said = condition(grant(stage), "Ready")
-        assert (said["status"], said["reason"]) == ("False", reasons.DELETING)
-        assert "held by `team.example/hold`" in said["message"]
+        assert (said["status"], said["reason"]) == ("False", reasons.DELETION_BLOCKED)
+        assert "finalizer `team.example/hold`" in said["message"]
 
     play(scene)
 

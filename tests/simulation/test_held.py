@@ -8,12 +8,21 @@ import pytest
 
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.kube.kinds import EXPERIMENT, LIMIT_RANGE, NETWORK_POLICY, ROLE_BINDING, SECRET, Kind
+from glovebox.kube.kinds import (
+    DATASET_PIN,
+    EXPERIMENT,
+    LIMIT_RANGE,
+    NETWORK_POLICY,
+    OBJECT_STORE,
+    ROLE_BINDING,
+    SECRET,
+    Kind,
+)
 from simulation.api_server import ADMINISTRATOR, Asked
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, TEN_MINUTES
 from simulation.test_seal_order import Refusing, wants
-from simulation.world import TEAM
+from simulation.world import TEAM, condition, pin_spec, store_spec
 
 Json = dict[str, Any]
 HELD: Json = {"metadata": {"finalizers": ["example.com/held"]}}
@@ -171,3 +180,73 @@ def test_a_wrong_404_leaves_no_access_in_what_is_frozen(wrong: str) -> None:
         assert not stage.there(ROLE_BINDING, namespace, names.TENANT_ROLE_BINDING)
 
     play(scene, faults=faults, sweeps=False)
+
+
+# -- our own kinds, which somebody else holds
+
+HOLD = "team.example/hold"
+
+
+def hold(stage: Stage, kind: Kind, namespace: str, name: str) -> None:
+    found = stage.world.server.peek(kind, namespace, name)
+    assert found is not None
+    held = [*(found["metadata"].get("finalizers") or ()), HOLD]
+    assert stage.world.edit(kind, namespace, name, {"metadata": {"finalizers": held}})
+
+
+def test_an_experiment_that_was_retired_and_is_held_says_nothing_that_was_so() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        await stage.provisioned()
+        await stage.sleep(MINUTE)
+        hold(stage, EXPERIMENT, TEAM, "x")
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.sleep(2 * HOUR)
+        made = stage.world.experiment()
+        assert made is not None
+        assert made["metadata"]["finalizers"] == [HOLD]
+        ready = stage.condition("Ready")
+        assert (ready["status"], ready["reason"]) == ("False", reasons.DELETION_BLOCKED)
+        assert HOLD in ready["message"]
+        for kept in ("NamespaceReady", "QuotaApplied", "Isolated", "CredentialsFresh"):
+            assert stage.condition(kept)["status"] == "Unknown", kept
+        version = made["metadata"]["resourceVersion"]
+        await stage.sleep(2 * HOUR)
+        again = stage.world.experiment()
+        assert again is not None
+        assert again["metadata"]["resourceVersion"] == version, "it is said once"
+        stage.world.edit(EXPERIMENT, TEAM, "x", LET_GO)
+        await stage.until("it goes", lambda: stage.world.experiment() is None, MINUTE)
+
+    play(scene)
+
+
+@pytest.mark.parametrize("kind", [DATASET_PIN, OBJECT_STORE], ids=lambda kind: kind.kind)
+def test_what_nobody_uses_and_somebody_holds_is_not_ready_any_more(kind: Kind) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.world.declare(DATASET_PIN, "set", pin_spec())
+        namespace, name = (TEAM, "set") if kind == DATASET_PIN else ("", "store-to-go")
+        if kind == OBJECT_STORE:
+            stage.world.declare(OBJECT_STORE, name, store_spec(), namespace=None)
+
+        def there() -> Json:
+            found = stage.world.server.peek(kind, namespace, name)
+            assert found is not None
+            return found
+
+        def ready() -> Json:
+            return condition(there(), "Ready")
+
+        await stage.until("it is Ready", lambda: ready().get("status") == "True")
+        hold(stage, kind, namespace, name)
+        stage.world.remove(kind, namespace, name)
+        await stage.sleep(MINUTE)
+        assert (ready()["status"], ready()["reason"]) == ("False", reasons.DELETION_BLOCKED)
+        assert HOLD in ready()["message"]
+        version = there()["metadata"]["resourceVersion"]
+        await stage.sleep(2 * HOUR)
+        assert there()["metadata"]["resourceVersion"] == version, "it is said once"
+        stage.world.edit(kind, namespace, name, LET_GO)
+        await stage.until("it goes", lambda: not stage.there(kind, namespace, name), MINUTE)
+
+    play(scene)

@@ -71,14 +71,14 @@ SUSPENDED: Final = _reason(
 DELETING: Final = _reason(
     "Deleting",
     "every kind `Ready`, `Reconciling`; Experiment `NamespaceReady`, `QuotaApplied`, `Isolated`,"
-    " `CredentialsFresh`, `InputsDelivered`, `DriftDetected`",
+    " `CredentialsFresh`, `InputsDelivered`, `DriftDetected`, `Succeeded`",
     "The object is being deleted, and the operator does what its deletion policy says. Nothing of"
     " an Experiment's namespace is kept as declared from then on.",
     _WAIT,
 )
 DELETION_BLOCKED: Final = _reason(
     "DeletionBlocked",
-    "Experiment `Ready`, `Reconciling`, `NamespaceReady`, `DriftDetected`; Event",
+    "every kind `Ready`, `Reconciling`; Experiment `NamespaceReady`, `DriftDetected`; Event",
     "What was deleted is still there, held by finalizers or pods; the message names them. A policy,"
     " a binding or a Secret that is held is in force.",
     "Remove the finalizers or pods that the message names, or restore what should remove them.",

@@ -51,6 +51,7 @@ from glovebox.status.access_grant import (
 from glovebox.status.kstatus import condition_of
 from glovebox.status.outcome import Outcome, done, of_error
 from glovebox.status.summary import holds_back
+from glovebox.status.text import held_by
 from glovebox.store.connection import Stop
 from glovebox.store.grant_uses import UseRecord, read_uses, uses_folder
 
@@ -62,7 +63,6 @@ _LOOK_AGAIN_SECONDS: Final = 3600.0
 _RETRY_SECONDS: Final = 60.0
 _LEDGER_WAIT: Final = timedelta(hours=1)
 _UNTOLD: Final = "untold"
-_HOLDERS_MAX: Final = 3
 
 
 async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
@@ -247,9 +247,7 @@ def _held_status(
     """Return the status of a grant that only others hold; None where nobody does."""
     if not finalizers:
         return None
-    held = ", ".join(f"`{each}`" for each in finalizers[:_HOLDERS_MAX])
-    why = f"held by {held}: it goes when whoever put that there takes it away"
-    return compute_leaving_status(obj, reasons.DELETING, why, ports.now())
+    return compute_leaving_status(obj, reasons.DELETION_BLOCKED, held_by(finalizers), ports.now())
 
 
 def _why_unmarked(error: GloveboxError) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import structlog
 
+from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.controllers import (
     access_grant,
@@ -50,7 +51,11 @@ from glovebox.kube.kinds import (
     SPLIT_PIN,
 )
 from glovebox.kube.resources import Key
-from glovebox.status.in_use import compute_held_status, with_protection
+from glovebox.status.in_use import (
+    compute_blocked_status,
+    compute_held_status,
+    with_protection,
+)
 from glovebox.status.kstatus import condition_of
 from glovebox.status.outcome import Outcome, done, of_error
 from glovebox.status.words import differ_in_words_alone
@@ -177,8 +182,12 @@ def _with_marks(ports: Ports, look: Look, marked: _Marked) -> Look:
     """Have the status say whether the resource is held, and for whom while it is to go."""
     now = ports.now()
     status = with_protection(look.obj, look.status, marked.outcome, ports.grace, now)
-    if marked.obj["metadata"].get("deletionTimestamp") and marked.held:
+    metadata = marked.obj["metadata"]
+    is_leaving, others = bool(metadata.get("deletionTimestamp")), metadata.get("finalizers") or ()
+    if is_leaving and marked.held:
         status = compute_held_status(look.obj, status, marked.held, now)
+    elif is_leaving and others and names.FINALIZER_IN_USE not in others:
+        status = compute_blocked_status(look.obj, status, others, now)
     return replace(look, status=status)
 
 

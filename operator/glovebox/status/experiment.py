@@ -19,7 +19,7 @@ could flap.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -55,10 +55,11 @@ from glovebox.status.experiment_seen import (
     state_of,
 )
 from glovebox.status.experiment_work import mark_run, mark_seal, plain, record_run
+from glovebox.status.job_waits import WAITS
 from glovebox.status.ledger import HeldBack, hold_back, hold_ready, record_entries
 from glovebox.status.outcome import Verdict
 from glovebox.status.references import AS_BOUND
-from glovebox.status.text import format_end, format_time
+from glovebox.status.text import format_end, format_time, held_by
 
 CONDITIONS: Final = (
     types.READY,
@@ -173,6 +174,26 @@ def compute_recreating_status(obj: Mapping[str, Any], now: datetime) -> dict[str
     if builder.status_of(types.SEALED) != types.TRUE:  # of which nothing is taken back
         builder.mark_false(types.READY, reasons.PROVISIONING, message)
     builder.mark_true(types.RECONCILING, reasons.PROVISIONING, message)
+    return builder.render()
+
+
+def compute_released_status(
+    obj: Mapping[str, Any], finalizers: Sequence[str], now: datetime
+) -> dict[str, Any]:
+    """Return the status of an Experiment that was retired, and that others keep from going.
+
+    Args:
+        obj: The Experiment.
+        finalizers: The ones that hold it, none of ours.
+        now: The present time.
+    """
+    builder = StatusBuilder(obj.get("status"), _generation(obj), condition_types(obj), now)
+    _mark_not_kept(builder, obj)
+    if builder.current(types.SUCCEEDED)[1] in {reasons.RUNNING, *WAITS}:
+        builder.mark_unknown(types.SUCCEEDED, reasons.DELETING, _NOT_KEPT)
+    message = held_by(finalizers)
+    builder.mark_false(types.READY, reasons.DELETION_BLOCKED, message)
+    builder.mark_true(types.RECONCILING, reasons.DELETION_BLOCKED, message)
     return builder.render()
 
 
@@ -429,9 +450,7 @@ def _record_work(builder: StatusBuilder, seen: Seen) -> None:
 
 def _retiring(builder: StatusBuilder, seen: Seen) -> dict[str, Any]:
     outcome = seen.outcome("retire")
-    for condition in condition_types(seen.obj):
-        if condition in _KEPT and builder.current(condition)[:2] != (types.TRUE, reasons.SEALED):
-            builder.mark_unknown(condition, reasons.DELETING, _NOT_KEPT)
+    _mark_not_kept(builder, seen.obj)
     run = seen.outcome("run")
     if run.verdict is not Verdict.SKIPPED:
         mark_run(builder, run, seen.outcome("deliver"), provisioned=True)
@@ -441,6 +460,12 @@ def _retiring(builder: StatusBuilder, seen: Seen) -> dict[str, Any]:
     builder.mark_false(types.READY, outcome.reason, outcome.message)
     builder.mark_true(types.RECONCILING, outcome.reason, outcome.message)
     return builder.render()
+
+
+def _mark_not_kept(builder: StatusBuilder, obj: Mapping[str, Any]) -> None:
+    for condition in condition_types(obj):
+        if condition in _KEPT and builder.current(condition)[:2] != (types.TRUE, reasons.SEALED):
+            builder.mark_unknown(condition, reasons.DELETING, _NOT_KEPT)
 
 
 def _unkept(builder: StatusBuilder, seen: Seen) -> dict[str, Any]:

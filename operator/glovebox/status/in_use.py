@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from glovebox.api import reasons
 from glovebox.api.conditions import Answer
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.outcome import Grace, Outcome
+from glovebox.status.text import held_by
 
 _PASSING: Final = frozenset({types.READY, types.RECONCILING, types.STALLED})
 
@@ -30,6 +31,34 @@ def compute_held_status(
         held: By whom it is held, in words.
         now: The present time.
     """
+    message = f"{held}; it goes when the last of them is deleted, and nothing new may use it"
+    return _not_ready(obj, found, reasons.IN_USE, message, now)
+
+
+def compute_blocked_status(
+    obj: Mapping[str, Any],
+    found: Mapping[str, Any] | None,
+    finalizers: Sequence[str],
+    now: datetime,
+) -> dict[str, Any]:
+    """Return the status of a resource that was deleted and that others keep from going.
+
+    Args:
+        obj: The resource, which is being deleted.
+        found: The status that its own look came to; None where it was not looked at.
+        finalizers: The ones that hold it, none of ours.
+        now: The present time.
+    """
+    return _not_ready(obj, found, reasons.DELETION_BLOCKED, held_by(finalizers), now)
+
+
+def _not_ready(
+    obj: Mapping[str, Any],
+    found: Mapping[str, Any] | None,
+    reason: str,
+    message: str,
+    now: datetime,
+) -> dict[str, Any]:
     before: Mapping[str, Any] = obj.get("status") or {}
     status = found if found is not None else before
     answers = {entry["type"]: entry for entry in status.get("conditions") or ()}
@@ -39,9 +68,8 @@ def compute_held_status(
             answers[entry["type"]] = entry  # since when it waits is no news with each look
     status = {**status, "conditions": list(answers.values())}
     builder = StatusBuilder(status, obj["metadata"].get("generation", 0), shown, now)
-    message = f"{held}; it goes when the last of them is deleted, and nothing new may use it"
-    builder.mark_false(types.READY, reasons.IN_USE, message)
-    builder.mark_true(types.RECONCILING, reasons.IN_USE, message)
+    builder.mark_false(types.READY, reason, message)
+    builder.mark_true(types.RECONCILING, reason, message)
     return builder.render()
 
 

@@ -19,7 +19,7 @@ that has not started does not start. What stands is kept, and what ends is recor
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -81,7 +81,7 @@ from glovebox.status.adoption import (
     compute_after_adoption,
 )
 from glovebox.status.drift import RECORD_SECONDS
-from glovebox.status.experiment import compute_status
+from glovebox.status.experiment import compute_released_status, compute_status
 from glovebox.status.experiment_facts import LedgerFacts, LineageFacts
 from glovebox.status.experiment_seen import Seen, held_back
 from glovebox.status.outcome import Outcome, Verdict, done, of_error
@@ -375,8 +375,9 @@ def _is_fight(status: Mapping[str, Any]) -> bool:
 
 async def _reconcile_deletion(ports: Ports, obj: Mapping[str, Any]) -> Look:
     """Seal what was begun, then do what the deletion policy says. Needs no valid spec."""
-    if names.FINALIZER not in (obj["metadata"].get("finalizers") or ()):
-        return Look(obj=obj, status=None)
+    finalizers = obj["metadata"].get("finalizers") or ()
+    if names.FINALIZER not in finalizers:
+        return Look(obj=obj, status=_released_status(ports, obj, finalizers))
     retiring = Retiring.of(obj)
     try:
         outcomes = await end(ports, retiring, obj)
@@ -393,6 +394,15 @@ async def _reconcile_deletion(ports: Ports, obj: Mapping[str, Any]) -> Look:
         return _look(ports, outcomes.obj or obj, outcomes)
     ports.namespaces.pop(retiring.key, None)
     return Look(obj=obj, status=None)
+
+
+def _released_status(
+    ports: Ports, obj: Mapping[str, Any], finalizers: Sequence[str]
+) -> dict[str, Any] | None:
+    """Return the status of an Experiment that was let go, and that only others keep from going."""
+    if not finalizers or not (obj.get("status") or {}).get("conditions"):
+        return None
+    return compute_released_status(obj, finalizers, ports.now())
 
 
 def forget(ports: Ports, key: Key, uid: str) -> None:
