@@ -133,6 +133,7 @@ OBEYED_BY_RUNTIMES: Final = [
     "io.containers.trace-syscall",
     "io.katacontainers.config.hypervisor.kernel_params",
     "dev.gvisor.flag.host-uds",
+    "org.systemd.property.DevicePolicy",
     "run.oci.handler",
 ]
 
@@ -182,6 +183,16 @@ def test_a_pod_that_stands_gets_none(experiments: Kubectl, standing: str, ending
     assert "'glovebox-pod-networks'" in said
     assert said.endswith(LATER)
     expect_admitted_patch(annotate(admin, standing + ending, {"team.example/note": "x"}))
+
+
+@pytest.mark.parametrize("ending", ["", "/status"])
+@pytest.mark.parametrize("key", [OBEYED_BY_RUNTIMES[0], OBEYED_BY_RUNTIMES[-1]])
+def test_a_pod_that_stands_gets_none_for_its_runtime(
+    experiments: Kubectl, standing: str, ending: str, key: str
+) -> None:
+    said = annotate(experiments.api(CLUSTER_ADMIN), standing + ending, {key: "x"})
+    assert "'glovebox-pod-networks'" in said
+    assert said.endswith("would obey them when it starts the pod again")
 
 
 @pytest.mark.parametrize("ending", ["", "/status"])
