@@ -15,7 +15,8 @@ import pytest
 from simulation.schedules import Scenario, run
 
 SEEDS = 200
-SLOW_SEEDS = 10_000
+# `make simulate` plays more, for as long as one likes.
+SLOW_SEEDS = 1_000
 # Seeds of one test: few enough that one failure is found fast, many enough that pytest costs
 # nothing.
 _BATCH = 20
