@@ -19,6 +19,7 @@ from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.isolation_profile import OfferedService
 from glovebox.api.object_store import ObjectStore
+from glovebox.api.ports import PortRule
 from glovebox.desired.inputs import ExperimentInputs, PodRoute, StoreRoute
 from glovebox.desired.metadata import KubernetesObject, owned_metadata
 from glovebox.desired.never_reachable import (
@@ -62,11 +63,10 @@ def network_policies(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
     if egress:
         # What was bound before the platform added its range is left out.
         rules = [
-            _route_rule(
-                route.cidr,
-                ((port.port, port.protocol) for port in route.ports),
-                inputs.never_reachable,
-            )
+            {
+                "to": [_ip_block(route.cidr, inputs.never_reachable)],
+                "ports": _declared(route.ports),
+            }
             for route in sorted(egress, key=lambda r: r.name)
             if not never_reachable(canonical_network(route.cidr), inputs.never_reachable)
         ]
@@ -125,11 +125,16 @@ def _both(ports: Iterable[int]) -> list[dict[str, object]]:
 
 
 def _service_rule(service: OfferedService) -> dict[str, Any]:
-    ports = sorted({(port.port, port.protocol) for port in service.ports})
-    return {
-        "to": [_pods(PodRoute(service.namespace, service.pod_labels))],
-        "ports": [{"port": port, "protocol": protocol} for port, protocol in ports],
-    }
+    peer = _pods(PodRoute(service.namespace, service.pod_labels))
+    return {"to": [peer], "ports": _declared(service.ports)}
+
+
+def _declared(ports: Iterable[PortRule]) -> list[dict[str, object]]:
+    """Return ports as a policy lists them, each once and in one order."""
+    return [
+        {"port": port, "protocol": protocol}
+        for port, protocol in sorted({(each.port, each.protocol) for each in ports})
+    ]
 
 
 def _store_rules(inputs: ExperimentInputs) -> list[dict[str, object]]:
@@ -217,15 +222,6 @@ def _store_rule(route: StoreRoute, added: tuple[Network, ...]) -> dict[str, Any]
     if route.pods:
         peers.append(_pods(route.pods))
     return {"to": peers, "ports": [{"port": route.port, "protocol": "TCP"}]}
-
-
-def _route_rule(
-    cidr: str, ports: Iterable[tuple[int, str]], added: tuple[Network, ...]
-) -> dict[str, Any]:
-    return {
-        "to": [_ip_block(cidr, added)],
-        "ports": [{"port": port, "protocol": protocol} for port, protocol in sorted(set(ports))],
-    }
 
 
 def _ip_block(cidr: str, added: tuple[Network, ...]) -> dict[str, Any]:

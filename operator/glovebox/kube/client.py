@@ -253,11 +253,11 @@ class Client:
             AlreadyExists: The name is taken.
             NamespaceGone: Its namespace is not there.
         """
-        namespace = obj["metadata"].get("namespace")
+        path = kind.path(obj["metadata"].get("namespace"))
         params = {"fieldManager": names.FIELD_MANAGER}
         if dry_run:
             params["dryRun"] = "All"
-        return await self._request("POST", kind, kind.path(namespace), body=obj, params=params)
+        return await self._request("POST", kind, path, body=obj, params=params)
 
     async def create_or_get(self, kind: Kind, obj: dict[str, Any]) -> dict[str, Any]:
         """Create an object; return it, or what has its name already."""

@@ -133,11 +133,11 @@ def _silence(
     said: str,
 ) -> str:
     if end.get("reason") == "DeadlineExceeded":
-        # At its deadline a Job deletes its pods: they tell nobody any more what they waited for.
-        gone = _GONE.format(job["metadata"].get("namespace", ""))
-        wait = why_waiting(pods) if pods else None
-        why = wait.message if wait is not None else "" if pods else gone
-        said = f"the probe did not end within {PROBE_DEADLINE_SECONDS} s"
-        return f"{said}: {why}" if why else said
+        late = f"the probe did not end within {PROBE_DEADLINE_SECONDS} s"
+        if not pods:
+            # At its deadline a Job deletes its pods: they tell nobody what they waited for.
+            return f"{late}: {_GONE.format(job['metadata'].get('namespace', ''))}"
+        wait = why_waiting(pods)
+        return late if wait is None else f"{late}: {wait.message}"
     words = last_words(said, WORDS_MAX) or end.get("message", "it said nothing")
     return f"the probe ended without a verdict: {words}"
