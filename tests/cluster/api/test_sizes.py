@@ -89,6 +89,11 @@ def counted(characters: int) -> Json:
     return {"kind": "Experiment", "change": {"spec": {"resources": {"quota": {name: "1"}}}}}
 
 
+def asked(characters: int) -> Json:
+    name = "example.com/" + "x" * (characters - len("example.com/"))
+    return {"kind": "Experiment", "change": {"spec": {"run": {"resources": {name: 1}}}}}
+
+
 def produced(characters: int) -> Json:
     """Parameters of the program that made the data."""
     name, rest = "p" * 6, characters
@@ -207,6 +212,12 @@ def answer(crds: Cluster, case: Json) -> str:
             256,
             "must have no key of more than 256 characters; shorten it",
             id="names of resources",
+        ),
+        pytest.param(
+            asked,
+            256,
+            "must have no key of more than 256 characters; shorten it",
+            id="names of what a run asks for",
         ),
         pytest.param(
             produced_with,

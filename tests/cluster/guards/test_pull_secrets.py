@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -39,10 +40,11 @@ def secret(name: str = NAME, kind: str = TYPE, space: str = SPACE) -> dict[str, 
 
 
 @pytest.fixture(scope="module")
-def opened(experiments: Kubectl) -> Kubectl:
+def opened(experiments: Kubectl) -> Iterator[Kubectl]:
     """Kubectl, with the Secret in the namespace of an experiment."""
     expect_admitted(experiments.create(OPERATOR, secret(), dry_run=False))
-    return experiments
+    yield experiments
+    expect_admitted(experiments(OPERATOR, "delete", "secret", NAME, IN_SPACE))
 
 
 def test_the_operator_writes_it_anew_and_takes_it_away(opened: Kubectl) -> None:
