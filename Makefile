@@ -148,6 +148,15 @@ bench: programs ## Measure provisioning, repair and restart; print the table
 	$(call say,bench/provision: minutes on an idle machine)
 	@$(BIN)/python bench/provision.py $(ARGS)
 
+SITE := .glovebox/site
+
+.PHONY: site
+site: ## The documentation as a site, with search (ARGS="-D repository_url=https://...")
+	$(call say,sphinx-build: the pages as a site in $(SITE))
+	@$(UV) run --quiet --isolated --locked --only-group site sphinx-build --quiet --fail-on-warning \
+	  --builder html --conf-dir docs/site . $(SITE) $(ARGS)
+	@echo "Open $(SITE)/index.html"
+
 .PHONY: format
 format: environment ## Format the code and fix what can be fixed automatically
 	@$(BIN)/ruff format
