@@ -1,6 +1,6 @@
 """The reference of conditions, reasons and Events: `python -m glovebox.api.condition_docs`.
 
-Made from the tables beside the constants (`conditions.py`, `reasons.py`, `event_catalogue.py`);
+Made from the tables beside the constants (`conditions.py`, `reasons/`, `event_catalogue.py`);
 `--check` compares the committed pages.
 """
 

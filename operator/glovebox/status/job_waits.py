@@ -61,7 +61,7 @@ class Wait:
     """What a Job waits for.
 
     Attributes:
-        reason: One of `api/reasons.py`.
+        reason: One of `api/reasons/`.
         message: What Kubernetes says, and the next step.
         by_event: Whether more may be known from Events.
     """

@@ -242,3 +242,5 @@ def test_every_reason_says_one_thing() -> None:
     ]
 
     assert sorted(words) == sorted(set(words))
+    # And no module of the package hides the word of another one.
+    assert sorted(words) == sorted(reasons.MEANINGS)
