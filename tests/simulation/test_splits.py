@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from glovebox.api import reasons
-from glovebox.api.split_pin import MAX_NESTED
+from glovebox.api.split_pin_status import MAX_NESTED
 from glovebox.data.row_keys import canonical_key
 from glovebox.data.splits import ByShare, hash_of
 from glovebox.kube.kinds import (

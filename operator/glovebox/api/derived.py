@@ -13,7 +13,7 @@ from pydantic import Field
 from glovebox.api.base import Model, TolerantModel
 from glovebox.api.scalars import Digest, KeyPrefix, ObjectName, Time
 from glovebox.api.schema import list_atomic
-from glovebox.api.split_pin import MAX_NESTED, PartOfSplit
+from glovebox.api.split_pin_status import MAX_NESTED, PartOfSplit
 
 # All inputs of a run, and more of what these were made from.
 MAX_UPSTREAM: Final = 128

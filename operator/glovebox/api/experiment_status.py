@@ -13,7 +13,7 @@ from glovebox.api.leakage_status import LeakStatus
 from glovebox.api.ledger_entry_status import LedgerEntryStatus
 from glovebox.api.scalars import Time
 from glovebox.api.schema import list_atomic, list_map
-from glovebox.api.split_pin import MAX_NESTED
+from glovebox.api.split_pin_status import MAX_NESTED
 from glovebox.api.stated_data import StatedData
 
 

@@ -12,8 +12,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model, Resource, Status, TolerantModel
-from glovebox.api.dataset_pin import NOT_ITS_OWN_SUCCESSOR, PIN_FROZEN, PinProgress, PinUsers
+from glovebox.api.dataset_pin import NOT_ITS_OWN_SUCCESSOR, PIN_FROZEN
+from glovebox.api.dataset_pin_status import PinUsers
 from glovebox.api.materialized import Materialized, MaterializedStatus, Seconds
+from glovebox.api.pin_checks import PinProgress
 from glovebox.api.references import LocalPinRef
 from glovebox.api.scalars import Digest, DnsLabel, SourceRepository, Text, Time, Word
 from glovebox.api.schema import Extra, list_atomic, list_map, list_set, rule, rules, taught

@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from glovebox.api.isolation_profile import RetentionRange
-from glovebox.api.object_store import BucketRetention
+from glovebox.api.store_bucket import BucketRetention
 from glovebox.store.buckets import DefaultRetention
 
 # Where no profile is there yet: what a profile that says nothing gives to an Experiment.

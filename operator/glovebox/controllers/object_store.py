@@ -21,7 +21,8 @@ from pydantic import ValidationError
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
-from glovebox.api.object_store import ObjectStore, StoreLedgerStatus
+from glovebox.api.object_store import ObjectStore
+from glovebox.api.store_ledger import StoreLedgerStatus
 from glovebox.controllers.access_log import forget_log, look_at_log
 from glovebox.controllers.bucket_retention import retention_of_new_bucket
 from glovebox.controllers.ledger_anchors import AnchorsLook, forget_anchors, look_after_anchors

@@ -10,9 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from glovebox.api import reasons
-from glovebox.api.dataset_pin import DatasetPin, PinnedPart
+from glovebox.api.dataset_pin import DatasetPin
+from glovebox.api.dataset_pin_status import PinnedPart
 from glovebox.api.object_store import ObjectStore
-from glovebox.api.split_pin import PartStatus, SplitPin
+from glovebox.api.split_pin import SplitPin
+from glovebox.api.split_pin_status import PartStatus
 from glovebox.controllers.pin_sources import ready_split_pin
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.splits import part_of

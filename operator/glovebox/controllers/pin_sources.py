@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
-from glovebox.api.dataset_pin import DatasetPin, DatasetSource
+from glovebox.api.dataset_pin import DatasetPin
+from glovebox.api.dataset_source import DatasetSource
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.split_pin import SplitPin
 from glovebox.controllers.offered import STORES, pins_offered

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore
-from glovebox.api.split_pin import MAX_NESTED, SplitPin
+from glovebox.api.split_pin import SplitPin
+from glovebox.api.split_pin_status import MAX_NESTED
 from glovebox.controllers.asked_tasks import ensure_answer
 from glovebox.controllers.dataset_pin import WORK_CLASS
 from glovebox.controllers.looking import Look, invalid_spec

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from glovebox.api.dataset_pin import DatasetPin, PinnedPart
-from glovebox.api.split_pin import PartOfSplit, SplitPin, SplitPinSpec
+from glovebox.api.dataset_pin import DatasetPin
+from glovebox.api.dataset_pin_status import PinnedPart
+from glovebox.api.split_pin import SplitPin, SplitPinSpec
+from glovebox.api.split_pin_status import PartOfSplit
 from glovebox.data.digest import digest_of
 from glovebox.data.splits import Rule, nanoseconds
 

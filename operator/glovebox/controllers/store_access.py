@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
-from glovebox.api.object_store import ObjectStore, StoreAccess
+from glovebox.api.object_store import ObjectStore
+from glovebox.api.store_access import StoreAccess
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import decrypting_keys
 from glovebox.errors import NotReady, Refused

@@ -9,7 +9,7 @@ from typing import Final
 
 from glovebox.api.coverage import Coverage, TimeWindow
 from glovebox.api.derived import UpstreamInput
-from glovebox.api.split_pin import PartOfSplit
+from glovebox.api.split_pin_status import PartOfSplit
 from glovebox.data.printable import printable
 
 # What is used first must be older; `reference` data are looked up and neither trained nor tested.

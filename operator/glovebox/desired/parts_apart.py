@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from glovebox.api.derived import UpstreamInput
-from glovebox.api.split_pin import PartOfSplit
+from glovebox.api.split_pin_status import PartOfSplit
 from glovebox.desired.covered import Covered
 
 

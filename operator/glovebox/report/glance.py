@@ -11,8 +11,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from glovebox.api import conditions
-from glovebox.api.dataset_pin import PinProgress
 from glovebox.api.experiment import Experiment
+from glovebox.api.pin_checks import PinProgress
 from glovebox.report import words
 from glovebox.report.conditions import tone
 from glovebox.report.page import Tone

@@ -15,7 +15,8 @@ from typing import Any, Final
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.conditions import Answer
-from glovebox.api.dataset_pin import DatasetPin, PinFindings
+from glovebox.api.dataset_pin import DatasetPin
+from glovebox.api.pin_checks import PinFindings
 from glovebox.api.pin_verification import (
     MAX_NAMED,
     FoundObject,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from glovebox.api.object_store import BucketRetention
+from glovebox.api.store_bucket import BucketRetention
 from glovebox.controllers.bucket_retention import NO_PROFILE_DAYS, retention_of_new_bucket
 from glovebox.store.buckets import DefaultRetention
 

@@ -13,7 +13,8 @@ import pytest
 
 from glovebox.api import reasons
 from glovebox.api.ledger_anchors import LedgerAnchor
-from glovebox.api.object_store import ObjectStore, StoreLedgerStatus
+from glovebox.api.object_store import ObjectStore
+from glovebox.api.store_ledger import StoreLedgerStatus
 from glovebox.controllers import ledger_anchors
 from glovebox.controllers.ledger_anchors import AnchorsLook, forget_anchors, look_after_anchors
 from glovebox.controllers.ports import LedgerHead

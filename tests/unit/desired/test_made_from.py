@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from glovebox.api.derived import UpstreamInput, UpstreamPart
-from glovebox.api.split_pin import PartOfSplit
+from glovebox.api.split_pin_status import PartOfSplit
 from glovebox.data.overlap import Overlap
 from glovebox.desired.covered import Covered
 from glovebox.desired.leakage import leakage_sheet

@@ -8,7 +8,7 @@ import pytest
 
 from glovebox.api.coverage import Coverage
 from glovebox.api.leakage_status import LeakStatus
-from glovebox.api.split_pin import PartOfSplit
+from glovebox.api.split_pin_status import PartOfSplit
 from glovebox.data.overlap import Overlap
 from glovebox.desired.covered import Covered
 from glovebox.desired.leakage import leakage_sheet

@@ -14,7 +14,8 @@ import yaml
 
 from glovebox.api.base import TolerantModel
 from glovebox.api.conditions import TYPE_MEANINGS, Condition
-from glovebox.api.dataset_pin import DatasetPin, DatasetPinStatus
+from glovebox.api.dataset_pin import DatasetPin
+from glovebox.api.dataset_pin_status import DatasetPinStatus
 from glovebox.api.experiment import Experiment
 from glovebox.api.experiment_status import ExperimentStatus
 from glovebox.report import words
