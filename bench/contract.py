@@ -21,7 +21,8 @@ from bench.table_ways import FILES, measure, table_of
 
 from glovebox.api.contract import Contract
 from glovebox.data.contract_keys import KeyCheck
-from glovebox.data.contracts import Judge, file_rules
+from glovebox.data.contract_rules import file_rules
+from glovebox.data.contracts import Judge
 from glovebox.data.row_pieces import MAX_SPILLED
 from glovebox.store.connection import Stop
 from glovebox.tasks.table_process import TableProcess

@@ -17,9 +17,11 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from glovebox.api.contract import Contract
+from glovebox.data.contract_found import ContractFound
 from glovebox.data.contract_keys import KeyCheck
+from glovebox.data.contract_rules import file_rules
 from glovebox.data.contract_tables import look_at_file
-from glovebox.data.contracts import ContractFound, Judge, file_rules
+from glovebox.data.contracts import Judge
 from glovebox.data.table_errors import TableError
 
 Json = dict[str, Any]

@@ -26,7 +26,8 @@ from glovebox.controllers.pin_progress import pin_progress
 from glovebox.controllers.pin_tables import read_pinned
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import note_refusal
-from glovebox.data.contracts import ContractFound, contract_digest
+from glovebox.data.contract_found import ContractFound
+from glovebox.data.contract_rules import contract_digest
 from glovebox.engine.tasks import TaskKey, TaskState
 from glovebox.errors import GloveboxError, NotReady
 from glovebox.kube.kinds import DATASET_PIN

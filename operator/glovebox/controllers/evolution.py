@@ -19,7 +19,7 @@ from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.evolution import EvolutionStatus
 from glovebox.controllers.looking import Look
 from glovebox.controllers.ports import Ports
-from glovebox.data.contracts import contract_digest
+from glovebox.data.contract_rules import contract_digest
 from glovebox.data.evolution import compare_contracts
 from glovebox.kube.kinds import DATASET_PIN
 from glovebox.kube.resources import Key

@@ -17,13 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from glovebox.data.arrow_keys import read_decimals
-from glovebox.data.contracts import NOTHING, Fault
+from glovebox.data.contract_found import NOTHING, Fault
 from glovebox.data.table_errors import QuestionError
+from glovebox.data.time_spans import NANOSECONDS
 
 OTHER: Final = "Other"
 _TIMES: Final = frozenset({"Timestamp", "Date"})
 _PER_SECOND: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-_NANOSECONDS: Final = 10**9
 _DAY: Final = 86_400
 _MAX_SHOWN: Final = 64
 _WIDEST: Final = pa.decimal256(76, 38)
@@ -261,7 +261,7 @@ def numbers_of(values: pa.Array, declared: str) -> tuple[pa.Array, int]:
 
 def nanoseconds(number: int, per_second: int) -> int:
     """Return what `numbers_of` returned, as nanoseconds since 1970."""
-    return number * (_DAY * _NANOSECONDS if not per_second else _NANOSECONDS // per_second)
+    return number * (_DAY * NANOSECONDS if not per_second else NANOSECONDS // per_second)
 
 
 class Rules:

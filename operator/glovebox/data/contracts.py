@@ -1,4 +1,4 @@
-"""What a contract asks of each file, and what the files of a dataset come to.
+"""What the files of a dataset come to, by its contract.
 
 A file is looked at where its bytes can be read (`contract_tables.py`); here its answer is judged,
 together with those of all others. What is kept does not grow with the number of rows or files.
@@ -10,188 +10,40 @@ says that the column may be shown.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Final
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Final
 
 from glovebox.api import reasons
 from glovebox.api.contract import RULE_NAMES, Contract, ContractColumn, RuleName
 from glovebox.api.contract_status import MAX_VIOLATIONS
-from glovebox.data.digest import digest_of
+from glovebox.data.contract_found import (
+    MISSING,
+    NOTHING,
+    ColumnSeen,
+    ContractFound,
+    FileSeen,
+    Observed,
+    Violation,
+)
+from glovebox.data.contract_rules import rule_count
+from glovebox.data.contract_words import (
+    files_in_words,
+    moment,
+    percent,
+    span,
+    told_fault,
+)
 from glovebox.data.printable import printable
 from glovebox.data.tables import format_of
-from glovebox.data.time_spans import TimeSpans
+from glovebox.data.time_spans import NANOSECONDS, TimeSpans
 from glovebox.errors import InvalidInput
 
 # Of one rule and column.
 _KEPT: Final = 3
 _MAX_OTHERS: Final = 65_536
 _MAX_LETTERS: Final = 8 << 20
-_NANOSECONDS: Final = 10**9
 _WHOLE: Final = 10_000
-# Holds nothing, so it says nothing about the type.
-NOTHING: Final = "Null"
-MISSING: Final = "Unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Rows of a column that break a rule.
-
-    Attributes:
-        count: How many.
-        row: The first of them, from 1.
-        value: What it holds, where that may be shown.
-    """
-
-    count: int
-    row: int
-    value: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnSeen:
-    """One column of a file.
-
-    Attributes:
-        type: What it holds.
-        nulls: How many rows hold nothing there; None where no rule asks and no footer says.
-        faults: By rule.
-        exact: Type and shape by their Arrow names, where that was asked and the file says it.
-    """
-
-    type: str
-    nulls: int | None
-    faults: dict[str, Fault] = field(default_factory=dict)
-    exact: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FileSeen:
-    """One file, as the process that reads tables saw it.
-
-    Attributes:
-        rows: How many it has.
-        by_footer: Whether its footer was enough.
-        columns: Those of the contract that it has.
-        others: What else it has: what that holds, where the format says so, else nothing.
-        newest: The newest moment of the column that is to be fresh (nanoseconds since 1970).
-        spans: First and last moment of each time without a longer gap.
-    """
-
-    rows: int
-    by_footer: bool
-    columns: dict[str, ColumnSeen]
-    others: dict[str, str]
-    newest: int | None = None
-    spans: list[tuple[int, int]] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """Something in the data that the contract does not allow; as in the API."""
-
-    rule: str
-    file: str
-    column: str
-    count: int
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """A column of the contract over all files; as in the API."""
-
-    name: str
-    type: str
-    nulls: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class ContractFound:
-    """What the check of a contract came to.
-
-    Attributes:
-        rules: How many rules there are.
-        files: How many files were looked at.
-        footers: Of how many of them the footer was enough.
-        rows: How many rows they have.
-        bytes_read: What was read of them.
-        violations: How many there are.
-        by_rule: How many there are of each rule.
-        first: Some of them, the most telling ones first.
-        columns: What the columns of the contract hold.
-    """
-
-    rules: int
-    files: int
-    footers: int
-    rows: int
-    bytes_read: int
-    violations: int
-    by_rule: dict[str, int]
-    first: tuple[Violation, ...]
-    columns: tuple[Observed, ...]
-
-
-def contract_digest(contract: Contract) -> str:
-    """Return the digest of a contract. Fields that say what their absence says count as absent."""
-    return digest_of(
-        contract.model_dump(by_alias=True, mode="json", exclude_defaults=True, exclude_none=True)
-    )
-
-
-def keys_of(contract: Contract) -> tuple[tuple[str, ...], ...]:
-    """Return the columns of each key: those that are unique, then those that refer to pins."""
-    unique = tuple(each.columns for each in contract.unique)
-    return unique + tuple(each.columns for each in contract.references)
-
-
-def file_rules(contract: Contract) -> dict[str, Any]:
-    """Return what is asked of every file, as JSON for the process that reads tables."""
-    gaps = contract.gaps
-    return {
-        "columns": [
-            each.model_dump(by_alias=True, mode="json", exclude_none=True)
-            for each in contract.columns
-        ],
-        "refuses": contract.other_columns == "Refused",
-        "trusts": contract.statistics == "Trusted",
-        "keys": [list(columns) for columns in keys_of(contract)],
-        "newest": contract.freshness.column if contract.freshness is not None else None,
-        "gaps": [gaps.column, gaps.max_seconds] if gaps is not None else None,
-    }
-
-
-def rule_count(contract: Contract) -> int:
-    """Return how many rules a contract has."""
-    of_columns = sum(_rules_of(column) for column in contract.columns)
-    rows = contract.rows
-    of_rows = len(rows.model_dump(exclude_none=True)) if rows is not None else 0
-    single = (contract.format, contract.freshness, contract.gaps)
-    # Every file can be read, and columns that are not listed hold the same in all of them.
-    return (
-        2
-        + of_columns
-        + of_rows
-        + len(keys_of(contract))
-        + sum(each is not None for each in single)
-        + (contract.other_columns == "Refused")
-    )
-
-
-def _rules_of(column: ContractColumn) -> int:
-    given = (
-        not column.optional or None,
-        column.type,
-        column.max_null_share,
-        column.minimum,
-        column.maximum,
-        column.allowed or None,
-        column.pattern,
-    )
-    return sum(each is not None for each in given)
 
 
 class Judge:
@@ -214,7 +66,7 @@ class Judge:
         self._others: dict[str, dict[str, tuple[int, int, str]]] = {}
         self._newest: tuple[int, str] | None = None
         gaps = contract.gaps
-        self._spans = TimeSpans(gaps.max_seconds * _NANOSECONDS if gaps is not None else 1)
+        self._spans = TimeSpans(gaps.max_seconds * NANOSECONDS if gaps is not None else 1)
         self.rows = self.files = self.footers = 0
 
     def wants(self, path: str) -> bool:
@@ -309,7 +161,7 @@ class Judge:
         for rule in RULE_NAMES:
             fault = seen.faults.get(rule)
             if fault is not None:
-                self.note(rule, path, name, fault.count, _told(column, rule, seen.type, fault))
+                self.note(rule, path, name, fault.count, told_fault(column, rule, seen.type, fault))
         if seen.nulls is not None:
             self._judge_nulls(path, column, seen.nulls, rows)
 
@@ -325,7 +177,7 @@ class Judge:
                 path,
                 column.name,
                 nulls,
-                f"holds nothing in {nulls:,} of {rows:,} rows ({_percent(nulls, rows)}), and may"
+                f"holds nothing in {nulls:,} of {rows:,} rows ({percent(nulls, rows)}), and may"
                 f" in at most {most / 100:.2f} %",
             )
 
@@ -361,7 +213,7 @@ class Judge:
                         first,
                         name,
                         rows,
-                        f"holds {kind}, and {usual} in {_files(files)}, such as"
+                        f"holds {kind}, and {usual} in {files_in_words(files)}, such as"
                         f" `{printable(example)}`",
                     )
 
@@ -390,15 +242,15 @@ class Judge:
             self.note("Freshness", "", asked.column, self.rows, "no row has a time")
             return
         newest, path = self._newest
-        least = (int(asked.at_time.timestamp()) - asked.max_age_seconds) * _NANOSECONDS
+        least = (int(asked.at_time.timestamp()) - asked.max_age_seconds) * NANOSECONDS
         if newest < least:
-            shown = f" ({_moment(newest)})" if self._listed[asked.column].shown else ""
+            shown = f" ({moment(newest)})" if self._listed[asked.column].shown else ""
             self.note(
                 "Freshness",
                 path,
                 asked.column,
                 1,
-                f"the newest value of all{shown} is older than {_span(asked.max_age_seconds)}"
+                f"the newest value of all{shown} is older than {span(asked.max_age_seconds)}"
                 f" at {at}",
             )
 
@@ -408,67 +260,16 @@ class Judge:
             return
         gaps = self._spans.gaps()
         if gaps.number:
-            shown = f", after {_moment(gaps.after)}" if self._listed[asked.column].shown else ""
+            shown = f", after {moment(gaps.after)}" if self._listed[asked.column].shown else ""
             self.note(
                 "Gap",
                 "",
                 asked.column,
                 gaps.number,
-                f"nothing for {_span(gaps.longest // _NANOSECONDS)}{shown}, and at most"
-                f" {_span(asked.max_seconds)} may pass without a row",
+                f"nothing for {span(gaps.longest // NANOSECONDS)}{shown}, and at most"
+                f" {span(asked.max_seconds)} may pass without a row",
             )
-
-
-def told(violation: Violation) -> str:
-    """Return a violation, for a person."""
-    column = f"column `{violation.column}`" if violation.column else ""
-    file = f"`{violation.file}`" if violation.file else "the dataset"
-    where = f"{column} of {file}" if column else file
-    return f"{where}: {violation.message} ({violation.rule}, {violation.count:,})"
-
-
-def _told(column: ContractColumn, rule: RuleName, found: str, fault: Fault) -> str:
-    value = f": {printable(fault.value)!r}" if fault.value is not None else ""
-    first = f"row {fault.row:,}"
-    match rule:
-        case "Type":
-            if fault.row:
-                return f"{first} is no {column.type}{value}"
-            return f"holds {found}, and has to hold {column.type}"
-        case "Minimum":
-            return f"{first} is less than {column.minimum}{value}"
-        case "Maximum":
-            return f"{first} is greater than {column.maximum}{value}"
-        case "Allowed":
-            return f"{first} is none of the {len(column.allowed)} allowed values{value}"
-    return f"{first} does not match the pattern{value}"
 
 
 def _most(types: Mapping[str, int]) -> str:
     return max(types, key=lambda kind: types[kind]) if types else MISSING
-
-
-def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / max(1, whole):.2f} %"
-
-
-def _files(number: int) -> str:
-    return "1 file" if number == 1 else f"{number:,} files"
-
-
-def _moment(nanoseconds: int) -> str:
-    try:
-        found = datetime.fromtimestamp(nanoseconds // _NANOSECONDS, UTC)
-    except (OverflowError, ValueError, OSError):
-        return f"{nanoseconds // _NANOSECONDS} seconds since 1970"
-    return f"{found:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _span(seconds: int) -> str:
-    units: Sequence[tuple[int, str]] = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
-    parts: list[str] = []
-    for size, name in (*units, (1, "second")):
-        number, seconds = divmod(seconds, size)
-        if number:
-            parts.append(f"{number:,} {name}{'s' if number > 1 else ''}")
-    return " ".join(parts[:2]) or "0 seconds"

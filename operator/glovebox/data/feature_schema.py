@@ -19,7 +19,7 @@ from glovebox.api.materialized import (
     DifferenceKind,
     Materialized,
 )
-from glovebox.data.contracts import NOTHING, FileSeen
+from glovebox.data.contract_found import NOTHING, FileSeen
 from glovebox.data.digest import digest_of
 from glovebox.data.printable import printable
 from glovebox.data.tables import Format, format_of

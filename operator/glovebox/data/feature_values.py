@@ -17,7 +17,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from glovebox.data.contracts import Fault
+from glovebox.data.contract_found import Fault
 
 _NAMES: Final = {
     pa.float16(): "float16",

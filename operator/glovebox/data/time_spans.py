@@ -16,6 +16,8 @@ from glovebox.errors import InvalidInput
 
 _PENDING: Final = 50_000
 MAX_SPANS: Final = 100_000
+# Of a second: moments are counted in them.
+NANOSECONDS: Final = 10**9
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from glovebox.api.contract_status import (
     RuleViolations,
     TargetContent,
 )
-from glovebox.data.contracts import ContractFound, Violation, told
+from glovebox.data.contract_found import ContractFound, Violation
+from glovebox.data.contract_words import told
 from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.status.pin_gate import Gate, with_gate
 from glovebox.status.text import counted

@@ -17,14 +17,10 @@ from typing import Final, cast
 
 from glovebox.api import reasons
 from glovebox.api.contract import Contract
+from glovebox.data.contract_found import ContractFound
 from glovebox.data.contract_keys import KeyCheck
-from glovebox.data.contracts import (
-    ContractFound,
-    Judge,
-    contract_digest,
-    file_rules,
-    keys_of,
-)
+from glovebox.data.contract_rules import contract_digest, file_rules, keys_of
+from glovebox.data.contracts import Judge
 from glovebox.data.digest import digest_of
 from glovebox.data.manifest import Entry
 from glovebox.data.printable import printable

@@ -8,7 +8,8 @@ from typing import Any, Final, Literal
 from pydantic import TypeAdapter
 
 from glovebox.api.contract import Contract
-from glovebox.data.contracts import ContractFound, rule_count
+from glovebox.data.contract_found import ContractFound
+from glovebox.data.contract_rules import rule_count
 from glovebox.store.connection import Store
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.contract import ContractRequest, check_contract

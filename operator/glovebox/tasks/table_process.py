@@ -22,7 +22,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from glovebox.api import reasons
-from glovebox.data.contracts import FileSeen
+from glovebox.data.contract_found import FileSeen
 from glovebox.data.row_keys import Kind
 from glovebox.data.statistics import Counted
 from glovebox.data.table_errors import TableError

@@ -13,7 +13,7 @@ from glovebox.api.dataset_pin import DatasetPin
 from glovebox.controllers.evolution import compatibility_of, look_at_evolution
 from glovebox.controllers.looking import Look
 from glovebox.controllers.ports import Ports
-from glovebox.data.contracts import contract_digest
+from glovebox.data.contract_rules import contract_digest
 from glovebox.kube.resources import Resources
 from support.contracts import contract_of
 

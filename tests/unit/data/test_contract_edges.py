@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from glovebox.data import contract_tables
+from glovebox.data import contract_footers
 from support.contracts import as_parquet, check, contract_of, one, parquet_of
 
 
@@ -119,9 +119,9 @@ def test_where_one_row_group_has_no_bounds_none_are_known() -> None:
             row_group=lambda at: SimpleNamespace(column=lambda _: groups[at]),
         )
 
-    assert contract_tables._statistics(footer((True, True)), "a") == (0, [(1, 2), (1, 2)])
+    assert contract_footers._statistics(footer((True, True)), "a") == (0, [(1, 2), (1, 2)])
     for has_bounds in ((True, False), (False, True)):
-        assert contract_tables._statistics(footer(has_bounds), "a") == (0, None)
+        assert contract_footers._statistics(footer(has_bounds), "a") == (0, None)
 
 
 class _Schema:

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from glovebox.api.contract import Contract
-from glovebox.data.contracts import contract_digest, told
+from glovebox.data.contract_rules import contract_digest
+from glovebox.data.contract_words import told
 from glovebox.data.time_spans import TimeSpans
 from support.contracts import (
     as_csv,

@@ -11,7 +11,9 @@ import pytest
 
 from glovebox.api.contract_status import MAX_VIOLATIONS
 from glovebox.data import contract_values
-from glovebox.data.contracts import FileSeen, Judge, told
+from glovebox.data.contract_found import FileSeen
+from glovebox.data.contract_words import told
+from glovebox.data.contracts import Judge
 from glovebox.data.table_errors import QuestionError
 from glovebox.errors import InvalidInput
 from support.contracts import altered_footer, as_parquet, check, contract_of, one, parquet_of

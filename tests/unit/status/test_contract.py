@@ -9,7 +9,7 @@ import pytest
 
 from glovebox.api import reasons
 from glovebox.api.contract_status import MAX_VIOLATIONS, ContractStatus
-from glovebox.data.contracts import ContractFound, Violation
+from glovebox.data.contract_found import ContractFound, Violation
 from glovebox.errors import GloveboxError, InvalidInput, NotReady, Unavailable
 from glovebox.status.contract import (
     ContractFacts,

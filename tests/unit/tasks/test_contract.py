@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from glovebox.api.contract import Contract
-from glovebox.data.contracts import ContractFound
+from glovebox.data.contract_found import ContractFound
 from glovebox.data.manifest import DigestSource, Entry
 from glovebox.errors import InvalidInput, Refused, Unavailable
 from glovebox.store.connection import Pools, Stop, Store, StoreSettings

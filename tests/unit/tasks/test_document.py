@@ -12,7 +12,8 @@ import pytest
 
 from glovebox.api.statistics import DistributionThresholds
 from glovebox.data.compare import Difference, Findings
-from glovebox.data.contracts import ContractFound, Observed, Violation, rule_count
+from glovebox.data.contract_found import ContractFound, Observed, Violation
+from glovebox.data.contract_rules import rule_count
 from glovebox.data.distribution import Compared
 from glovebox.data.feature_schema import Difference as Unlike
 from glovebox.data.feature_schema import FeaturesFound

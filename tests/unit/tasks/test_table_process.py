@@ -15,7 +15,7 @@ import pytest
 from pyarrow import parquet
 
 from glovebox.data.arrow_keys import key_hashes
-from glovebox.data.contracts import file_rules
+from glovebox.data.contract_rules import file_rules
 from glovebox.data.table_errors import TableError
 from glovebox.errors import GloveboxError, InvalidInput, Unavailable
 from glovebox.store.connection import JobStoppedError, Stop
