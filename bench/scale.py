@@ -27,8 +27,10 @@ import orjson
 from prometheus_client import generate_latest
 
 from glovebox import names
+from glovebox.controllers.assembly import operator
 from glovebox.controllers.in_use import count_in_words
-from glovebox.controllers.operator import Operator, operator, process_registry
+from glovebox.controllers.operator import Operator
+from glovebox.controllers.process import process_registry
 from glovebox.controllers.reconcile import reconcile_key
 from glovebox.desired.difference import fingerprint
 from glovebox.engine.key_queue import KeyQueue, Priority

@@ -15,7 +15,7 @@ import sys
 import structlog
 from pydantic import ValidationError
 
-from glovebox.controllers.operator import open_operator
+from glovebox.controllers.process import open_operator
 from glovebox.handlers.watching import watch
 from glovebox.handlers.web import serve
 from glovebox.kube.lease import LeaseLostError

@@ -14,7 +14,9 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from glovebox.controllers.operator import Operator, operator, process_registry
+from glovebox.controllers.assembly import operator
+from glovebox.controllers.operator import Operator
+from glovebox.controllers.process import process_registry
 from glovebox.evidence.keys import public_pem
 from glovebox.evidence.signer import KeyPair
 from glovebox.kube.client import Client

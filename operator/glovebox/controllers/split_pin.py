@@ -19,9 +19,9 @@ from glovebox.api.object_store import ObjectStore
 from glovebox.api.split_pin import SplitPin
 from glovebox.api.split_pin_status import MAX_NESTED
 from glovebox.controllers.asked_tasks import ensure_answer
-from glovebox.controllers.dataset_pin import WORK_CLASS
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.pin_sources import is_locked, ready_dataset_pin, ready_store, source_of
+from glovebox.controllers.pin_tasks import WORK_CLASS
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.splits import Counted, counts_of, rule_of, split_digest, within
 from glovebox.controllers.store_access import source_access

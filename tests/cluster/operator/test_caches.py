@@ -20,7 +20,7 @@ from cluster.operator.delivering import (
     volumes_of,
 )
 from glovebox.controllers.experiment.caches import free_caches
-from glovebox.controllers.operator import open_operator
+from glovebox.controllers.process import open_operator
 from glovebox.kube.login import log_in
 from glovebox.settings import Settings
 from glovebox_local.operator_process import OPERATOR_USER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from glovebox.controllers.operator import open_operator
+from glovebox.controllers.process import open_operator
 from glovebox.kube.kinds import DATASET_PIN
 from glovebox.kube.login import log_in
 from glovebox.kube.resources import Key

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from glovebox.controllers.operator import queues_of
+from glovebox.controllers.assembly import queues_of
 
 
 class Queue:

@@ -1,0 +1,58 @@
+"""What is watched besides our own kinds: the children of experiments, and their workloads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from glovebox import names
+from glovebox.apply.children import Children
+from glovebox.kube.client import Client
+from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, SECRET, Kind
+from glovebox.kube.reflector import Reflector
+from glovebox.kube.workloads import WORKLOAD_KINDS, Workloads
+
+
+def reflectors_of(
+    client: Client,
+    children: Children,
+    workloads: Workloads,
+    relist_seconds: float,
+    failed: Callable[[Kind], None],
+) -> list[Reflector]:
+    """Return a reflector of each kind, which fills its table and is not started yet.
+
+    Args:
+        client: Lists and watches.
+        children: The tables of managed kinds.
+        workloads: The tables of Jobs and pods.
+        relist_seconds: After how long a kind is listed again.
+        failed: Called with the kind when a list or watch fails.
+    """
+    managed = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
+    reflectors = []
+    for kind in CHILD_KINDS:
+        # The one name that the operator may read, in whatever namespace.
+        field = f"metadata.name={names.CREDENTIALS_SECRET}" if kind == SECRET else ""
+        # Foreign ones add rights and routes, so these are watched whole.
+        label = "" if kind == SECRET or kind in ADDITIVE_KINDS else managed
+        reflectors.append(
+            Reflector(
+                client,
+                children.table(kind),
+                relist_seconds=relist_seconds,
+                failed=failed,
+                label_selector=label,
+                field_selector=field,
+            )
+        )
+    reflectors += [
+        Reflector(
+            client,
+            workloads.table(kind),
+            relist_seconds=relist_seconds,
+            failed=failed,
+            label_selector=managed,
+        )
+        for kind in WORKLOAD_KINDS
+    ]
+    return reflectors
