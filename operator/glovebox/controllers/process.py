@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 from glovebox.controllers.assembly import operator
 from glovebox.controllers.operator import Operator
-from glovebox.kube.client import Client, Login
+from glovebox.kube.client import Client
+from glovebox.kube.session import Login
 from glovebox.metrics.engine import EngineMetrics
 from glovebox.settings import Settings
 from glovebox.store.connection import Stores

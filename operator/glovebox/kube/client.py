@@ -3,90 +3,41 @@
 The official client is left out of the hot path on purpose: it costs four times the CPU a request
 and 60 to 140 MiB of memory (docs/decisions/0002-api-client.md).
 
-It refuses to hide anything: each answer that is not a success becomes one of our errors, and only
-what is safe to repeat is repeated here: what the server says it did not do (401 once, after logging
-in again, and 429). An error says whether its request may have taken effect all the same.
+Here are the verbs. Who is logged in is `session.py`; how one request is sent, what is repeated and
+what becomes an error is `exchange.py`, and holds for all of them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import math
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, nullcontext
-from typing import Any, NoReturn, Protocol, Self, runtime_checkable
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Self
 
 import orjson
-import structlog
 
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.errors import GloveboxError, Unavailable
-from glovebox.kube.answers import (
-    TOO_MANY_REQUESTS,
-    UNAUTHORIZED,
-    AlreadyExists,
-    NotFound,
-    checked_event,
-    refuse,
-    retry_after,
-)
-from glovebox.kube.gate import Gate
+from glovebox.errors import Unavailable
+from glovebox.kube.answers import AlreadyExists, NotFound, checked_event
+from glovebox.kube.exchange import MERGE_PATCH, Exchange, Fence, Observer
 from glovebox.kube.http import AiohttpTransport
-from glovebox.kube.kinds import LEASE, POD, Kind
-from glovebox.kube.transport import (
-    REQUESTS_AT_ONCE,
-    Answer,
-    Credentials,
-    Stream,
-    Transport,
-    TransportError,
-)
+from glovebox.kube.kinds import POD, Kind
+from glovebox.kube.session import Login, Session
+from glovebox.kube.transport import Credentials, Transport, TransportError
 
-__all__ = ["Client", "Credentials", "Expiring", "Fence", "Login", "Observer"]
-
-JSON = "application/json"
-MERGE_PATCH = "application/merge-patch+json"
 # Eight kinds are listed at once at the start: what they hold then is what the process keeps. One
 # object may be hundreds of KiB large, and a team can make it so.
 PAGE_SIZE = 50
 # Pods are a team's, who may make each as large as the API server takes; several namespaces are
 # looked at at once.
 PAGE_SIZE_OF_PODS = 10
-REQUEST_TIMEOUT_SECONDS = 30.0
-# The server ends a watch after this time; bookmarks come each minute, so silence for longer than
-# that means a dead connection.
+# The server ends a watch after this time.
 WATCH_SECONDS = 300.0
-WATCH_SILENCE_SECONDS = 75.0
-_TOO_MANY_REQUESTS_TRIES = 5
-# A 401 that follows a new login so soon is no matter of a token that ran out: the answer stands.
-_LOGIN_PAUSE_SECONDS = 5.0
-_CLOSE_SECONDS = 5.0
 # The kubelet finds the end of a log by its lines. A log that is longer in bytes is read through.
 _LOG_LINES = 100_000
 _LOG_SECONDS = 20.0
-log = structlog.get_logger(__name__)
-
-
-@runtime_checkable
-class Expiring(Protocol):
-    """Credentials that say themselves when it is time for new ones."""
-
-    def due(self) -> bool:
-        """Return whether to log in again before the next request."""
-        raise NotImplementedError
-
-
-Login = Callable[[], "Credentials | Awaitable[Credentials]"]
-Observer = Callable[[str, str, int, float], None]
-# Returns for how many seconds this replica may still write; raises Fenced when it may not.
-Fence = Callable[[], float]
-
-
-def _never() -> bool:
-    return False
 
 
 def _nobody(verb: str, plural: str, code: int, seconds: float) -> None:
@@ -120,85 +71,24 @@ class Client:
         fence: Fence = _always,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._login = login
-        self._observe = observe
-        self._make_transport = transport
-        self._jitter = jitter
-        self.fence = fence
-        self._is_due: Callable[[], bool] = _never
-        self._transport: Transport | None = None
-        self._renewed_at = -math.inf
-        self._renewing = asyncio.Lock()
-        self._draining: set[asyncio.Task[None]] = set()
-        self._gate = Gate(REQUESTS_AT_ONCE)
+        self._session = Session(login, transport)
+        self._exchange = Exchange(self._session, observe, fence, jitter)
+
+    @property
+    def fence(self) -> Fence:
+        """What is asked before each mutating request; an election puts its own here."""
+        return self._exchange.fence
+
+    @fence.setter
+    def fence(self, fence: Fence) -> None:
+        self._exchange.fence = fence
 
     async def __aenter__(self) -> Self:
-        self._connect(await self._log_in())
+        await self._session.open()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            self._drain(transport)
-        if self._draining:
-            # Whoever still waits for an answer now has been cancelled, or is a watch.
-            await asyncio.wait(self._draining, timeout=_CLOSE_SECONDS)
-        for task in tuple(self._draining):
-            task.cancel()
-            await asyncio.wait((task,))
-
-    async def _log_in(self) -> Credentials:
-        found = self._login()
-        return await found if inspect.isawaitable(found) else found
-
-    def _connect(self, credentials: Credentials) -> None:
-        self._transport = self._make_transport(credentials)
-        # Asked for once: to look whether something fits a protocol takes longer than a short answer
-        # takes to be parsed.
-        self._is_due = credentials.due if isinstance(credentials, Expiring) else _never
-
-    async def _current(self) -> Transport:
-        if self._is_due():
-            try:
-                await self._renew(self._transport)
-            except Unavailable as error:
-                # The old ones may still be good; if not, the 401 says so.
-                log.warning("logging in again failed", error=error.message)
-        if self._transport is None:
-            raise Unavailable(
-                reasons.API_UNAVAILABLE, "the connection to the API server is not open"
-            )
-        return self._transport
-
-    async def _renew(self, used: Transport | None) -> bool:
-        """Log in again unless somebody else did meanwhile; return whether there is a new transport.
-
-        Requests in flight end on the old transport by themselves.
-        """
-        now = asyncio.get_running_loop().time
-        async with self._renewing:
-            if self._transport is not used or used is None:
-                return self._transport is not None
-            if now() < self._renewed_at + _LOGIN_PAUSE_SECONDS:
-                return False
-            self._renewed_at = now()
-            try:
-                credentials = await self._log_in()
-            except GloveboxError:
-                raise
-            except Exception as error:
-                raise Unavailable(
-                    reasons.API_UNAVAILABLE,
-                    f"logging in to the API server again failed: {error}",
-                ) from error
-            self._connect(credentials)
-            self._drain(used)
-        return True
-
-    def _drain(self, transport: Transport) -> None:
-        task = asyncio.create_task(transport.close())
-        self._draining.add(task)
-        task.add_done_callback(self._draining.discard)
+        await self._session.close()
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> dict[str, Any]:
         """Return an object.
@@ -206,7 +96,7 @@ class Client:
         Raises:
             NotFound: It is not there.
         """
-        return await self._request("GET", kind, kind.path(namespace, name))
+        return await self._exchange.request("GET", kind, kind.path(namespace, name))
 
     async def pages(
         self,
@@ -230,7 +120,7 @@ class Client:
         }
         params = {key: value for key, value in params.items() if value}
         while True:
-            page = await self._request(
+            page = await self._exchange.request(
                 "GET", kind, kind.path(namespace), params=params, verb="LIST"
             )
             yield page
@@ -257,7 +147,7 @@ class Client:
         params = {"fieldManager": names.FIELD_MANAGER}
         if dry_run:
             params["dryRun"] = "All"
-        return await self._request("POST", kind, path, body=obj, params=params)
+        return await self._exchange.request("POST", kind, path, body=obj, params=params)
 
     async def create_or_get(self, kind: Kind, obj: dict[str, Any]) -> dict[str, Any]:
         """Create an object; return it, or what has its name already."""
@@ -291,7 +181,7 @@ class Client:
         params = {"fieldManager": names.FIELD_MANAGER}
         if dry_run:
             params["dryRun"] = "All"
-        return await self._request("PUT", kind, path, body=obj, params=params)
+        return await self._exchange.request("PUT", kind, path, body=obj, params=params)
 
     async def merge(
         self,
@@ -310,7 +200,7 @@ class Client:
         """
         path = kind.path(namespace, name, subresource)
         params = {"fieldManager": names.FIELD_MANAGER}
-        return await self._request(
+        return await self._exchange.request(
             "PATCH", kind, path, body=patch, params=params, content_type=MERGE_PATCH
         )
 
@@ -356,7 +246,9 @@ class Client:
         if grace_seconds is not None:
             body["gracePeriodSeconds"] = grace_seconds
         try:
-            return await self._request("DELETE", kind, kind.path(namespace, name), body=body)
+            return await self._exchange.request(
+                "DELETE", kind, kind.path(namespace, name), body=body
+            )
         except NotFound:
             return None
 
@@ -396,7 +288,7 @@ class Client:
         }
         params = {key: value for key, value in params.items() if value}
         try:
-            async with self._opened(kind, params) as stream:
+            async with self._exchange.opened(kind, params) as stream:
                 if opened is not None:
                     opened()
                 rest = b""
@@ -435,7 +327,7 @@ class Client:
         try:
             async with (
                 asyncio.timeout(_LOG_SECONDS),
-                self._opened(POD, params, path=path, verb="LOG") as stream,
+                self._exchange.opened(POD, params, path=path, verb="LOG") as stream,
             ):
                 async for chunk in stream.chunks():
                     size += len(chunk)
@@ -447,117 +339,3 @@ class Client:
                 reasons.API_UNAVAILABLE, f"LOG {path}: {str(error) or 'no end in time'}"
             ) from error
         return bytes(kept[-most:]), size > most or kept.count(b"\n") >= _LOG_LINES
-
-    @asynccontextmanager
-    async def _opened(
-        self, kind: Kind, params: Mapping[str, str], *, path: str = "", verb: str = "WATCH"
-    ) -> AsyncIterator[Stream]:
-        """Open a stream that was accepted; logs in again once when the credentials are refused."""
-        path = path or kind.path()
-        for last in (False, True):
-            transport = await self._current()
-            async with transport.stream(
-                path, params=params, silence_seconds=WATCH_SILENCE_SECONDS
-            ) as stream:
-                if stream.status < 300:  # noqa: PLR2004 - HTTP success
-                    yield stream
-                    return
-                raw = b"".join([chunk async for chunk in stream.chunks()])
-            if last or stream.status != UNAUTHORIZED or not await self._renew(transport):
-                refuse(verb, kind, path, stream.status, raw)
-
-    async def _request(
-        self,
-        method: str,
-        kind: Kind,
-        path: str,
-        *,
-        body: dict[str, Any] | None = None,
-        params: dict[str, str] | None = None,
-        content_type: str = JSON,
-        verb: str | None = None,
-    ) -> dict[str, Any]:
-        data = orjson.dumps(body) if body is not None else None
-        verb = verb or method
-        mutating = method != "GET"
-        logged_in_again = False
-        attempt = 0
-        while True:
-            # The election waits for nobody: a crowd of slow requests must not cost the lease.
-            async with nullcontext() if kind == LEASE else self._gate:
-                transport = await self._current()
-                answer = await self._sent(
-                    transport, method, kind, path, params or {}, data, content_type, verb
-                )
-            if answer.status < 300:  # noqa: PLR2004 - HTTP success
-                return _decoded(answer, verb, path, mutating=mutating)
-            # What waits, waits outside of the gate: others may go on meanwhile.
-            if answer.status == TOO_MANY_REQUESTS:
-                attempt += 1
-                if attempt == _TOO_MANY_REQUESTS_TRIES:
-                    self._shed(verb, path)
-                await asyncio.sleep(retry_after(answer, attempt - 1, self._jitter()))
-                continue
-            if answer.status == UNAUTHORIZED and not logged_in_again:
-                logged_in_again = True
-                if await self._renew(transport):
-                    continue
-            refuse(verb, kind, path, answer.status, answer.body, mutating=mutating)
-
-    async def _sent(
-        self,
-        transport: Transport,
-        method: str,
-        kind: Kind,
-        path: str,
-        params: Mapping[str, str],
-        data: bytes | None,
-        content_type: str,
-        verb: str,
-    ) -> Answer:
-        mutating = method != "GET"
-        timeout = REQUEST_TIMEOUT_SECONDS
-        if mutating and kind != LEASE:
-            timeout = min(timeout, self.fence())
-        clock = asyncio.get_running_loop().time
-        started = clock()
-        try:
-            async with asyncio.timeout(timeout):
-                answer = await transport.request(
-                    method,
-                    path,
-                    params=params,
-                    body=data,
-                    content_type=content_type,
-                    timeout_seconds=timeout,
-                )
-        except (TransportError, TimeoutError) as error:
-            self._observe(verb, kind.plural, 0, clock() - started)
-            sent = error.sent if isinstance(error, TransportError) else True
-            what = str(error) or f"no answer within {timeout:.0f} s"
-            raise Unavailable(
-                reasons.API_UNAVAILABLE,
-                f"{verb} {path}: {what}",
-                effect_unknown=mutating and sent,
-            ) from error
-        self._observe(verb, kind.plural, answer.status, clock() - started)
-        return answer
-
-    def _shed(self, verb: str, path: str) -> NoReturn:
-        raise Unavailable(
-            reasons.API_UNAVAILABLE,
-            f"{verb} {path}: the API server is shedding load; tried {_TOO_MANY_REQUESTS_TRIES}"
-            " times",
-        )
-
-
-def _decoded(answer: Answer, verb: str, path: str, *, mutating: bool) -> dict[str, Any]:
-    try:
-        result: dict[str, Any] = orjson.loads(answer.body)
-    except orjson.JSONDecodeError as error:
-        raise Unavailable(
-            reasons.API_UNAVAILABLE,
-            f"{verb} {path}: the answer was cut off",
-            effect_unknown=mutating,
-        ) from error
-    return result

@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from glovebox.errors import Fenced
-from glovebox.kube.client import Client, Login
+from glovebox.kube.client import Client
 from glovebox.kube.kinds import CONFIG_MAP, LEASE
 from glovebox.kube.lease import Elector, LeaseLostError, Timing
+from glovebox.kube.session import Login
 
 # As in the product, but five times as fast.
 QUICK = Timing(lease=3.0, renew=0.4, request=0.6, deadline=2.0, margin=0.4)
