@@ -30,7 +30,7 @@ from glovebox.controllers.proof_demands import (
 from glovebox.controllers.proof_parts import ProofFound, go_on
 from glovebox.data.proof_levels import PROVEN, Level, due_time, is_overdue, last_time
 from glovebox.errors import GloveboxError
-from glovebox.metrics.engine import PROOF_FINDINGS
+from glovebox.metrics.labels import PROOF_FINDINGS
 from glovebox.status.dataset_pin import PinFacts
 from glovebox.status.pin_proofs import (
     Standing,

@@ -17,10 +17,11 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from glovebox.api import generated
 from glovebox.metrics import engine, lineage, state
+from glovebox.metrics.labels import REASONS
 from glovebox.metrics.tally import StateTally
 
 _MODULE: Final = "glovebox.metrics.reference_docs"
-_REASONS: Final = ", ".join(f"`{reason}`" for reason in engine.REASONS)
+_REASONS: Final = ", ".join(f"`{reason}`" for reason in REASONS)
 _INTRODUCTION: Final = f"""\
 <!-- Made by `python -m {_MODULE}` from the collectors. Do not edit. -->
 # Metrics

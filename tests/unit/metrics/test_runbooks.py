@@ -17,7 +17,7 @@ from glovebox import names
 from glovebox.api import conditions, reasons
 from glovebox.api.reasons import MEANINGS
 from glovebox.cli.main import app
-from glovebox.metrics.engine import REASONS
+from glovebox.metrics.labels import REASONS
 from glovebox.metrics.rules import Alert, alerts
 from support.examples import REPOSITORY
 
