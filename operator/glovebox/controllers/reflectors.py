@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 from glovebox import names
 from glovebox.apply.children import Children
-from glovebox.kube.client import Client
 from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, SECRET, Kind
+from glovebox.kube.reading import ApiReader
 from glovebox.kube.reflector import Reflector
 from glovebox.kube.workloads import WORKLOAD_KINDS, Workloads
 
 
 def reflectors_of(
-    client: Client,
+    client: ApiReader,
     children: Children,
     workloads: Workloads,
     relist_seconds: float,

@@ -13,8 +13,8 @@ import kopf
 from glovebox import names
 from glovebox.controllers.operator import Operator
 from glovebox.handlers.storage import NoDiffs, NoProgress
-from glovebox.kube.client import PAGE_SIZE
 from glovebox.kube.kinds import CUSTOM_KINDS
+from glovebox.kube.reading import PAGE_SIZE
 
 # kopf ends the process when these are used up; an API server that is away for ten minutes is no
 # reason to.

@@ -23,8 +23,8 @@ from typing import Any
 import structlog
 
 from glovebox.errors import Expired, GloveboxError
-from glovebox.kube.client import Client
 from glovebox.kube.kinds import Kind
+from glovebox.kube.reading import ApiReader
 from glovebox.kube.store import Feed
 
 FIRST_WAIT_SECONDS = 0.8
@@ -62,7 +62,7 @@ class Reflector:
 
     def __init__(
         self,
-        client: Client,
+        client: ApiReader,
         feed: Feed,
         *,
         label_selector: str = "",

@@ -66,7 +66,7 @@ async def test_no_answer_is_told_apart_from_a_no(
 async def test_large_lists_come_in_pages(
     client: Client, namespace: str, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("glovebox.kube.client.PAGE_SIZE", 2)
+    monkeypatch.setattr("glovebox.kube.reading.PAGE_SIZE", 2)
     for number in range(5):
         api.create(
             f"/api/v1/namespaces/{namespace}/configmaps",
