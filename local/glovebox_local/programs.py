@@ -210,13 +210,20 @@ KUSTOMIZE_CONTROLLER = Program(
     title=f"Flux's kustomize-controller {_KUSTOMIZE_CONTROLLER}",
     seconds=420,
 )
+# Takes our traces, in a test.
+OTEL_COLLECTOR = Program(
+    name="otel-collector",
+    package=".",
+    title="the OpenTelemetry collector 0.165.0",
+    seconds=150,
+)
 # What a cluster and its tools need, and what one with nodes needs beside.
 PLANE_PROGRAMS = (ETCD, KUBERNETES, HELM)
 NODE_PROGRAMS = (COREDNS, CONTAINERD, CILIUM)
 # Built by `make test-stores` alone.
 STORE_PROGRAMS = (VERSITYGW, MINIO, COSIGN)
 # Built by `make test-ecosystem` alone.
-ECOSYSTEM_PROGRAMS = (KUSTOMIZE_CONTROLLER,)
+ECOSYSTEM_PROGRAMS = (KUSTOMIZE_CONTROLLER, OTEL_COLLECTOR)
 # Those whose names a person types; they are linked into one folder for PATH.
 _FOR_PEOPLE = ("kubectl", "helm")
 

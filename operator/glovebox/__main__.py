@@ -8,13 +8,17 @@ import gc
 gc.disable()
 
 import asyncio
+import contextlib
 import os
 import signal
+import socket
 import sys
+from collections.abc import Iterator
 
 import structlog
 from pydantic import ValidationError
 
+from glovebox import __version__, traces
 from glovebox.controllers.process import open_operator
 from glovebox.handlers.watching import watch
 from glovebox.handlers.web import serve
@@ -101,6 +105,34 @@ def main() -> None:
             print(f"{PREFIX}{str(problem['loc'][0]).upper()}: {problem['msg']}", file=sys.stderr)  # noqa: T201 - logs are not set up yet
         raise SystemExit(2) from None
     set_up_logs(chosen.log_level)
+    with _traced(chosen):
+        _run(chosen)
+
+
+@contextlib.contextmanager
+def _traced(chosen: Settings) -> Iterator[None]:
+    """Have spans sent while the operator runs, where somebody wants them."""
+    if not chosen.traces.endpoint:
+        yield
+        return
+    try:
+        # Nobody who wants no traces has these libraries in memory.
+        from glovebox.trace_export import Export  # noqa: PLC0415
+    except ImportError:
+        log.error("traces need more libraries: install glovebox[traces]")  # noqa: TRY400
+        raise SystemExit(2) from None
+    export = Export(
+        chosen.traces, instance=chosen.identity or socket.gethostname(), version=__version__
+    )
+    traces.send_to(export)
+    try:
+        yield
+    finally:
+        traces.send_to(None)
+        export.close()
+
+
+def _run(chosen: Settings) -> None:
     try:
         import uvloop  # noqa: PLC0415 - not on every platform
     except ImportError:

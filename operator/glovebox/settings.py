@@ -113,6 +113,28 @@ class Lineage(BaseModel):
         return self
 
 
+class Traces(BaseModel):
+    """Whether traces are sent, and where to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+
+    endpoint: str = Field(
+        default="",
+        pattern=r"^(https?://[^/@?#\s]+[^@#\s]*)?$",
+        max_length=1024,
+        description=(
+            "What spans are posted to, whole, such as `http://collector.monitoring:4318/v1/traces`;"
+            " when empty: none are made."
+        ),
+    )
+    ratio: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="Share of the reconciles and tasks that are traced. Experiments always are.",
+    )
+
+
 @lru_cache(maxsize=4)
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
@@ -186,6 +208,13 @@ class Settings(BaseModel):
         description=(
             "Whether events of lineage are written, and where they are delivered to, as JSON:"
             " `enabled`, `namespace` and `destinations`. The chart sets it from its `lineage`."
+        ),
+    )
+    traces: Json[Traces] = Field(
+        default=Traces(),
+        description=(
+            "Where traces are sent to by OpenTelemetry's protocol, as JSON: `endpoint` and `ratio`."
+            " The chart sets it from its `traces`."
         ),
     )
     store_threads: int = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import pytest
 from glovebox_local.programs import ECOSYSTEM_PROGRAMS, PLANE_PROGRAMS
 from glovebox_local.programs import ensure_programs as build_programs
 from support.cluster import Cluster, build_before_the_first_test, running_cluster
+from support.collector import Collector, running_collector
 from support.flux import Flux, Repository, running_flux
 from support.operator_process import (
     PLATFORM_IMAGE,
@@ -51,9 +53,20 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def operator(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
-    """The operator as a process."""
-    with running_operator(cluster, tmp_path_factory.mktemp("operator"), PLATFORM_IMAGE) as running:
+def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
+    """The OpenTelemetry collector."""
+    with running_collector(tmp_path_factory.mktemp("collector")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def operator(
+    cluster: Cluster, collector: Collector, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Operator]:
+    """The operator as a process, which sends its traces to the collector."""
+    folder, chosen = tmp_path_factory.mktemp("operator"), {"endpoint": collector.endpoint}
+    settings = {"GLOVEBOX_TRACES": json.dumps(chosen)}
+    with running_operator(cluster, folder, PLATFORM_IMAGE, settings=settings) as running:
         yield running
 
 

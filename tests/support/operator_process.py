@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from glovebox_local.namespaces import visiting_network
@@ -168,7 +169,12 @@ class Operator:
 
 @contextmanager
 def running_operator(
-    cluster: Cluster, folder: Path, image: str, *, host_paths: Sequence[str] = (CACHE_FOLDER,)
+    cluster: Cluster,
+    folder: Path,
+    image: str,
+    *,
+    host_paths: Sequence[str] = (CACHE_FOLDER,),
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Operator]:
     """Install the chart, hand over the store's keys, run an operator.
 
@@ -179,10 +185,11 @@ def running_operator(
         folder: Of its log and its record.
         image: The image of Glovebox, by digest.
         host_paths: See `install_chart`.
+        settings: Further environment variables of it.
     """
     install_chart(cluster, host_paths=host_paths)
     store_secret(cluster)
-    running = Operator(cluster, folder, settings={"GLOVEBOX_IMAGE": image})
+    running = Operator(cluster, folder, settings={**settings, "GLOVEBOX_IMAGE": image})
     running.start()
     try:
         yield running

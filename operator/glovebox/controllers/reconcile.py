@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import structlog
 
-from glovebox import names
+from glovebox import names, traces
 from glovebox.api import conditions as types
 from glovebox.controllers import (
     access_grant,
@@ -117,6 +117,16 @@ async def reconcile_key(ports: Ports, key: Key) -> Result:
         controller.forget(ports, key, "")
         ports.messages.forget(key)
         return DONE
+    with traces.span("reconcile", traces.attributes_of(obj)) as tell:
+        result = await _reconcile(ports, key, obj, controller)
+        if result.error is not None:
+            tell({"glovebox.reason": result.error.reason})
+    return result
+
+
+async def _reconcile(
+    ports: Ports, key: Key, obj: Mapping[str, Any], controller: Controller
+) -> Result:
     marked = _Marked(obj)
     if key.kind in HELD:
         marked = await _mark(ports, key, obj)

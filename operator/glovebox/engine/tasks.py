@@ -19,6 +19,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 
 import structlog
 
+from glovebox import traces
 from glovebox.api import reasons
 from glovebox.engine.backoff import Backoff
 from glovebox.errors import GloveboxError, InvalidInput, Unavailable
@@ -295,8 +296,14 @@ class TaskRunner:
         task.running.add_done_callback(lambda done: self._ended(task, done))
 
     async def _execute(self, task: _Task, context: TaskContext) -> None:
+        about: dict[str, traces.Attribute] = {
+            "glovebox.owner": str(task.key.owner),
+            "glovebox.uid": task.key.uid,
+            "glovebox.attempt": task.attempts,
+        }
         try:
-            result = await task.start(context)
+            with traces.span(f"task {task.key.name}", about):
+                result = await task.start(context)
         except asyncio.CancelledError:
             current = asyncio.current_task()
             if current is None or current.cancelling():

@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from glovebox import traces
 from glovebox.api import reasons
 from glovebox.controllers.experiment.artifact_credentials import prefetch_credentials
 from glovebox.controllers.experiment.resolve import Resolved
@@ -43,8 +44,10 @@ async def run_one(scope: Scope, phase: Phase, outcomes: Outcomes) -> Outcome:
     """Run one phase, and return how it ended; what it raises is an outcome as well."""
     failures, began = scope.ports.failures, scope.ports.clock()
     try:
-        async with asyncio.timeout(_PHASE_SECONDS):
-            outcome = await phase.run(scope, outcomes)
+        with traces.span(f"phase {phase.name}") as tell:
+            async with asyncio.timeout(_PHASE_SECONDS):
+                outcome = await phase.run(scope, outcomes)
+            tell({"glovebox.verdict": outcome.verdict.value, "glovebox.reason": outcome.reason})
     except Exception as error:
         outcome = of_error(error)
         if outcome.reason == reasons.INTERNAL_ERROR and not isinstance(error, InvalidInput):

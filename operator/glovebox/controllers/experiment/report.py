@@ -20,6 +20,7 @@ from glovebox.status.experiment_facts import RunFacts, SealFacts
 from glovebox.status.experiment_work import plain
 from glovebox.status.kstatus import condition_of
 from glovebox.status.ledger import newly_recorded
+from glovebox.traces import tell_life
 
 log = structlog.get_logger(__name__)
 _RESULTS: Final = {
@@ -85,8 +86,27 @@ def report(
         )
         said = plain(run.run) if run is not None and run.run is not None else {}
         _report_steps(ports, obj, status, kinds, said)
+    _trace(obj, before, status)
     _report_references(ports, obj, before, status)
     _report_broken(ports, obj, before, status)
+
+
+def _trace(obj: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Send the spans of what this look recorded, into the trace of the Experiment."""
+    shown, made = {**obj, "status": after}, obj["metadata"]["creationTimestamp"]
+    if after.get("provisioned") and not before.get("provisioned"):
+        tell_life(shown, "provision", made, after["provisioned"]["time"])
+    run, seal = after.get("run") or {}, after.get("seal") or {}
+    ended = run.get("completionTime")
+    if ended and not (before.get("run") or {}).get("completionTime"):
+        facts = {"outcome": run.get("outcome"), "reason": run.get("reason")}
+        counted = {"exit.code": run.get("exitCode"), "attempts": run.get("attempts")}
+        known = {f"glovebox.run.{k}": v for k, v in (facts | counted).items() if v is not None}
+        tell_life(shown, "run", run.get("startTime"), ended, known)
+    if seal and not before.get("seal"):
+        size = {"glovebox.seal.objects": seal["objects"], "glovebox.seal.bytes": seal["bytes"]}
+        tell_life(shown, "seal", ended or seal["sealedTime"], seal["sealedTime"], size)
+        tell_life(shown, "experiment", made, seal["sealedTime"])
 
 
 def _report_broken(

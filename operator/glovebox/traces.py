@@ -1,0 +1,157 @@
+"""Traces by OpenTelemetry: what the operator did, and how long, for whoever asked for them.
+
+Two kinds of traces are sent. Each reconcile and each task is a trace of its own, with its phases
+and requests as spans. And each Experiment is one: its trace id is the UID of the Experiment without
+the dashes, its spans are the provisioning, the run, the seal, and the whole. Those are sent once
+each, when the status that records them is written; a process that dies in between sends none.
+
+Off is the default, and then `span` is a shared object that does nothing: no library is imported.
+Nothing waits for a collector: what it does not take in time is dropped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final, Protocol, TypeAlias
+
+Attribute: TypeAlias = str | int | float | bool
+# Adds what is known of a span at its end.
+Tell: TypeAlias = Callable[[Mapping[str, Attribute]], None]
+
+
+class Sink(Protocol):
+    """What takes spans; `glovebox.trace_export` has the real one."""
+
+    def span(self, name: str, attributes: Mapping[str, Attribute]) -> AbstractContextManager[Tell]:
+        """Measure what is done inside; spans that begin meanwhile are below it."""
+        ...
+
+    def life(
+        self,
+        trace: int,
+        name: str,
+        times: tuple[datetime, datetime],
+        attributes: Mapping[str, Attribute],
+        *,
+        whole: bool,
+    ) -> None:
+        """Send a span of the trace of an Experiment; `whole` is the one above the others."""
+        ...
+
+
+_sink: Sink | None = None
+
+
+def send_to(sink: Sink | None) -> None:
+    """Send spans there from now on; None ends it."""
+    global _sink  # noqa: PLW0603 - as logs have one place for the process
+    _sink = sink
+
+
+def _unheard(_: Mapping[str, Attribute]) -> None:
+    """Take what is told of a span that nobody sees."""
+
+
+_NOTHING: Final[AbstractContextManager[Tell]] = contextlib.nullcontext(_unheard)
+
+
+def span(
+    name: str, attributes: Mapping[str, Attribute] = MappingProxyType({})
+) -> AbstractContextManager[Tell]:
+    """Measure what is done inside, if somebody wants to see it.
+
+    Args:
+        name: What is done, in few words that do not grow in number.
+        attributes: Of what, by OpenTelemetry's names where it has some.
+
+    Returns:
+        A context manager that gives a function for what is known at the end.
+    """
+    return _NOTHING if _sink is None else _sink.span(name, attributes)
+
+
+def tell_life(
+    obj: Mapping[str, Any],
+    name: str,
+    began: object,
+    ended: object,
+    attributes: Mapping[str, Attribute] = MappingProxyType({}),
+) -> None:
+    """Send a span of the trace of an Experiment.
+
+    Args:
+        obj: The Experiment.
+        name: `provision`, `run`, `seal`, or `experiment` for the whole.
+        began: When it began, as Kubernetes writes a time; what has none is not sent.
+        ended: When it ended.
+        attributes: As of `span`.
+    """
+    if _sink is None or not isinstance(began, str) or not isinstance(ended, str):
+        return
+    times = datetime.fromisoformat(began), datetime.fromisoformat(ended)
+    trace = trace_of(obj["metadata"].get("uid", ""))
+    known = {**attributes_of(obj), **attributes}
+    _sink.life(trace, name, times, known, whole=name == "experiment")
+
+
+def trace_of(uid: str) -> int:
+    """Return the trace id of an object's life: its UID, or the hash of one that is no UUID."""
+    digits = uid.replace("-", "")
+    try:
+        found = int(digits, 16) if len(digits) == 32 else 0  # noqa: PLR2004 - 128 bits
+    except ValueError:
+        found = 0
+    return found or int.from_bytes(hashlib.sha256(uid.encode()).digest()[:16], "big")
+
+
+def attributes_of(obj: Mapping[str, Any]) -> dict[str, Attribute]:
+    """Return what a span says of one of our objects: which one, and of what content."""
+    metadata, status = obj["metadata"], obj.get("status") or {}
+    found = {
+        "glovebox.kind": obj.get("kind", ""),
+        "glovebox.name": metadata.get("name", ""),
+        "k8s.namespace.name": metadata.get("namespace", ""),
+        "glovebox.uid": metadata.get("uid", ""),
+        "glovebox.digest": status.get("digest") or status.get("contentDigest") or "",
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+@contextlib.contextmanager
+def collected() -> Iterator[list[tuple[str, dict[str, Attribute]]]]:
+    """Keep spans in a list, in the order in which they end: for tests and for looking."""
+    spans: list[tuple[str, dict[str, Attribute]]] = []
+
+    class Kept:
+        @contextlib.contextmanager
+        def span(self, name: str, attributes: Mapping[str, Attribute]) -> Iterator[Tell]:
+            known = dict(attributes)
+            try:
+                yield known.update
+            finally:
+                spans.append((name, known))
+
+        def life(
+            self,
+            trace: int,
+            name: str,
+            times: tuple[datetime, datetime],
+            attributes: Mapping[str, Attribute],
+            *,
+            whole: bool,
+        ) -> None:
+            seconds = (times[1] - times[0]).total_seconds()
+            spans.append((name, {**attributes, "trace": f"{trace:032x}", "seconds": seconds}))
+            del whole
+
+    before = _sink
+    send_to(Kept())
+    try:
+        yield spans
+    finally:
+        send_to(before)

@@ -1,0 +1,157 @@
+"""Spans: of what is done, of an Experiment's life, and of nothing where nobody asked for them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import structlog
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from glovebox import traces
+from glovebox.settings import Traces
+from glovebox.trace_export import Export
+
+UID = str(uuid4())
+EXPERIMENT = {
+    "kind": "Experiment",
+    "metadata": {"name": "delays", "namespace": "flights", "uid": UID},
+    "status": {"digest": "sha256:" + "a" * 64},
+}
+BEGAN, ENDED = "2026-11-28T10:00:00Z", "2026-11-28T10:01:30Z"
+
+
+class Sent:
+    """What an export has sent."""
+
+    def __init__(self, **chosen: Any) -> None:
+        self._kept = InMemorySpanExporter()
+        self.export = Export(
+            Traces(endpoint="http://collector.example/v1/traces", **chosen),
+            instance="one",
+            version="1",
+            exporter=self._kept,
+        )
+
+    def spans(self) -> dict[str, ReadableSpan]:
+        self.export._batches.force_flush()
+        return {span.name: span for span in self._kept.get_finished_spans()}
+
+
+@pytest.fixture
+def sent() -> Iterator[Sent]:
+    sent = Sent()
+    traces.send_to(sent.export)
+    yield sent
+    traces.send_to(None)
+    sent.export.close()
+
+
+def test_what_begins_inside_is_below_it_and_logs_name_the_trace(sent: Sent) -> None:
+    with traces.span("reconcile", traces.attributes_of(EXPERIMENT)) as tell:
+        logged = structlog.contextvars.get_contextvars()
+        with traces.span("phase run"):
+            pass
+        tell({"glovebox.reason": "QuotaExceeded"})
+    outer, inner = sent.spans()["reconcile"], sent.spans()["phase run"]
+
+    assert inner.parent is not None
+    assert outer.context is not None
+    assert inner.parent.span_id == outer.context.span_id
+    assert outer.parent is None
+    assert outer.attributes == {
+        "glovebox.kind": "Experiment",
+        "glovebox.name": "delays",
+        "k8s.namespace.name": "flights",
+        "glovebox.uid": UID,
+        "glovebox.digest": "sha256:" + "a" * 64,
+        "glovebox.reason": "QuotaExceeded",
+    }
+    assert logged["trace_id"] == f"{outer.context.trace_id:032x}"
+    assert "trace_id" not in structlog.contextvars.get_contextvars()
+    assert outer.resource.attributes["service.name"] == "glovebox"
+    assert outer.resource.attributes["service.instance.id"] == "one"
+
+
+def test_an_error_is_told_by_its_class_alone(sent: Sent) -> None:
+    with pytest.raises(ValueError, match="a secret"), traces.span("task seal"):
+        raise ValueError("a secret of a team")
+    span = sent.spans()["task seal"]
+
+    assert not span.status.is_ok
+    assert span.attributes == {"error.type": "ValueError"}
+    assert "a secret" not in span.to_json()
+
+
+def test_the_trace_of_an_experiment_is_its_uid_and_has_one_span_above_the_others(
+    sent: Sent,
+) -> None:
+    with traces.span("reconcile"):  # which is of another trace
+        traces.tell_life(EXPERIMENT, "run", BEGAN, ENDED, {"glovebox.run.outcome": "Succeeded"})
+        traces.tell_life(EXPERIMENT, "experiment", BEGAN, ENDED)
+        traces.tell_life(EXPERIMENT, "seal", None, ENDED)
+    run, whole = sent.spans()["run"], sent.spans()["experiment"]
+
+    assert run.context is not None
+    assert whole.context is not None
+    assert run.parent is not None
+    assert f"{run.context.trace_id:032x}" == UID.replace("-", "")
+    assert whole.context.trace_id == run.context.trace_id
+    assert whole.parent is None
+    assert run.parent.span_id == whole.context.span_id
+    assert run.attributes is not None
+    assert run.attributes["glovebox.run.outcome"] == "Succeeded"
+    assert run.start_time is not None
+    assert run.end_time is not None
+    assert run.end_time - run.start_time == 90 * 10**9
+    assert "seal" not in sent.spans(), "nobody knows when it began"
+
+
+@pytest.mark.parametrize("uid", ["", "x", "g" * 32, "0" * 32, UID])
+def test_every_object_has_a_trace_of_its_own(uid: str) -> None:
+    assert 0 < traces.trace_of(uid) < 1 << 128
+
+
+def test_a_share_of_none_leaves_the_lives_of_experiments() -> None:
+    sent = Sent(ratio=0)
+    traces.send_to(sent.export)
+    try:
+        with traces.span("reconcile"):
+            traces.tell_life(EXPERIMENT, "provision", BEGAN, ENDED)
+        assert set(sent.spans()) == {"provision"}
+    finally:
+        traces.send_to(None)
+        sent.export.close()
+
+
+def test_what_is_done_is_done_whether_or_not_somebody_looks() -> None:
+    with traces.span("reconcile") as tell:
+        tell({"glovebox.reason": "Conflict"})
+    traces.tell_life(EXPERIMENT, "run", BEGAN, ENDED)
+
+    assert traces.span("reconcile") is traces.span("phase run")
+
+
+def test_an_operator_that_sends_none_has_no_library_for_it_in_memory() -> None:
+    program = (
+        "import sys, glovebox.__main__\n"
+        "print([name for name in sys.modules if name.startswith('opentelemetry')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["collector:4318", "https://user:word@collector/v1/traces", "file:///tmp/x"]
+)
+def test_an_endpoint_that_is_none_is_refused(endpoint: str) -> None:
+    with pytest.raises(ValueError, match="endpoint"):
+        Traces(endpoint=endpoint)
