@@ -18,10 +18,12 @@ WORKDIR /src
 COPY pyproject.toml uv.lock ./
 # --frozen, because the lock also knows the local cluster, which is no part of the product and not
 # here.
-RUN uv sync --frozen --package glovebox --extra tables --extra traces --no-default-groups --no-install-workspace
+RUN uv sync --frozen --package glovebox --extra tables --extra traces --no-default-groups \
+    --no-install-workspace
 COPY README.md LICENSE ./
 COPY operator ./operator
-RUN uv sync --frozen --package glovebox --extra tables --extra traces --no-default-groups --no-editable
+RUN uv sync --frozen --package glovebox --extra tables --extra traces --no-default-groups \
+    --no-editable
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="glovebox" \

@@ -46,8 +46,10 @@ class Collector:
         for text in re.split(r"^Span #\d+\n", self._log.read_text(), flags=re.MULTILINE)[1:]:
             fields = dict(_FIELD.findall(text))
             attributes = dict(_ATTRIBUTE.findall(text.partition("Attributes:\n")[2]))
-            ids = (fields[name].strip() for name in ("Trace ID", "ID", "Parent ID", "Name"))
-            found.append(ReceivedSpan(*ids, attributes))
+            trace, span, parent, name = (
+                fields[name].strip() for name in ("Trace ID", "ID", "Parent ID", "Name")
+            )
+            found.append(ReceivedSpan(trace, span, parent, name, attributes))
         return found
 
 
