@@ -66,13 +66,13 @@ def span(
     """Measure what is done inside, if somebody wants to see it.
 
     Args:
-        name: What is done, in few words that do not grow in number.
+        name: What is done, in few words that do not grow in number; empty for what is not told.
         attributes: Of what, by OpenTelemetry's names where it has some.
 
     Returns:
         A context manager that gives a function for what is known at the end.
     """
-    return _NOTHING if _sink is None else _sink.span(name, attributes)
+    return _sink.span(name, attributes) if _sink is not None and name else _NOTHING
 
 
 def tell_life(

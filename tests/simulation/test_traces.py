@@ -51,3 +51,4 @@ def test_looks_phases_and_tasks_are_told_with_what_they_came_to() -> None:
     assert all("glovebox.uid" in known for known in looks)
     assert ran >= {("phase run", "waiting for"), ("phase run", "done")}
     assert {name for name, _ in spans if name.startswith("task ")} >= {"task seal"}
+    assert ("POST jobs", {"http.response.status_code": 201}) in spans

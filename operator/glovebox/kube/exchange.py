@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import orjson
 
+from glovebox import traces
 from glovebox.api import reasons
 from glovebox.errors import Unavailable
 from glovebox.kube.answers import TOO_MANY_REQUESTS, UNAUTHORIZED, refuse, retry_after
@@ -116,9 +117,13 @@ class Exchange:
             # The election waits for nobody: a crowd of slow requests must not cost the lease.
             async with nullcontext() if kind == LEASE else self._gate:
                 transport = await self._session.current()
-                answer = await self._sent(
-                    transport, method, kind, path, params or {}, data, content_type, verb
-                )
+                # Every few seconds for as long as it leads: nobody looks for that.
+                measured = f"{verb} {kind.plural}" if kind != LEASE else ""
+                with traces.span(measured) as tell:
+                    answer = await self._sent(
+                        transport, method, kind, path, params or {}, data, content_type, verb
+                    )
+                    tell({"http.response.status_code": answer.status})
             if answer.status < 300:  # noqa: PLR2004 - HTTP success
                 return _decoded(answer, verb, path, mutating=mutating)
             # What waits, waits outside of the gate: others may go on meanwhile.
