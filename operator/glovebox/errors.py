@@ -2,7 +2,8 @@
 
     GloveboxError
     |-- InvalidInput      what is declared cannot work: Stalled, not retried until it changes
-    |   `-- Refused       a rule of the platform forbids it (range, unpinned image, taken name)
+    |   |-- Refused       a rule of the platform forbids it (range, unpinned image, taken name)
+    |   `-- UnfitData     the pinned bytes cannot be used so, and will say the same for ever
     |-- NotReady          a dependency is missing or not ready: waits, and is woken by it
     |-- Conflict          somebody else wrote first: read again at once
     |   |-- NotFound      the object is not there (any more)
@@ -46,6 +47,14 @@ class InvalidInput(GloveboxError):  # noqa: N818 - reads as the condition it bec
 
 class Refused(InvalidInput):
     """A rule of the platform forbids what was declared; nothing was created."""
+
+
+class UnfitData(InvalidInput):
+    """The pinned bytes cannot be used as declared: reading the same versions again says the same.
+
+    What a store holds by now, or how its buckets are set up, is never a reason for it: that may
+    change, and nobody tells the operator. See `TaskRunner`.
+    """
 
 
 class NotReady(GloveboxError):  # noqa: N818 - as InvalidInput

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from glovebox import names
+from glovebox.api import reasons
+from glovebox.engine.tasks import REFUSED_LONGEST_SECONDS, REFUSED_SECONDS
 from glovebox.jobs.task import BEAT_SECONDS
-from glovebox.kube.kinds import DATASET_PIN, JOB
+from glovebox.kube.kinds import DATASET_PIN, JOB, SPLIT_PIN
 from glovebox.tasks.area import Beat
 from glovebox.tasks.context import Progress
-from simulation.api_server import Asked
+from glovebox.tasks.pin import HASH
+from glovebox.tasks.split import SPLIT
+from simulation.api_server import Asked, Change
 from simulation.api_transport import Fault, Faults, NoFaults
 from simulation.loop import virtual_loop
-from simulation.world import TEAM, World, condition, is_true, pin_spec
+from simulation.world import LOADER, SOURCE, TEAM, World, condition, is_true, pin_spec
 
 Json = dict[str, Any]
 OWN = "glovebox-system"
@@ -224,3 +230,70 @@ def test_one_refusal_to_read_a_job_is_no_answer_yet() -> None:
         assert condition(pin(world), "Verified")["reason"] == "Verifying"
 
     play(act, faults)
+
+
+def tries_of(world: World, task: str) -> list[float]:
+    """Return when Jobs of a task were made from now on."""
+    made: list[float] = []
+
+    def see(change: Change) -> None:
+        notes = change.last["metadata"].get("annotations") or {}
+        is_made = change.served.kind == JOB and change.old is None
+        if is_made and notes.get(names.ANNOTATION_TASK) == task:
+            made.append(world.loop.time())
+
+    world.server.on_change.append(see)
+    return made
+
+
+def test_what_the_pinned_data_refuse_is_tried_twice_and_then_only_for_other_data() -> None:
+    """Each try is a pod and two writes, and no time heals what the same bytes say."""
+
+    async def act(world: World) -> None:
+        tries = tries_of(world, SPLIT)
+        world.store.put(LOADER, SOURCE, "one/a.txt", b"the only object")
+        world.declare(DATASET_PIN, "one", pin_spec("one/"))
+        parts = [{"name": name, "role": name, "share": 5_000} for name in ("test", "train")]
+        spec = {
+            "source": {"pinRef": {"name": "one"}},
+            "parts": parts,
+            "granularity": "Objects",
+            "rule": {"by": "Key", "salt": "flights"},
+        }
+        world.declare(SPLIT_PIN, "halves", spec)
+
+        def told() -> str:
+            found = world.server.peek(SPLIT_PIN, TEAM, "halves")
+            return str(condition(found, "Stalled").get("reason", ""))
+
+        await world.until("it is refused", lambda: told() == reasons.PART_EMPTY)
+        await asyncio.sleep(6 * 3_600.0)
+        assert len(tries) == 2
+        assert told() == reasons.PART_EMPTY
+        world.remove(DATASET_PIN, TEAM, "one")
+        for name in "bcdefgh":
+            world.store.put(LOADER, SOURCE, f"two/{name}.txt", name.encode())
+        gone = functools.partial(world.server.peek, DATASET_PIN, TEAM, "one")
+        await world.until("the pin is gone", lambda: gone() is None)
+        world.declare(DATASET_PIN, "one", pin_spec("two/"))
+        split = functools.partial(world.server.peek, SPLIT_PIN, TEAM, "halves")
+        await world.until("it is divided", lambda: is_true(split() or {}, "Ready"), 3_600)
+        assert len(tries) == 3
+
+    play(act)
+
+
+def test_what_the_store_refuses_is_tried_ever_more_seldom_and_heals_by_itself() -> None:
+    async def act(world: World) -> None:
+        tries = tries_of(world, HASH)
+        world.declare(DATASET_PIN, "set", pin_spec("uploads/"))
+        await asyncio.sleep(8 * 3_600.0)
+        assert condition(pin(world), "Stalled")["reason"] == reasons.SOURCE_EMPTY
+        rests = [later - earlier for earlier, later in itertools.pairwise(tries)]
+        assert rests[0] < 1.25 * REFUSED_SECONDS + 60
+        seldom = 0.75 * REFUSED_LONGEST_SECONDS
+        assert all(seldom <= rest <= 1.25 * REFUSED_LONGEST_SECONDS + 60 for rest in rests[3:])
+        world.store.put(LOADER, SOURCE, "uploads/a.txt", b"uploaded at last")
+        await world.until("it is pinned", lambda: is_true(pin(world), "Ready"), 2 * 3_600.0)
+
+    play(act)

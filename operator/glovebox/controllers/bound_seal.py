@@ -224,8 +224,8 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
         work_class=WORK_CLASS,
         discard=job.discard if job else None,
     )
-    if task.phase == "Failed" and task.error is not None:
-        return of_error(task.error)
+    if task.standing_error is not None:
+        return of_error(task.standing_error)
     if task.result is None:
         return waiting(reasons.SEALING, MAKING)
     if not bound.stays:

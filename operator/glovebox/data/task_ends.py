@@ -14,16 +14,16 @@ from typing import Final
 import orjson
 
 from glovebox.data.delivery import MAX_MESSAGE_BYTES
-from glovebox.errors import Forbidden, GloveboxError, InvalidInput, Refused, Unavailable
+from glovebox.errors import Forbidden, GloveboxError, InvalidInput, Refused, Unavailable, UnfitData
 
 EXIT_DONE: Final = 0
-# The data themselves refuse it; a retry cannot help.
+# The data or the store refuse it: a retry at once cannot help.
 EXIT_REFUSED: Final = 42
 # Something did not answer, or denied it; a retry goes on from the last check-point.
 EXIT_UNAVAILABLE: Final = 75
 EXIT_TERMINATED: Final = 143
 _CLASSES: Final[Mapping[str, type[GloveboxError]]] = MappingProxyType(
-    {each.__name__: each for each in (Refused, InvalidInput, Forbidden, Unavailable)}
+    {each.__name__: each for each in (Refused, UnfitData, InvalidInput, Forbidden, Unavailable)}
 )
 _WORD: Final = re.compile(r"[A-Z][A-Za-z0-9]{0,127}")
 

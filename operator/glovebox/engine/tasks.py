@@ -5,6 +5,11 @@ is woken when the task ends, when a failed one may be tried again, and now and t
 progresses. One task exists for each key; another basis (other inputs) replaces it. No tenant holds
 more than half of a class, so that two large datasets of one team never keep a small one of another
 team waiting. Whatever a task raises becomes its state, and never ends the process.
+
+How long a failed one rests is said by its error. What does not answer is tried again within a
+minute. What the store refuses, by what it holds or how it is set up, is tried seldom and ever more
+seldom, up to an hour. What the pinned bytes themselves refuse is tried once more, and then only for
+another basis: nothing else can make them say otherwise.
 """
 
 from __future__ import annotations
@@ -21,8 +26,8 @@ import structlog
 
 from glovebox import traces
 from glovebox.api import reasons
-from glovebox.engine.backoff import Backoff
-from glovebox.errors import GloveboxError, InvalidInput, Unavailable
+from glovebox.engine.backoff import MOST_DOUBLINGS, Backoff
+from glovebox.errors import GloveboxError, InvalidInput, Unavailable, UnfitData
 from glovebox.tasks.context import Checkpoint, Progress, TaskContext
 from glovebox.tasks.disk import full_disk
 
@@ -34,8 +39,11 @@ log = structlog.get_logger(__name__)
 
 # How often an owner is woken by progress alone.
 PROGRESS_SECONDS: Final = 10.0
-# What the data themselves refuse is looked at again seldom: somebody has to change them first.
+# What the store refuses is looked at again seldom: somebody has to change something there first,
+# and nobody tells of it. The rest doubles up to the longest, which is how often a pin is compared
+# with its store: where tasks are Jobs, each try is one.
 REFUSED_SECONDS: Final = 600.0
+REFUSED_LONGEST_SECONDS: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ class TaskState(Generic[T]):
         failing_since: When the first of them failed.
         advanced_time: When an attempt last came further than any before.
         retry_seconds: How long a failed task rests before `ensure` starts it again; the owner is
-            woken then.
+            woken then. None of one that is never started again on this basis.
     """
 
     phase: TaskPhase
@@ -75,6 +83,16 @@ class TaskState(Generic[T]):
     failing_since: datetime | None = None
     advanced_time: datetime | None = None
     retry_seconds: float | None = None
+
+    @property
+    def standing_error(self) -> GloveboxError | None:
+        """What the latest attempt met; it stands until the next one reports.
+
+        Whoever takes it back when the next one merely begins says two things by turns, with a write
+        each, for as long as it fails.
+        """
+        reports = self.phase == "Running" and self.progress.phase != ""
+        return None if reports else self.error
 
 
 @dataclass(slots=True, eq=False)
@@ -94,6 +112,10 @@ class _Task:
     attempts: int = 0
     failures: int = 0
     failing_since: datetime | None = None
+    # How often in a row the store refused it, or the bytes did, and in which words.
+    refusals: int = 0
+    unfit: tuple[str, str] | None = None
+    is_settled: bool = False
     furthest: int = 0
     advanced_time: datetime | None = None
     due: float = 0.0
@@ -156,7 +178,8 @@ class TaskRunner:
         """Have a task, and return its state as it is now. Never blocks.
 
         It is started when it is absent, when it failed and may be tried again, and when it was made
-        for another basis (that one is cancelled). What is done stays done until `forget`.
+        for another basis (that one is cancelled). What is done stays done until `forget`, and so
+        does a refusal that the pinned bytes have said twice.
 
         Args:
             key: Which task. Tasks of the same owner under another UID are dropped.
@@ -178,7 +201,9 @@ class TaskRunner:
             task = _Task(key, basis, start, tenant, work_class, checkpoint, discard)
             self._tasks[key] = self._owners.setdefault(key.owner, {})[key] = task
             self._enqueue(task)
-        elif task.phase == "Waiting" or (task.phase == "Failed" and task.retry is None):
+        elif task.phase == "Waiting" or (
+            task.phase == "Failed" and task.retry is None and not task.is_settled
+        ):
             # The newest closure: connections and credentials may be others by now.
             task.start, task.checkpoint, task.discard = start, checkpoint, discard
             if task.phase == "Failed":
@@ -329,21 +354,38 @@ class TaskRunner:
         if self._tasks.get(task.key) is not task:
             return  # cancelled, and failed on its way out
         loop = asyncio.get_running_loop()
-        wait = self._backoff.failed(task)
-        if isinstance(error, InvalidInput):
-            wait = REFUSED_SECONDS * (0.75 + self._jitter() / 2)
-        task.phase, task.error, task.due = "Failed", error, loop.time() + wait
+        wait = self._rest(task, error)
+        task.phase, task.error = "Failed", error
         task.failures += 1
         task.failing_since = task.failing_since or self._now()
-        task.retry = loop.call_at(task.due, self._ripen, task)
+        task.is_settled = wait is None
+        if wait is not None:
+            task.due = loop.time() + wait
+            task.retry = loop.call_at(task.due, self._ripen, task)
         log.warning(
             "a task failed",
             task=task.key.name,
             reason=error.reason,
             error=error.message,
-            wait_seconds=round(wait, 1),
+            wait_seconds=round(wait, 1) if wait is not None else None,
         )
         self._tell(task)
+
+    def _rest(self, task: _Task, error: GloveboxError) -> float | None:
+        """Return for how many seconds a task rests that failed so; None where it ends here."""
+        if not isinstance(error, InvalidInput):
+            task.refusals, task.unfit = 0, None
+            return self._backoff.failed(task)
+        self._backoff.succeeded(task)  # what refuses answers
+        said = (error.reason, error.message)
+        is_repeated, task.unfit = task.unfit == said, None
+        if isinstance(error, UnfitData):
+            if is_repeated:
+                return None
+            task.unfit = said
+        wait = min(REFUSED_SECONDS * 2.0**task.refusals, REFUSED_LONGEST_SECONDS)
+        task.refusals = min(task.refusals + 1, MOST_DOUBLINGS)
+        return wait * (0.75 + self._jitter() / 2)
 
     def _ripen(self, task: _Task) -> None:
         """Let `ensure` start a failed task again.
@@ -424,7 +466,7 @@ class TaskRunner:
             log.exception("a bug: what a task left is not away", task=task.key.name)
 
     def _state(self, task: _Task) -> TaskState[Any]:
-        resting = task.phase == "Failed"
+        resting = task.phase == "Failed" and not task.is_settled
         return TaskState(
             phase=task.phase,
             progress=task.progress,

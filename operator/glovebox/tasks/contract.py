@@ -28,7 +28,7 @@ from glovebox.data.row_keys import Kind
 from glovebox.data.row_pieces import MAX_SPILLED
 from glovebox.data.table_errors import TableError
 from glovebox.data.tables import format_of
-from glovebox.errors import InvalidInput
+from glovebox.errors import UnfitData
 from glovebox.store.connection import Stop, Store
 from glovebox.tasks.context import Progress, TaskContext
 from glovebox.tasks.pinned_tables import Pinned, PinnedTables, is_table, opened
@@ -78,7 +78,8 @@ async def check_contract(context: TaskContext, request: ContractRequest) -> Cont
 
     Raises:
         Refused: `NotGranted`: an object may not be read any more.
-        InvalidInput: It cannot be checked: `ContractNotChecked`, `TooManyObjects`, `RowsNotRead`.
+        UnfitData: It cannot be checked: `ContractNotChecked`.
+        InvalidInput: Nor can it here: `TooManyObjects`, `RowsNotRead`.
         GloveboxError: A store does not answer, denies it, or lost what was pinned.
     """
 
@@ -201,7 +202,7 @@ def _told(pinned: Pinned, entry: Entry) -> Iterator[None]:
     try:
         yield
     except TableError as error:
-        raise InvalidInput(
+        raise UnfitData(
             reasons.CONTRACT_NOT_CHECKED,
             f"`spec.contract.references`: values cannot be looked up in `{printable(entry.path)}`"
             f" of DatasetPin '{pinned.name}': {error}",

@@ -17,7 +17,7 @@ from glovebox.api import reasons
 from glovebox.data.digest import digest_of
 from glovebox.data.split_result import PartFound, SplitFound
 from glovebox.data.splits import Rule
-from glovebox.errors import InvalidInput
+from glovebox.errors import UnfitData
 from glovebox.store.connection import Stop, Store
 from glovebox.store.errors import translated
 from glovebox.store.listing import head_version
@@ -84,7 +84,7 @@ async def split_dataset(context: TaskContext, request: SplitRequest) -> SplitFou
 
     Raises:
         Refused: `NotGranted`: an object may not be read any more.
-        InvalidInput: The data cannot be divided so: `KeyMissing`, `AssignmentWrong`, `PartEmpty`,
+        UnfitData: The data cannot be divided so: `KeyMissing`, `AssignmentWrong`, `PartEmpty`,
             `TableUnreadable`, `TooManyObjects`.
         GloveboxError: The store does not answer, denies it, or lost what was pinned.
     """
@@ -169,14 +169,14 @@ def _manifest(part: PartFound) -> ManifestLocation:
     )
 
 
-def _empty(request: SplitRequest, part: str) -> InvalidInput:
+def _empty(request: SplitRequest, part: str) -> UnfitData:
     what = "row" if request.rule.granularity == "Rows" else "object"
     cures = {
         "Key": "give it a larger share, choose another salt, or a key of more values",
         "Time": "choose boundaries within the times of the data",
         "Assignment": f"list a key for it in `{request.rule.path}`, or leave the part out",
     }
-    return InvalidInput(
+    return UnfitData(
         reasons.PART_EMPTY,
         f"part `{part}` would have no {what}, and nothing can be tested on it: create another"
         f" SplitPin; {cures[request.rule.by]}",

@@ -14,7 +14,7 @@ from glovebox.data.row_keys import Kind, canonical_key, hash_key
 from glovebox.data.splits import HASH_BYTES, ByAssignment
 from glovebox.data.table_errors import TableError
 from glovebox.data.tables import FORMATS_TEXT, format_of
-from glovebox.errors import InvalidInput
+from glovebox.errors import UnfitData
 from glovebox.store.ranges import read_range
 from glovebox.store.sorting import externally_sorted
 from glovebox.store.source_access import narrowed
@@ -42,7 +42,7 @@ def read_assignment(
         kinds: What each is taken for.
 
     Raises:
-        InvalidInput: `AssignmentWrong`, with the row at fault.
+        UnfitData: `AssignmentWrong`, with the row at fault.
     """
     path = work.rule.path
     entry = next((entry for entry in entries if entry.path == path), None)
@@ -108,7 +108,7 @@ def _once(path: str, rows: Iterable[tuple[bytes, int, int]]) -> Iterator[tuple[b
         last, before = found, row
 
 
-def _wrong(path: str, why: str) -> InvalidInput:
-    return InvalidInput(
+def _wrong(path: str, why: str) -> UnfitData:
+    return UnfitData(
         reasons.ASSIGNMENT_WRONG, f"`{path}`, which says each key's part, cannot be used: {why}"
     )

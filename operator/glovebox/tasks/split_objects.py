@@ -25,7 +25,7 @@ from glovebox.data.splits import (
     moment_of,
     moment_of_text,
 )
-from glovebox.errors import InvalidInput
+from glovebox.errors import UnfitData
 from glovebox.store.manifests import fetch_manifest
 from glovebox.tasks.split_assignment import read_assignment
 from glovebox.tasks.split_parts import PartBuilder, Splitting, require_room
@@ -55,7 +55,7 @@ def split_objects(work: Splitting, parts: Sequence[PartBuilder]) -> int:
         value = _value(work, entry)
         at = members.part_of(value)
         if at is None and rule.by == "Assignment":
-            raise InvalidInput(
+            raise UnfitData(
                 reasons.ASSIGNMENT_WRONG,
                 f"`{rule.path}` says no part of `{printable(entry.path)}`: list every key once",
             )
@@ -100,7 +100,7 @@ def _value(work: Splitting, entry: Entry) -> bytes:
     if rule.by == "Time":
         moment = moment_of_text(values[0])
         if moment is None:
-            raise InvalidInput(
+            raise UnfitData(
                 reasons.KEY_MISSING,
                 f"the folder `{rule.columns[0]}=` of `{printable(entry.path)}` names no moment in"
                 " ISO 8601, such as 2013-01-31: write it so, or pin what is split by another rule",
@@ -117,13 +117,13 @@ def _folder(path: str, column: str) -> str:
     One name is one value, whether a system writes its accents as letters of their own or not.
 
     Raises:
-        InvalidInput: `KeyMissing`: there is no such folder, or more than one.
+        UnfitData: `KeyMissing`: there is no such folder, or more than one.
     """
     begin = f"{column}="
     found = [part[len(begin) :] for part in path.split("/")[:-1] if part.startswith(begin)]
     if len(found) != 1 or found[0] in {"", _NOTHING}:
         number = "no folder" if not found else "no one folder"
-        raise InvalidInput(
+        raise UnfitData(
             reasons.KEY_MISSING,
             f"`{printable(path)}` lies in {number} `{column}=<value>/`, so nobody knows to which"
             " part it belongs: pin objects in such folders alone, or split by another key",

@@ -12,7 +12,7 @@ from glovebox.api import reasons
 from glovebox.data.manifest import Entry, ManifestWriter, decode_entry, encode_entry
 from glovebox.data.split_result import PartFound, digest_keys
 from glovebox.data.splits import HASH_BYTES, Rule
-from glovebox.errors import InvalidInput
+from glovebox.errors import UnfitData
 from glovebox.store.connection import Stop, Store
 from glovebox.store.manifests import SPOOL_BYTES, ManifestLocation, ManifestLock, store_manifest
 from glovebox.store.sorting import externally_sorted
@@ -145,10 +145,10 @@ def require_room(parts: Iterable[PartBuilder]) -> None:
     """Return while the keys of all parts fit.
 
     Raises:
-        InvalidInput: `TooManyObjects`.
+        UnfitData: `TooManyObjects`.
     """
     if sum(part.keyed for part in parts) > MAX_KEYS:
-        raise InvalidInput(
+        raise UnfitData(
             reasons.TOO_MANY_OBJECTS,
             f"the dataset has more than {MAX_KEYS:,} keys, which is the most that is split at once:"
             " split by a key of fewer values, such as the patient instead of the visit, or pin the"

@@ -30,7 +30,7 @@ from glovebox.data.splits import (
 )
 from glovebox.data.table_errors import TableError
 from glovebox.data.tables import FORMATS_TEXT, format_of
-from glovebox.errors import InvalidInput
+from glovebox.errors import UnfitData
 from glovebox.store.manifests import SPOOL_BYTES
 from glovebox.store.part_objects import store_part_object
 from glovebox.store.ranges import read_range
@@ -131,7 +131,7 @@ class _Rows:
         """Return what each column of the key is taken for: as declared, else as a table says.
 
         Raises:
-            InvalidInput: `TableUnreadable`.
+            UnfitData: `TableUnreadable`.
         """
         rule = self._work.rule
         declared = rule.kinds or (None,) * len(rule.columns)
@@ -187,7 +187,7 @@ class _Files:
         """Take the next bytes of a part.
 
         Raises:
-            InvalidInput: `TableUnreadable`: all of them are too much.
+            UnfitData: `TableUnreadable`: all of them are too much.
         """
         self._written += len(data)
         if self._written > MAX_WRITTEN:
@@ -256,16 +256,16 @@ class _Deciding:
     def _where(self) -> str:
         return f"row {self._row} of `{printable(self._entry.path)}`"
 
-    def _keyless(self) -> InvalidInput:
+    def _keyless(self) -> UnfitData:
         columns = ", ".join(f"`{column}`" for column in self._work.rule.columns)
-        return InvalidInput(
+        return UnfitData(
             reasons.KEY_MISSING,
             f"{self._where()} holds nothing in {columns}, so nobody knows to which part it belongs:"
             " write a value, leave such rows out, or split by another key",
         )
 
-    def _unlisted(self) -> InvalidInput:
-        return InvalidInput(
+    def _unlisted(self) -> UnfitData:
+        return UnfitData(
             reasons.ASSIGNMENT_WRONG,
             f"`{self._work.rule.path}` says no part of the key of {self._where()}: list every key"
             " once",
@@ -277,8 +277,8 @@ def _path_of(entry: Entry) -> str:
     return entry.path if entry.path.lower().endswith(_PARQUET) else entry.path + _PARQUET
 
 
-def _unreadable(entry: Entry, why: str) -> InvalidInput:
-    return InvalidInput(
+def _unreadable(entry: Entry, why: str) -> UnfitData:
+    return UnfitData(
         reasons.TABLE_UNREADABLE,
         f"the rows of `{printable(entry.path)}` cannot be divided: {printable(why)}. Pin tables"
         " alone that have the columns of the key, or split whole objects (`granularity: Objects`)",

@@ -28,7 +28,7 @@ from glovebox.data.statistics import (
     statistics_of,
 )
 from glovebox.data.table_errors import TableError
-from glovebox.errors import InvalidInput
+from glovebox.errors import UnfitData
 from glovebox.store.connection import Stop, Store
 from glovebox.store.pin_documents import DocumentLocation, fetch_document, store_document
 from glovebox.tasks.context import Progress, TaskContext
@@ -151,7 +151,8 @@ async def compute_statistics(context: TaskContext, request: StatisticsRequest) -
 
     Raises:
         Refused: `NotGranted`: an object may not be read any more.
-        InvalidInput: It cannot be described: `StatisticsNotComputed`, `RowsNotRead`.
+        UnfitData: It cannot be described: `StatisticsNotComputed`.
+        InvalidInput: Nor can it here: `RowsNotRead`.
         GloveboxError: A store does not answer, denies it, or lost what was pinned.
     """
 
@@ -215,7 +216,7 @@ class _Attempt:
                 try:
                     process.add_statistics(self._tables.table(store, entry))
                 except TableError as error:
-                    raise InvalidInput(
+                    raise UnfitData(
                         reasons.STATISTICS_NOT_COMPUTED,
                         f"`{printable(entry.path)}` cannot be read: {printable(str(error))}",
                     ) from error
@@ -224,13 +225,13 @@ class _Attempt:
             self._done_bytes += entry.size
             self._tell()
         if not self._files:
-            raise InvalidInput(
+            raise UnfitData(
                 reasons.STATISTICS_NOT_COMPUTED, "none of the pinned objects is a table"
             )
         try:
             return process.statistics()
         except TableError as error:
-            raise InvalidInput(reasons.STATISTICS_NOT_COMPUTED, str(error)) from error
+            raise UnfitData(reasons.STATISTICS_NOT_COMPUTED, str(error)) from error
 
     def _compare(self, counted: Counted, document: DocumentLocation) -> DistributionRecord | None:
         asked, reference = self._request.reference, self._reference

@@ -26,7 +26,7 @@ from glovebox.data.contract_found import FileSeen
 from glovebox.data.row_keys import Kind
 from glovebox.data.statistics import Counted
 from glovebox.data.table_errors import TableError
-from glovebox.errors import InvalidInput, Unavailable
+from glovebox.errors import InvalidInput, Unavailable, UnfitData
 from glovebox.store.connection import Stop
 from glovebox.tasks.table_frames import (
     ASK,
@@ -243,7 +243,7 @@ class TableProcess:
                     continue
                 is_done = letter in {DONE, ERROR, REFUSED}
                 if letter == REFUSED:
-                    raise InvalidInput(
+                    raise UnfitData(
                         reasons.CONTRACT_NOT_CHECKED, f"`spec.contract`: {body.decode()}"
                     )
                 if letter == ERROR:

@@ -19,6 +19,7 @@ from glovebox.errors import (
     Refused,
     Rejected,
     Unavailable,
+    UnfitData,
 )
 
 
@@ -27,6 +28,7 @@ from glovebox.errors import (
     [
         (InvalidInput("SourceEmpty", "nothing to pin"), InvalidInput, EXIT_REFUSED),
         (Refused("NotGranted", "of another team"), Refused, EXIT_REFUSED),
+        (UnfitData("KeyMissing", "row 3 has no key"), UnfitData, EXIT_REFUSED),
         (Forbidden("StoreForbidden", "the store denies it"), Forbidden, EXIT_UNAVAILABLE),
         (Unavailable("StoreBusy", "slow down"), Unavailable, EXIT_UNAVAILABLE),
         # What has no class of its own is tried again, and never taken for a refusal.

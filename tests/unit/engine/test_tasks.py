@@ -11,6 +11,7 @@ import pytest
 
 from glovebox.engine.tasks import (
     PROGRESS_SECONDS,
+    REFUSED_LONGEST_SECONDS,
     REFUSED_SECONDS,
     Progress,
     TaskContext,
@@ -18,7 +19,7 @@ from glovebox.engine.tasks import (
     TaskRunner,
     TaskState,
 )
-from glovebox.errors import InvalidInput, Unavailable
+from glovebox.errors import GloveboxError, InvalidInput, Unavailable, UnfitData
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 Work = Callable[[TaskContext], Awaitable[str]]
@@ -164,12 +165,66 @@ async def test_a_failed_task_rests_wakes_its_owner_and_is_tried_again(bench: Ben
     assert (done.phase, done.error, done.attempts) == ("Done", None, 2)
 
 
-async def test_what_the_data_refuse_is_tried_seldom(bench: Bench) -> None:
-    bench.ensure("a")
+EMPTY = InvalidInput("SourceEmpty", "nothing there")
+NO_KEY = UnfitData("KeyMissing", "row 3 has no key")
+
+
+async def rests(bench: Bench, error: GloveboxError, basis: str = "v1") -> float | None:
+    """Let one attempt end so; return how long the task rests, and let that time go by."""
+    bench.ensure("a", basis)
     await settle()
-    bench.ends["a"].set_exception(InvalidInput("SourceEmpty", "nothing there"))
+    bench.ends["a"].set_exception(error)
     await settle()
-    assert bench.ensure("a").retry_seconds == REFUSED_SECONDS
+    state = bench.ensure("a", basis)
+    assert state.phase == "Failed"
+    if state.retry_seconds is not None:
+        await bench.pass_time(state.retry_seconds + 0.1)
+    return state.retry_seconds
+
+
+async def test_what_the_store_refuses_is_tried_seldom_and_ever_more_seldom(bench: Bench) -> None:
+    rested = [await rests(bench, EMPTY) for _ in range(6)]
+    assert rested[:3] == [REFUSED_SECONDS, 2 * REFUSED_SECONDS, 4 * REFUSED_SECONDS]
+    assert set(rested[3:]) == {REFUSED_LONGEST_SECONDS}
+
+
+async def test_what_pinned_bytes_refuse_twice_is_never_tried_again(bench: Bench) -> None:
+    assert await rests(bench, NO_KEY) == REFUSED_SECONDS, "one reading may have been wrong"
+    assert await rests(bench, NO_KEY) is None
+    bench.woken.clear()
+    await bench.pass_time(30 * 86_400.0)
+    again = bench.ensure("a")
+    await settle()
+    assert (again.phase, again.error) == ("Failed", NO_KEY)
+    assert (bench.begun, bench.woken) == (["a", "a"], [])
+
+
+async def test_another_basis_is_news_to_what_was_refused_for_good(bench: Bench) -> None:
+    await rests(bench, NO_KEY)
+    assert await rests(bench, NO_KEY) is None
+    assert bench.ensure("a", "v2").phase == "Waiting"
+    await settle()
+    bench.ends["a"].set_result("divided")
+    await settle()
+    assert bench.ensure("a", "v2").result == "divided"
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        UnfitData("KeyMissing", "row 4 has no key"),
+        EMPTY,
+        Unavailable("StoreUnreachable", "no answer"),
+    ],
+    ids=["another row", "the store", "no answer"],
+)
+async def test_only_the_same_refusal_twice_in_a_row_is_believed(
+    bench: Bench, between: GloveboxError
+) -> None:
+    await rests(bench, NO_KEY)
+    await rests(bench, between)
+    assert await rests(bench, NO_KEY) is not None
+    assert await rests(bench, NO_KEY) is None
 
 
 async def test_an_unexpected_error_becomes_a_state_and_ends_nothing(bench: Bench) -> None:

@@ -141,8 +141,8 @@ async def _compare(
     )
     if state.result is not None:
         return state.result
-    if state.phase == "Failed" and state.error is not None:
-        return of_error(state.error)
+    if state.standing_error is not None:
+        return of_error(state.standing_error)
     return waiting(
         reasons.COMPARING_INPUTS, "inputs of different roles are compared before anything is made"
     )
