@@ -11,7 +11,7 @@ never by labels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -127,6 +127,12 @@ class Children:
     def differing_since(self, key: ObjectKey) -> float | None:
         """Return when it was noticed that an object is not as wanted; None when that is no news."""
         return self._differing.get(key.namespace, {}).get(key)
+
+    def any_differing_since(self, namespace: str, kinds: Collection[Kind]) -> float | None:
+        """Return when it was first noticed that one of some kinds is not as wanted, likewise."""
+        wanted = {kind.kind for kind in kinds}
+        differing = self._differing.get(namespace, {}).items()
+        return min((since for key, since in differing if key.kind in wanted), default=None)
 
     # What is there.
 

@@ -200,7 +200,7 @@ async def _close(ports: Ports, orphan: Orphan, run: RunStatus | None) -> datetim
     Looking again does it again: whatever was on its way may have come in meanwhile.
     """
     noted = _noted_time(ports, orphan)
-    since = format_time(noted or ports.now())
+    since = format_time(noted or _by_both_clocks(ports, orphan))
     # A run that ended by itself is kept: its Job says how, until that is in the seal.
     ended = run is not None and run.completion_time is not None
     steps: list[Step] = [
@@ -240,8 +240,16 @@ def _noted_time(ports: Ports, orphan: Orphan) -> datetime | None:
         return None
     if noted.tzinfo is None:
         return None
-    created = datetime.fromisoformat(orphan.namespace["metadata"]["creationTimestamp"])
-    return noted if created - _CLOCKS <= noted <= ports.now() + _CLOCKS else None
+    latest = _by_both_clocks(ports, orphan) + _CLOCKS
+    return noted if orphan.created - _CLOCKS <= noted <= latest else None
+
+
+def _by_both_clocks(ports: Ports, orphan: Orphan) -> datetime:
+    """Return the time of day; where the clock went back, no moment before the namespace was there.
+
+    Such a moment would count for none with the next look, and be noted again with each.
+    """
+    return max(ports.now(), orphan.created)
 
 
 def _tell_closed(ports: Ports, orphan: Orphan) -> None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import structlog
@@ -91,6 +92,11 @@ class Orphan:
     def uid(self) -> str:
         """The UID of the namespace."""
         return str(self.namespace["metadata"]["uid"])
+
+    @property
+    def created(self) -> datetime:
+        """When the API server says that the namespace was created."""
+        return datetime.fromisoformat(self.namespace["metadata"]["creationTimestamp"])
 
     @property
     def is_retained(self) -> bool:

@@ -136,6 +136,11 @@ class Failures:
         of_key[what] = (since, attempts + 1)
         return self._clock() - since, attempts + 1
 
+    def seconds(self, key: Key, what: str) -> float:
+        """Return for how many seconds it has been failing by now; 0 of what works."""
+        since, _ = self._failing.get(key, {}).get(what, (self._clock(), 0))
+        return self._clock() - since
+
     def is_failing(self, key: Key, what: str) -> bool:
         """Whether it was noted, and does not work again."""
         return what in self._failing.get(key, {})

@@ -116,6 +116,13 @@ def _mark_ready_of_what_stands(
     if state == names.STATE_SEALED and sealed:
         builder.mark_true(types.READY, reasons.SEALED, "the results are sealed")
         return
+    if not _mark_what_lacks(builder, seen):
+        message = "the experiment's namespace is provisioned"
+        builder.mark_true(types.READY, reasons.PROVISIONED, message)
+
+
+def _mark_what_lacks(builder: StatusBuilder, seen: Seen) -> bool:
+    """Answer Ready with the first condition that it needs and that is not True, if there is one."""
     # Whoever waits for Ready to work by hand finds the inputs.
     delivered = (types.INPUTS_DELIVERED,) if delivers_to_people(seen.obj) else ()
     for condition in (*REQUIRED, *delivered):
@@ -124,9 +131,8 @@ def _mark_ready_of_what_stands(
         if answer == types.TRUE or reason in _LIVED_WITH:
             continue
         builder.mark(types.READY, answer, reason, message)
-        return
-    message = "the experiment's namespace is provisioned"
-    builder.mark_true(types.READY, reasons.PROVISIONED, message)
+        return True
+    return False
 
 
 def _frozen(seen: Seen) -> tuple[str, str]:
@@ -147,6 +153,8 @@ def _mark_open_still(builder: StatusBuilder, seen: Seen) -> None:
     """
     closing = seen.outcome("lock_up")
     if is_held_back(seen, closing):
+        # Why it cannot be closed may pass; what is known to be other than declared is told.
+        _mark_what_lacks(builder, seen)
         return
     message = f"the namespace cannot be closed: {closing.message}"
     builder.mark_false(types.READY, closing.reason, message)

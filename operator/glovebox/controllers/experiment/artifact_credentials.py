@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.experiment.isolation import LOOK_AGAIN_SECONDS, Stood, still_stands
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.experiment.session_secret import (
@@ -48,7 +49,7 @@ from glovebox.store.credentials import SessionCredentials, issue_credentials
 _RETRY_SECONDS = 15.0
 
 
-async def ensure_credentials(  # noqa: PLR0911 - one way out for each state of a Secret
+async def ensure_credentials(  # noqa: C901, PLR0911 - one way out for each state of a Secret
     scope: Scope, outcomes: Outcomes
 ) -> Outcome:
     """Keep valid credentials in an open namespace; take them away from a closed one.
@@ -90,6 +91,14 @@ async def ensure_credentials(  # noqa: PLR0911 - one way out for each state of a
         return done(CredentialsFacts(uri, store.name, expire), retry_seconds=max(1.0, left))
     try:
         credentials = await _issue(scope, resolved)
+        stood = outcomes.facts("isolation", Stood)
+        # A write of isolation, or the store, may have been waited for: what was seen is old then.
+        if not latched and (stood is None or not await still_stands(scope, stood)):
+            return waiting(
+                reasons.ISOLATION_INCOMPLETE,
+                "no credentials are issued until isolation is complete",
+                retry_seconds=LOOK_AGAIN_SECONDS,
+            )
         await _write(scope, store, credentials)
     except NamespaceGone:
         raise

@@ -52,6 +52,7 @@ LOOK_AGAIN_SECONDS: Final = 0.5
 _FRESH_SECONDS: Final = 5.0
 # A namespace that is another one each time is searched again after so long at most.
 _LONGEST_PAUSE_SECONDS: Final = 30.0
+_OF_ISOLATION: Final = (NAMESPACE, *ISOLATING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,12 @@ class Stood:
     Attributes:
         news: What the number of `Children.news_of` was.
         read: As of when it was seen, in monotonic seconds.
+        uid: In which namespace.
     """
 
     news: int
     read: float
+    uid: str
 
 
 async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
@@ -73,7 +76,10 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
     found = outcomes.facts("namespace", NamespaceFacts)
     if found is None:
         return await _without_labels(scope, plan)
-    stood, told = _now(scope), {kind: scope.ports.children.told(kind) for kind in ISOLATING}
+    stood, told = (
+        _now(scope, found.uid),
+        {kind: scope.ports.children.told(kind) for kind in ISOLATING},
+    )
     results = await ensure_all(scope, plan.isolation, established=found.established)
     applied, failures = split(results)
     declared = {key_of(kind_of(dict(obj)), obj) for obj in plan.isolation}
@@ -92,7 +98,7 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
         return of_error(failures[0], applied=applied)
     if not found.latched and (waits := held(applied)) is not None:
         return replace(waits, applied=applied)
-    if not found.latched and not await _stands(scope, told):
+    if not found.latched and not await _stands(scope, found.uid, told):
         return replace(
             waiting(
                 reasons.ISOLATION_INCOMPLETE,
@@ -105,7 +111,7 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
         scope.ports.inspected[scope.key] = Inspected(found.made, stood.read, is_done=True)
     # What stands is judged by what was known before it was compared; a first time by what was seen,
     # which is as old as the writes that a watch has told of.
-    seen = stood if found.latched else replace(_now(scope), read=stood.read)
+    seen = stood if found.latched else replace(_now(scope, found.uid), read=stood.read)
     return done(seen, applied=applied, retry_seconds=again)
 
 
@@ -163,11 +169,12 @@ async def still_stands(scope: Scope, stood: Stood) -> bool:
     """
     if was_changed(scope, stood):
         return False
-    return scope.ports.clock() <= stood.read + _FRESH_SECONDS or await _stands(scope)
+    is_fresh = scope.ports.clock() <= stood.read + _FRESH_SECONDS
+    return is_fresh or await _stands(scope, stood.uid)
 
 
-def _now(scope: Scope) -> Stood:
-    return Stood(scope.ports.children.news_of(scope.namespace), scope.ports.clock())
+def _now(scope: Scope, uid: str) -> Stood:
+    return Stood(scope.ports.children.news_of(scope.namespace), scope.ports.clock(), uid)
 
 
 async def _without_labels(scope: Scope, plan: Plan) -> Outcome:
@@ -188,11 +195,13 @@ def held(applied: Iterable[Applied]) -> Outcome | None:
     return waiting(reasons.DELETION_BLOCKED, describe_held(one.key, one.held_by))
 
 
-async def _stands(scope: Scope, told: Mapping[Kind, int] | None = None) -> bool:
+async def _stands(scope: Scope, uid: str, told: Mapping[Kind, int] | None = None) -> bool:
     """See what isolates; return whether all of it is as it was written.
 
     Args:
         scope: The look.
+        uid: Of the namespace in which it was written: another replica may have recreated it since
+            a watch told of it last.
         told: What the watches had told when this look began to write. None: everything is read.
 
     Raises:
@@ -208,7 +217,9 @@ async def _stands(scope: Scope, told: Mapping[Kind, int] | None = None) -> bool:
             kind for kind in ISOLATING if not children.has_told_since(kind, namespace, told[kind])
         )
         await asyncio.gather(*(_read(scope, kind) for kind in unseen))
-    return all(children.is_as_wanted(namespace, kind) for kind in (NAMESPACE, *ISOLATING))
+    child = children.get(ObjectKey(NAMESPACE.kind, namespace, namespace))
+    is_same = child is not None and child.uid == uid
+    return is_same and all(children.is_as_wanted(namespace, each) for each in _OF_ISOLATION)
 
 
 async def _read_namespace(scope: Scope) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -37,6 +38,11 @@ async def run_phases(scope: Scope, phases: tuple[Phase, ...]) -> tuple[Scope, Ou
         is_new = scope.experiment.status.provisioned is None
         if phase.name == "bind" and outcome.is_done and resolved is not None and is_new:
             prefetch_credentials(scope, resolved)
+    for name, outcome in outcomes.items():
+        if outcome.is_failed and outcome.differs:
+            # A later phase may have hung: what is told now is how long it has been so by now.
+            seconds = scope.ports.failures.seconds(scope.key, name)
+            outcomes[name] = replace(outcome, failing_seconds=seconds)
     return scope, outcomes
 
 
@@ -56,7 +62,10 @@ async def run_one(scope: Scope, phase: Phase, outcomes: Outcomes) -> Outcome:
     if outcome.is_failed:
         children, namespace = scope.ports.children, scope.namespace
         differs = not all(children.is_as_wanted(namespace, kind) for kind in phase.keeps)
-        failing = failures.note(scope.key, phase.name, began)
+        # What differs has done so since it was noticed: an earlier look may have hung meanwhile.
+        noticed = children.any_differing_since(namespace, phase.keeps)
+        since = began if noticed is None else min(began, noticed)
+        failing = failures.note(scope.key, phase.name, since)
         return outcome.with_failure(*failing, differs=differs)
     failures.clear(scope.key, phase.name)
     return outcome
