@@ -22,7 +22,7 @@ from simulation.api_server import ADMINISTRATOR, Asked
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, TEN_MINUTES
 from simulation.test_seal_order import Refusing, wants
-from simulation.world import TEAM, condition, pin_spec, store_spec
+from simulation.world import BUCKET, TEAM, condition, in_use, pin_spec, store_spec
 
 Json = dict[str, Any]
 HELD: Json = {"metadata": {"finalizers": ["example.com/held"]}}
@@ -248,5 +248,44 @@ def test_what_nobody_uses_and_somebody_holds_is_not_ready_any_more(kind: Kind) -
         assert there()["metadata"]["resourceVersion"] == version, "it is said once"
         stage.world.edit(kind, namespace, name, LET_GO)
         await stage.until("it goes", lambda: not stage.there(kind, namespace, name), MINUTE)
+
+    play(scene)
+
+
+def test_a_store_that_is_deleted_and_still_used_is_checked_as_before() -> None:
+    """Seals go on to be made in it: what it does not do any more has to be seen."""
+
+    def store(stage: Stage) -> Json:
+        found = stage.world.server.peek(OBJECT_STORE, None, "primary")
+        assert found is not None
+        return found
+
+    def checked(stage: Stage) -> str:
+        return str(store(stage)["status"]["lastVerifiedTime"])
+
+    def says(stage: Stage, name: str) -> str:
+        return str(condition(store(stage), name).get("status", ""))
+
+    async def scene(stage: Stage) -> None:
+        stage.world.edit(OBJECT_STORE, "", "primary", {"spec": {"verifyIntervalSeconds": 3600}})
+        stage.declare(run=False)
+        await stage.provisioned()
+        stage.world.server.admission.remove(in_use)  # its glass is broken; the finalizer holds
+        stage.world.remove(OBJECT_STORE, "", "primary")
+        await stage.sleep(MINUTE)
+        assert condition(store(stage), "Ready")["reason"] == reasons.IN_USE
+        first = checked(stage)
+        await stage.sleep(2 * HOUR)
+        assert checked(stage) > first, "at its interval"
+        second = checked(stage)
+        await stage.sleep(HOUR / 2)
+        assert checked(stage) == second, "and not with each look"
+        stage.world.store.buckets[BUCKET].versioned = False
+        await stage.until(
+            "it is told", lambda: says(stage, "VersioningProven") == "False", 2 * HOUR
+        )
+        assert condition(store(stage), "Ready")["reason"] == reasons.IN_USE, "it goes all the same"
+        stage.world.store.buckets[BUCKET].versioned = True
+        await stage.until("it is told", lambda: says(stage, "VersioningProven") == "True", HOUR)
 
     play(scene)

@@ -31,6 +31,7 @@ from glovebox.engine.tasks import TaskContext, TaskKey
 from glovebox.errors import GloveboxError, NotReady
 from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, OBJECT_STORE
 from glovebox.kube.resources import Key
+from glovebox.status.object_store import is_usable
 from glovebox.status.reads import (
     CANNOT_BE_READ,
     NOT_READ_YET,
@@ -84,10 +85,9 @@ async def look_at_log(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:
     known = ports.access_logs.get(store.name)
     if known is None or known.uid != store.uid:
         known = ports.access_logs[store.name] = ReadLog(store.uid)
-    ready = store.status.condition(types.READY)
-    is_usable = not store.is_deleting and ready is not None and ready.is_true
-    error: GloveboxError | None = None if is_usable else _NOT_USABLE
-    if is_usable and known.due <= ports.clock():
+    usable = is_usable(store)
+    error: GloveboxError | None = None if usable else _NOT_USABLE
+    if usable and known.due <= ports.clock():
         try:
             passed = await _pass(ports, store, store.spec.access_log, known)
         except GloveboxError as failure:
@@ -102,7 +102,7 @@ async def look_at_log(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:
     _note_failing(ports, store, known, error)
     wait = known.due - ports.clock()
     # While a task is under way, that wakes us.
-    retry = earlier(look.retry_seconds, wait if is_usable and wait > 0 else None)
+    retry = earlier(look.retry_seconds, wait if usable and wait > 0 else None)
     said = with_access_log(obj, look.status, known.told, error, ports.now(), known.doubt)
     if said == obj.get("status"):
         said = None  # what another step dropped of ours is no news

@@ -20,7 +20,6 @@ from typing import Any, Final
 import structlog
 from pydantic import ValidationError
 
-from glovebox.api import conditions as types
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.in_use import count_in_words
 from glovebox.controllers.ports import Ports
@@ -28,6 +27,7 @@ from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.errors import GloveboxError
 from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, NAMESPACE, OBJECT_STORE
 from glovebox.kube.resources import Key
+from glovebox.status.object_store import is_usable
 from glovebox.status.text import format_time
 from glovebox.store.connection import Stop, Store
 from glovebox.store.manifest_holds import (
@@ -79,9 +79,8 @@ async def sweep_holds(ports: Ports) -> None:
             store = ObjectStore.model_validate(obj)
         except ValidationError:
             continue
-        ready = store.status.condition(types.READY)
         is_due = ports.clock() >= ports.swept_holds.get(store.uid, 0.0)
-        if ready is None or not ready.is_true or not is_due or store.is_deleting:
+        if not is_due or not is_usable(store):
             continue
         try:
             await _sweep(ports, store)

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore
@@ -41,6 +42,7 @@ from glovebox.status.ledger_anchors import with_anchors, without_anchors
 from glovebox.status.object_store import (
     StoreFacts,
     compute_status,
+    is_usable,
     judge_store,
     keys_reason,
     with_entries,
@@ -85,9 +87,8 @@ def _with_ledger(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:
     except ValidationError:
         return look
     found, keys = LedgerLook(), KeysTold()
-    ready = store.status.condition(types.READY)
-    is_usable = not store.is_deleting and ready is not None and ready.is_true
-    if is_usable:
+    usable = is_usable(store)
+    if usable:
         found = look_after_ledger(ports, store)
         keys = tell_of_keys(ports, store, obj)
     before = obj.get("status") or {}
@@ -99,7 +100,7 @@ def _with_ledger(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:
         told = with_entries(told, keys.entries)
     retries = [each for each in (look.retry_seconds, found.retry_seconds) if each is not None]
     if told is not None:
-        told, wait = _with_anchors(ports, store, obj, told, is_usable=is_usable)
+        told, wait = _with_anchors(ports, store, obj, told, is_usable=usable)
         retries += [wait] if wait is not None else []
     if told is not None and untold_keys(ports, store, told) != untold_keys(ports, store, before):
         retries.append(0.0)  # only what is recorded is told
@@ -142,8 +143,7 @@ async def _with_records(ports: Ports, obj: Mapping[str, Any], look: Look) -> Loo
         store = ObjectStore.model_validate({**obj, "status": status})
     except ValidationError:
         return look
-    ready = store.status.condition(types.READY)
-    if store.is_deleting or ready is None or not ready.is_true:
+    if not is_usable(store):
         return look
     try:
         await compare_records(ports, store)
@@ -171,8 +171,7 @@ async def _with_keys(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:
         store = ObjectStore.model_validate({**obj, "status": status})
     except ValidationError:
         return look
-    ready = store.status.condition(types.READY)
-    if store.is_deleting or ready is None or not ready.is_true:
+    if not is_usable(store):
         return look
     key, generation = Key.of(obj), store.metadata.generation
     seen, moment = ports.keys_seen.get(key, (None, -math.inf))
@@ -213,17 +212,20 @@ def _tell_unusable(ports: Ports, obj: Mapping[str, Any], keys: Outcome) -> None:
 
 
 async def _look(ports: Ports, obj: Mapping[str, Any]) -> Look:
-    if obj["metadata"].get("deletionTimestamp"):
+    metadata = obj["metadata"]
+    is_kept = names.FINALIZER_IN_USE in (metadata.get("finalizers") or ())
+    if metadata.get("deletionTimestamp") and not is_kept:
         return Look(obj, None)
     key = Key.of(obj)
     try:
         store = ObjectStore.model_validate(obj)
     except ValidationError as error:
         return Look(obj, compute_status(obj, of_error(invalid_spec(error)), ports.now()))
-    wait = max(_seconds_until_due(ports, store), _seconds_of_rest(ports, store))
+    until_due = _seconds_until_due(ports, store)
+    wait = max(until_due, _seconds_of_rest(ports, store))
     if wait > 0:
         is_news = store.status.observed_generation != store.metadata.generation
-        is_good = is_news and _seconds_until_due(ports, store) > 0  # no check depends on the change
+        is_good = is_news and until_due > 0  # no check depends on the change
         status = compute_status(obj, done(), ports.now()) if is_good else None
         return Look(obj, status, retry_seconds=wait)
     facts: StoreFacts | None = None
@@ -294,11 +296,9 @@ def _checked(store: ObjectStore) -> str:
 
 def _seconds_until_due(ports: Ports, store: ObjectStore) -> float:
     status = store.status
-    ready = status.condition(types.READY)
     if (
         status.verified_digest != _checked(store)
-        or ready is None
-        or not ready.is_true
+        or not is_usable(store)
         or status.last_verified_time is None
     ):
         return 0.0

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
-from glovebox.api.object_store import ObjectStoreSpec
+from glovebox.api.object_store import ObjectStore, ObjectStoreSpec
 from glovebox.data.proofs import Outcome as Shown
 from glovebox.data.proofs import Proof, condition_outcome
 from glovebox.errors import InvalidInput, Unavailable
@@ -34,6 +35,12 @@ CONDITIONS: Final = (
 REQUIRED: Final = (types.VERSIONING_PROVEN,)
 # Without these no store is Ready, whatever `worm` says.
 _ALWAYS: Final = frozenset({types.VERSIONING_PROVEN, types.ENCRYPTION_PROVEN})
+# What a bucket that is not set up so says before anything is tried with it.
+_DENIED_BY: Final = {
+    reasons.VERSIONING_REQUIRED: types.VERSIONING_PROVEN,
+    reasons.LOCK_REQUIRED: types.LOCK_PROVEN,
+    reasons.ENCRYPTION_REQUIRED: types.ENCRYPTION_PROVEN,
+}
 _SHOWN: Final = 5
 # Who knows every head that is signed: the bucket, and the status itself.
 OWN_ANCHORS: Final = frozenset({"Bucket", "Status"})
@@ -94,6 +101,29 @@ def _of_sessions(spec: ObjectStoreSpec, facts: StoreFacts) -> list[Proof]:
     return [proof for proof in facts.proofs if proof.condition == types.CREDENTIAL_SCOPE_PROVEN]
 
 
+def is_usable(store: ObjectStore) -> bool:
+    """Return whether the operator can go on with what it keeps in a store.
+
+    One that is being deleted is not Ready, so that nothing new begins to use it. As long as it is
+    held for those who do, it is checked, and its checks say whether it works.
+    """
+    ready = store.status.condition(types.READY)
+    if not store.is_deleting or ready is None:
+        return ready is not None and ready.is_true
+    return names.FINALIZER_IN_USE in store.metadata.finalizers and _did_all(store)
+
+
+def _did_all(store: ObjectStore) -> bool:
+    """Return whether no check has failed that counts for this store; see `judge_store`."""
+    spec = store.spec
+    counting = {*_ALWAYS, *(PROVEN if spec.artifacts.worm == "Required" else ())}
+    if spec.sts is not None:
+        counting.add(types.CREDENTIAL_SCOPE_PROVEN)
+    shown = [store.status.condition(each) for each in counting]
+    failed = any(entry is not None and entry.status == types.FALSE for entry in shown)
+    return store.status.last_verified_time is not None and not failed
+
+
 def compute_status(
     obj: Mapping[str, Any],
     outcome: Outcome,
@@ -119,6 +149,9 @@ def compute_status(
         _record(builder, facts)
         for condition in (each for each in lasting if each in {*PROVEN, types.ENCRYPTION_PROVEN}):
             _mark_proven(builder, condition, facts.proofs, has_role=has_role)
+    elif (denied := _DENIED_BY.get(outcome.reason)) in lasting and outcome.error is not None:
+        # The check did not begin: what it would have shown is known all the same.
+        builder.mark_false(denied, outcome.reason, outcome.message)
     _mark_encrypted(builder, obj["spec"])
     summarise(builder, outcome, REQUIRED, READY)
     return builder.render()
