@@ -47,6 +47,7 @@ class StatusBuilder:
         }
         self._marked: dict[str, tuple[Answer, str, str]] = {}
         self._fields: dict[str, Any] = {}
+        self._kept: set[str] = set()
 
     def mark(self, condition: str, answer: Answer, reason: str, message: str = "") -> None:
         """Answer one condition for the present generation.
@@ -66,6 +67,11 @@ class StatusBuilder:
     def mark_unknown(self, condition: str, reason: str, message: str = "") -> None:
         """Answer one condition with Unknown."""
         self.mark(condition, types.UNKNOWN, reason, message)
+
+    def keep(self, condition: str) -> None:
+        """Leave Reconciling or Stalled as it is, which is dropped otherwise."""
+        if condition in self._before:
+            self._kept.add(condition)
 
     def set(self, **fields: Any) -> None:
         """Set fields of the status, by their names in YAML; None removes one."""
@@ -93,7 +99,7 @@ class StatusBuilder:
         passing = [
             each
             for each in (types.RECONCILING, types.STALLED)
-            if self._marked.get(each, (types.FALSE,))[0] == types.TRUE
+            if self._marked.get(each, (types.FALSE,))[0] == types.TRUE or each in self._kept
         ]
         conditions = [self._condition(each) for each in (*self._types, *passing)]
         status = {

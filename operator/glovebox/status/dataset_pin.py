@@ -102,6 +102,9 @@ def compute_status(
         return dict(obj["status"])
     for verdict in verdicts:
         builder.mark(verdict.type, verdict.status, verdict.reason, verdict.message)
+    if facts.pinned and not verdicts:
+        # A check that goes on takes nothing back of what the one before has found.
+        builder.keep(types.STALLED)
     builder.set(**fields)
     return builder.render()
 
@@ -200,6 +203,8 @@ def _checked(facts: PinFacts) -> list[Verdict]:
         Verdict(types.VERIFIED, types.FALSE, reason, message),
         drift,
         Verdict(types.READY, types.FALSE, reason, message),
+        # Nothing goes on that could heal it: somebody brings the data back, or pins others.
+        Verdict(types.STALLED, types.TRUE, reason, message),
     ]
 
 
@@ -211,6 +216,7 @@ def _failing(facts: PinFacts) -> list[Verdict]:
         return [
             Verdict(types.VERIFIED, types.FALSE, error.reason, error.message),
             Verdict(types.READY, types.FALSE, error.reason, error.message),
+            Verdict(types.STALLED, types.TRUE, error.reason, error.message),
         ]
     if error.reason == reasons.NOT_GRANTED:
         # What was verified is what it was; nothing new may be bound to it.

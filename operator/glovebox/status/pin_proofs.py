@@ -231,12 +231,14 @@ def with_proofs(
     builder = StatusBuilder(previous, generation, lasting, now)
     message = f"{standing.message}{_hidden_locks(proofs)}{remark}"
     builder.mark(types.PROOFS_CURRENT, standing.answer, standing.reason, message)
-    for verdict in compute_conditions(judged) if judged is not None else ():
+    verdicts = compute_conditions(judged) if judged is not None else []
+    for verdict in verdicts:
         builder.mark(verdict.type, verdict.status, verdict.reason, verdict.message)
     builder.set(verification=_rendered(before, proofs) or None, **(fields or {}))
     status = builder.render()
     status["observedGeneration"] = before.get("observedGeneration", generation)
-    status["conditions"] = [*status["conditions"], *passing]
+    if not verdicts:  # else what goes on, or needs a person, was just said
+        status["conditions"] = [*status["conditions"], *passing]
     return dict(status) if status != before else dict(found) if found is not None else None
 
 

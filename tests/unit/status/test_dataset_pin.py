@@ -9,7 +9,7 @@ import pytest
 
 from glovebox.data.compare import Findings
 from glovebox.errors import GloveboxError, InvalidInput, NotReady, Refused, Unavailable
-from glovebox.status.dataset_pin import PinFacts, compute_conditions, finding_counts
+from glovebox.status.dataset_pin import PinFacts, compute_conditions, compute_status, finding_counts
 from glovebox.status.outcome import Grace
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -103,6 +103,7 @@ CASES: dict[str, tuple[bool, dict[str, Any], dict[str, str]]] = {
             "Verified": "False ObjectsMissing",
             "DriftDetected": "True ObjectsMissing",
             "Ready": "False ObjectsMissing",
+            "Stalled": "True ObjectsMissing",
         },
     ),
     "other bytes are a definite answer": (
@@ -112,6 +113,7 @@ CASES: dict[str, tuple[bool, dict[str, Any], dict[str, str]]] = {
             "Verified": "False ObjectsChanged",
             "DriftDetected": "True ObjectsChanged",
             "Ready": "False ObjectsChanged",
+            "Stalled": "True ObjectsChanged",
         },
     ),
     "a check runs": (True, {}, {}),
@@ -148,7 +150,11 @@ CASES: dict[str, tuple[bool, dict[str, Any], dict[str, str]]] = {
     "a manifest that was edited is a definite answer, at once": (
         True,
         failing(GONE, 1, timedelta()),
-        {"Verified": "False ManifestDiffers", "Ready": "False ManifestDiffers"},
+        {
+            "Verified": "False ManifestDiffers",
+            "Ready": "False ManifestDiffers",
+            "Stalled": "True ManifestDiffers",
+        },
     ),
     "a grant that was withdrawn lets nothing new be bound, and doubts no data": (
         True,
@@ -168,6 +174,20 @@ def test_conditions_follow_from_facts(why: str) -> None:
     pinned, known, expected = CASES[why]
     found = compute_conditions(PinFacts(NOW, pinned=pinned, **known))
     assert {each.type: f"{each.status} {each.reason}" for each in found} == expected
+
+
+def test_what_was_found_stands_while_the_next_check_goes_on_and_not_after_it() -> None:
+    obj: dict[str, Any] = {"metadata": {"generation": 1}, "status": {}}
+
+    def look(**known: Any) -> dict[str, str]:
+        obj["status"] = compute_status(obj, PinFacts(NOW, pinned=True, **known), {})
+        return {each["type"]: each["reason"] for each in obj["status"]["conditions"]}
+
+    assert look(findings=Findings(missing=1))["Stalled"] == "ObjectsMissing"
+    assert look()["Stalled"] == "ObjectsMissing", "a check goes on"
+    assert look(**failing(AWAY, 1, timedelta()))["Stalled"] == "ObjectsMissing", "a hiccup"
+    assert look(**failing(AWAY, 3, GRACE))["Reconciling"] == "ChecksFailing"
+    assert "Stalled" not in look(findings=Findings()), "the data are back"
 
 
 def test_an_unchanging_failure_has_an_unchanging_message() -> None:

@@ -141,7 +141,19 @@ def test_a_clean_listing_takes_nothing_back() -> None:
         "Verified": "False ObjectsChanged",
         "DriftDetected": "True ObjectsChanged",
         "Ready": "False ObjectsChanged",
+        "Stalled": "True ObjectsChanged",
     }
+
+
+def test_what_a_proof_finds_is_stalled_once_and_until_none_finds_it() -> None:
+    obj: dict[str, Any] = {"metadata": {"generation": 1}, "status": {"conditions": []}}
+    for found in (("Full", ROTTEN),), (("Full", ROTTEN),), ():
+        judged = PinFacts(NOW, pinned=True, objects=2, findings=Findings(), proofs=found)
+        proofs = proven(Level.FULL, LAST)
+        status = with_proofs(obj, None, proofs, Standing(), NOW, judged=judged)
+        obj["status"] = status or obj["status"]
+        told = [each["type"] for each in obj["status"]["conditions"]]
+        assert told.count("Stalled") == bool(found)
 
 
 def test_the_gravest_finding_is_the_reason() -> None:
