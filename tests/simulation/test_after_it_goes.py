@@ -6,6 +6,8 @@ import pytest
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.controllers.experiment import conclude
+from glovebox.errors import Forbidden
 from glovebox.evidence.after_seal import SUPPLEMENT_NAME
 from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT
 from simulation.api_server import ADMINISTRATOR, Asked
@@ -13,7 +15,7 @@ from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, running, statements, store_is_away, store_is_back
 from simulation.test_evidence import signed
 from simulation.test_orphans import lose
-from simulation.test_restore import sealed, taken_over
+from simulation.test_restore import adopt, concluded, sealed, taken_over
 from simulation.test_seal_order import Refusing
 from simulation.test_sealed_before_it_goes import told
 from simulation.world import BUCKET, TEAM
@@ -134,6 +136,55 @@ def test_a_conclusion_that_is_not_signed_yet_is_waited_for_and_no_longer_than_a_
         await stage.until("it is gone", lambda: stage.world.experiment() is None, HOUR)
         assert evidence(stage, "conclusion") is comes_back
         assert (reasons.DELETED_UNSEALED in told(stage)) is not comes_back
+
+    play(scene, sweeps=False)
+
+
+def test_a_conclusion_that_differs_from_what_was_signed_delays_no_deletion() -> None:
+    async def scene(stage: Stage) -> None:
+        former = stage.declare()["metadata"]["uid"]
+        await sealed(stage)
+        concluded(stage)
+        await stage.until("it is signed", lambda: stage.status().get("conclusion"))
+        await stage.process.kill()
+        stage.world.edit(EXPERIMENT, TEAM, "x", {"metadata": {"finalizers": None}})
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        stage.process.start()
+        stage.declare()
+        await stage.until("it is refused", lambda: stage.condition("Stalled"))
+        adopt(stage, former)
+        await sealed(stage)
+        concluded(stage, verdict="Confirmed")
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.until("it is gone", lambda: stage.world.experiment() is None, MINUTE)
+        assert reasons.DELETED_UNSEALED in told(stage)
+
+    play(scene)
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.8])
+def test_a_seal_and_a_conclusion_have_one_wait_together(
+    monkeypatch: pytest.MonkeyPatch, wait: float
+) -> None:
+    """Whatever the store refuses of both, an Experiment goes within the hour, and a bit."""
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise Forbidden(reasons.STORE_FORBIDDEN, "the store denies it")
+
+    monkeypatch.setattr(conclude, "sign_conclusion", refuse)
+
+    async def scene(stage: Stage) -> None:
+        await running(stage, deletionPolicy="Freeze")
+        stage.world.edit(EXPERIMENT, TEAM, "x", {"spec": {"conclusion": CONCLUSION}})
+        store_is_away(stage)
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        began = stage.now
+        await stage.sleep(wait * HOUR)
+        store_is_back(stage)
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), HOUR / 10)
+        await stage.until("it is gone", lambda: stage.world.experiment() is None, 2 * HOUR)
+        assert 0.9 * HOUR < stage.now - began < 1.1 * HOUR
+        assert reasons.DELETED_UNSEALED in told(stage)
 
     play(scene, sweeps=False)
 

@@ -47,9 +47,10 @@ from glovebox.controllers.experiment.unread import (
     seal_unread,
 )
 from glovebox.controllers.last_listings import leave_note_of
+from glovebox.controllers.looking import invalid_spec
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
-from glovebox.errors import InvalidInput
+from glovebox.errors import InvalidInput, Refused
 from glovebox.status.experiment_facts import AttemptFacts, RunFacts
 from glovebox.status.experiment_work import is_recorded
 from glovebox.status.kstatus import condition_of
@@ -75,6 +76,7 @@ CONCLUDE_FIRST: Final = (Phase("conclude", ensure_conclusion),)
 _SEAL_LOOK_SECONDS: Final = 10.0
 _UNSEALABLE: Final = "unsealable"
 _UNSIGNED: Final = "unsigned"
+_SEAL_FIRST: Final = "seal first"
 
 
 async def end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes:
@@ -125,17 +127,20 @@ async def _conclude_first(
         return None
     if ports.failures.is_failing(retiring.key, _UNSIGNED):
         return None
-    until = deadline(ports, retiring.key, "conclude first", retiring.deleted, SEAL_WAIT)
+    # One wait for both: a seal that took most of it leaves the conclusion the rest, and one try.
+    until = deadline(ports, retiring.key, _SEAL_FIRST, retiring.deleted, SEAL_WAIT)
     try:
         experiment = Experiment.model_validate(obj)
-    except ValidationError:
-        experiment = None
-    if experiment is None or ports.now() > until:
-        message = "the deletion goes on although `spec.conclusion` could not be signed"
-        _tell(ports, retiring, obj, _UNSIGNED, message)
+    except ValidationError as error:
+        _tell_unsigned(ports, retiring, obj, invalid_spec(error).message)
         return None
     _, outcomes = await run_phases(Scope(ports, obj, experiment, ports.now()), CONCLUDE_FIRST)
     signed = outcomes["conclude"]
+    # What another conclusion keeps from being signed is never signed: no wait changes that.
+    is_over = isinstance(signed.error, Refused) or ports.now() > until
+    if is_over and not signed.is_done:
+        _tell_unsigned(ports, retiring, obj, signed.message)
+        return None
     outcomes["retire"] = waiting(
         reasons.SEALING,
         "the conclusion is signed before the Experiment goes: "
@@ -154,7 +159,7 @@ def _is_sealing_given_up(ports: Ports, retiring: Retiring) -> bool:
     wait = SEAL_WAIT + (
         CLOSE_WAIT if ports.failures.is_failing(retiring.key, CLOSING) else timedelta()
     )
-    until = deadline(ports, retiring.key, "seal first", retiring.deleted, wait)
+    until = deadline(ports, retiring.key, _SEAL_FIRST, retiring.deleted, wait)
     return ports.now() > patient_until(ports, retiring.key, retiring.uid, until, wait)
 
 
@@ -209,6 +214,11 @@ async def _seal_unread_first(
         # Of the store: somebody may correct it, and that is waited for like everything else.
         return Outcomes(seal=of_error(error))
     return Outcomes() if outcome is None else Outcomes(seal=outcome)
+
+
+def _tell_unsigned(ports: Ports, retiring: Retiring, obj: Mapping[str, Any], why: str) -> None:
+    message = f"the deletion goes on although `spec.conclusion` could not be signed: {why}"
+    _tell(ports, retiring, obj, _UNSIGNED, message)
 
 
 def _tell_unsealed(ports: Ports, retiring: Retiring, obj: Mapping[str, Any], why: str) -> None:
