@@ -3,7 +3,8 @@
 Five timers write: the lease is renewed, a session is issued again when a third of its life is left,
 a pin and a store are checked, and a pin is proven, when their interval is over, and a sealed prefix
 is listed once more when the last session has ended. Each writes what it is for and nothing beside.
-Where tasks are Jobs, a check of a pin has one, which is created and deleted.
+Where tasks are Jobs, a check of a pin has one, which is created and deleted. A check that is due
+and fails is told once, by the pin and by whoever is bound to it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from glovebox import names
+from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStoreSpec
 from glovebox.api.pin_verification import Verification
 from glovebox.controllers.experiment.session_secret import ROTATE_AT
@@ -62,7 +64,28 @@ def is_due(change: Change, now: datetime) -> bool:
     judge = _JUDGES.get(change.served.kind)
     if judge is None or change.old is None or change.new is None:
         return False
-    return judge(change.old, change.new, now)
+    of_pins = change.served.kind in {DATASET_PIN, EXPERIMENT}
+    return judge(change.old, change.new, now) or (
+        of_pins and _tells_of_failing_checks(change.old, change.new)
+    )
+
+
+def _tells_of_failing_checks(old: Json, new: Json) -> bool:
+    """Return whether nothing is news but that checks fail, which began when they were due."""
+    before, after = (obj.get("status") or {} for obj in (old, new))
+    passing = {"Reconciling"}
+    was, is_now = (
+        {entry["type"]: entry for entry in status.get("conditions") or ()}
+        for status in (before, after)
+    )
+    news = [entry for name, entry in is_now.items() if entry != was.get(name)]
+    rest = [
+        {name: value for name, value in status.items() if name not in {"conditions", "progress"}}
+        for status in (before, after)
+    ]
+    is_kept = was.keys() - passing == is_now.keys() - passing
+    told = all(entry["reason"] == reasons.CHECKS_FAILING for entry in news)
+    return bool(news) and told and is_kept and rest[0] == rest[1]
 
 
 def _is_of_a_check(job: Json) -> bool:

@@ -64,6 +64,27 @@ CASES = [
         False,
         "and something that no check says",
     ),
+    (
+        DATASET_PIN,
+        pin("2026-03-01T12:00:00Z"),
+        pin("2026-03-01T12:00:00Z", reason="ChecksFailing"),
+        True,
+        "a check that was due fails",
+    ),
+    (
+        DATASET_PIN,
+        pin("2026-03-01T12:00:00Z", reason="ChecksFailing"),
+        pin("2026-03-01T12:00:00Z"),
+        False,
+        "what is taken back without a check",
+    ),
+    (
+        EXPERIMENT,
+        {"status": {"conditions": [{"type": "Sealed", "reason": "ApiUnavailable"}]}},
+        {"status": {"conditions": [{"type": "Sealed", "reason": "Sealing"}]}},
+        False,
+        "what is tried again says the same until it comes further",
+    ),
     (LEASE, lease("a", "1"), lease("a", "2"), True, "the leader goes on"),
     (LEASE, lease("a", "1"), lease("b", "2"), False, "a new leader is no quiet"),
     (

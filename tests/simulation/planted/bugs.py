@@ -38,7 +38,7 @@ class Bug:
 # What is read before access opens would hide these.
 _NOT_READ: Final = (
     "controllers/experiment/isolation.py",
-    "    if not found.latched and not await _stands(scope, told):\n",
+    "    if not found.latched and not await _stands(scope, found.uid, told):\n",
     "    if not found.latched and not scope:\n",
 )
 
@@ -126,6 +126,14 @@ BUGS: Final = (
         "controllers/experiment/retire.py",
         "        return waiting(\n            reasons.DELETION_BLOCKED if blockers else reasons.DELETING,\n",
         "        return None if not blockers else waiting(\n            reasons.DELETION_BLOCKED if blockers else reasons.DELETING,\n",
+    ),
+    Bug(
+        "what is deleted is said to be kept as before",
+        "3 no condition True that is not so",
+        "status/experiment.py",
+        "            builder.mark_unknown(condition, reasons.DELETING, _NOT_KEPT)\n\n\ndef _unkept",
+        "            pass\n\n\ndef _unkept",
+        focus="deeds",
     ),
     Bug(
         "an older state replaces a newer one",
