@@ -106,6 +106,9 @@ class TenantPod(TolerantModel):
 
     name: str = Field(max_length=253, description="Name of the pod.")
     uid: str = Field(max_length=63, description="UID of the pod.")
+    creation_time: Time | None = Field(
+        default=None, description="When it was created, by the API server's clock."
+    )
 
 
 class TenantPods(TolerantModel):

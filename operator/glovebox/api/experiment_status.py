@@ -425,6 +425,28 @@ class DriftRecord(TolerantModel):
     )
 
 
+class OutstandingDrift(TolerantModel):
+    """What was found and not put right: since when, until when, and the first object of it."""
+
+    times: int = Field(
+        ge=1,
+        json_schema_extra={"format": "int64"},
+        description="How often something has begun to differ without being put right at once.",
+    )
+    since_time: Time = Field(description="When the operator found it, the last time.")
+    until_time: Time | None = Field(
+        default=None, description="When nothing differed any more; absent while something does."
+    )
+    reason: str = Field(
+        max_length=63,
+        description="Why it stays: `DriftDetected`, `WriterFight` or `DeletionBlocked`.",
+    )
+    objects: int = Field(
+        ge=1, json_schema_extra={"format": "int32"}, description="How many objects differ."
+    )
+    first: DriftRecord = Field(description="One of them.")
+
+
 class DriftStatus(TolerantModel):
     """Drift that was found, counted over the life of the experiment."""
 
@@ -434,10 +456,21 @@ class DriftStatus(TolerantModel):
         json_schema_extra={"format": "int64"},
         description="How many differences were repaired.",
     )
+    pods: int = Field(
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="How many of those were pods that came in past the guards, and were removed.",
+    )
     last_repair_time: Time | None = Field(
         default=None, description="When the last one was repaired."
     )
-    last: DriftRecord | None = Field(default=None, description="The last difference.")
+    last: DriftRecord | None = Field(
+        default=None, description="The last difference that was repaired."
+    )
+    outstanding: OutstandingDrift | None = Field(
+        default=None, description="What was not repaired, the last time that there was any."
+    )
 
 
 class LostNamespace(TolerantModel):

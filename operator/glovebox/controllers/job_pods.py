@@ -67,15 +67,17 @@ async def each_pod(
 def used_of(pod: Mapping[str, Any]) -> dict[str, Any]:
     """Return a pod with what is used of it, and as small as that is.
 
-    Who made it, what tells whether it may be there (images, what it uses of its node), how far it
-    is, and what its containers ended with. Of more than 16 containers only one is kept for each
-    image. Environment, arguments, annotations and everything else is left out.
+    Who made it (`createdBy`: the field manager, a name that clients give themselves; empty where
+    none is recorded), what tells whether it may be there (images, what it uses of its node), how
+    far it is, and what its containers ended with. Of more than 16 containers only one is kept for
+    each image. Environment, arguments, annotations and everything else is left out.
     """
     metadata, spec, status = pod["metadata"], pod.get("spec") or {}, pod.get("status") or {}
     labels = metadata.get("labels") or {}
     return {
         "metadata": {
             **_picked(metadata, _OF_METADATA),
+            "createdBy": _creator(metadata),
             "labels": _picked(labels, _LABELS),
             "ownerReferences": [
                 _picked(owner, ("kind", "name", "uid", "controller"))
@@ -113,6 +115,15 @@ def is_of_job(pod: Mapping[str, Any], job_uid: str) -> bool:
         and labels.get(names.LABEL_MANAGED_BY) == names.MANAGED_BY
         and is_made_for(pod, job_uid)
     )
+
+
+def _creator(metadata: Mapping[str, Any]) -> str:
+    own = (
+        (str(entry.get("time") or ""), str(entry["manager"]))
+        for entry in metadata.get("managedFields") or ()
+        if not entry.get("subresource") and entry.get("manager")
+    )
+    return min(own, default=("", ""))[1]
 
 
 def _told_apart(containers: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

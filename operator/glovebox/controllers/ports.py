@@ -22,6 +22,7 @@ from glovebox.controllers.registry import Registry
 from glovebox.controllers.shared_reads import SharedReads
 from glovebox.data.overlap import Overlap
 from glovebox.data.proof_budget import Given
+from glovebox.desired.drift import Applied
 from glovebox.desired.plan import Plan
 from glovebox.engine.key_queue import Priority
 from glovebox.engine.tasks import TaskRunner
@@ -169,12 +170,27 @@ class Inspected:
         since: When that version was seen first, in monotonic seconds.
         is_done: Whether none is left, and none can come any more while it has this version.
         pause: In how many seconds from then on it is searched once more.
+        told: The UIDs of pods that were told of as removed, and were there in the last search.
     """
 
     version: tuple[int, int] | None
     since: float
     is_done: bool = False
     pause: float = ADMISSION_SECONDS
+    told: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Unrecorded:
+    """Repairs of an Experiment that are not in its status.
+
+    Attributes:
+        repairs: How many its status told of, before.
+        applied: What was repaired since.
+    """
+
+    repairs: int
+    applied: tuple[Applied, ...]
 
 
 @dataclass(slots=True)
@@ -226,6 +242,8 @@ class Ports:
     prefetched: dict[Key, asyncio.Task[SessionCredentials]] = field(default_factory=dict)
     # What is known of pods that may have come into Experiments' namespaces through a gap.
     inspected: dict[Key, Inspected] = field(default_factory=dict)
+    # Repairs that the status of an Experiment does not tell of yet.
+    unrecorded: dict[Key, Unrecorded] = field(default_factory=dict)
     # How many looks in a row were not recorded: what they had seen was changed meanwhile.
     outdated: dict[Key, int] = field(default_factory=dict)
     # Checks of ObjectStores that failed: of which generation, and until when they rest.

@@ -63,6 +63,11 @@ class Drift:
                 return f"{where} was added{by}"
         return f"{where} was changed{by} (`{self.field}`)"
 
+    @property
+    def undone(self) -> str:
+        """What the repair of it is called."""
+        return "removed" if self.change == "unexpected" else "restored"
+
 
 @dataclass(frozen=True, slots=True)
 class Applied:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.evidence.statement import STATEMENT_NAME
 from glovebox.jobs.ledger_checking import OpenLedger, verify_epochs, with_ledger
-from glovebox.ledger.entry import Entry, decode_entry, time_text
+from glovebox.ledger.entry import time_text
 from glovebox.ledger.pace import CLOCKS
 from glovebox.ledger.stated import SEAL, SEALS
 from glovebox.ledger.timestamps import Stamps
@@ -23,8 +23,7 @@ from glovebox.ledger.timestamps import Stamps
 if TYPE_CHECKING:
     from glovebox.evidence.verification import Report
     from glovebox.jobs.verifying import Verified
-    from glovebox.ledger.findings import LedgerReport
-    from glovebox.ledger.source import Source
+    from glovebox.ledger.findings import LedgerReport, VouchedFor
     from glovebox.ledger.verification import LedgerDemand
 
 # A seal that is told later than this is worth a look: the ledger was away, or it was dated back.
@@ -96,17 +95,17 @@ def _find(
         message = f"it does not hold, so nothing that it says counts: {what}"
         report.note("LedgerInvalid", opened.epochs[-1].where, message)
         return None
-    for source, ledger in zip(opened.epochs, ledgers, strict=True):
-        index = _index(report, ledger)
-        if index is None:
+    for ledger in ledgers:
+        entry = _vouching(report, ledger)
+        if entry is None:
             continue
-        if ledger.newest is not None and index < ledger.newest.opened.head.size:
-            return _place(report, source, ledger, index, demand)
+        if ledger.newest is not None and entry.index < ledger.newest.opened.head.size:
+            return _place(report, ledger, entry, demand)
         # Whoever may write there can append one: the key of the ledger signs heads alone.
         message = (
-            f"entry {index} of the ledger tells of it, and nobody signed a head with that entry"
-            " yet; one is signed ten seconds after an entry: verify again, with a newer copy of the"
-            " ledger where it is one"
+            f"entry {entry.index} of the ledger tells of it, and nobody signed a head with that"
+            " entry yet; one is signed ten seconds after an entry: verify again, with a newer copy"
+            " of the ledger where it is one"
         )
         report.note("NotInLedger", STATEMENT_NAME, message)
         return None
@@ -116,24 +115,21 @@ def _find(
     return None
 
 
-def _index(report: Report, ledger: LedgerReport) -> int | None:
+def _vouching(report: Report, ledger: LedgerReport) -> VouchedFor | None:
     """Return the first entry that vouches for the very bytes of the statement, under its key."""
     uid = str(report.definition["internalParameters"]["uid"])
     wanted = f"{SEALS}{uid}/{SEAL}", report.seal.removeprefix(DIGEST_PREFIX)
-    for index, stated in ledger.objects:
-        if (stated.key, stated.sha256) == wanted:
-            return index
-    return None
+    found = (each for each in ledger.objects if (each.stated.key, each.stated.sha256) == wanted)
+    return next(found, None)
 
 
 def _place(
-    report: Report, source: Source, ledger: LedgerReport, index: int, demand: LedgerDemand
+    report: Report, ledger: LedgerReport, entry: VouchedFor, demand: LedgerDemand
 ) -> InLedger:
-    entry = _entry(source, index)
-    after, before = Stamps(ledger.dated).bounds(index)
+    after, before = Stamps(ledger.dated).bounds(entry.index)
     if before is None and demand.timestamp_roots:
-        message = f"no authority that is trusted dated a head with entry {index} of the ledger"
-        report.note("NotTimestamped", STATEMENT_NAME, message)
+        message = f"no authority that is trusted dated a head with entry {entry.index} of the"
+        report.note("NotTimestamped", STATEMENT_NAME, f"{message} ledger")
     sealed = report.sealed
     if sealed is not None and before is not None and sealed > before + CLOCKS:
         message = f"it says that it was signed on {time_text(sealed)}, and an authority knew it on"
@@ -144,9 +140,4 @@ def _place(
             f" {time_text(entry.written)}: the ledger was away, or the seal was dated back"
         )
     origin = ledger.genesis.origin if ledger.genesis is not None else ""
-    return InLedger(origin, index, entry.written, after, before)
-
-
-def _entry(source: Source, index: int) -> Entry:
-    stored = next(stored for place, stored in source.entries() if place == index)
-    return decode_entry(stored.body)
+    return InLedger(origin, entry.index, entry.written, after, before)

@@ -21,6 +21,7 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 from glovebox import names
+from glovebox.api import reasons
 from glovebox.data.digest import is_digest
 from glovebox.data.field_managers import split_time
 from glovebox.evidence.after_seal import CONCLUSION_NAME
@@ -63,8 +64,13 @@ def events_of(obj: Mapping[str, Any]) -> tuple[Event, ...]:
     drift = status.get("drift") or {}
     if drift.get("repairs") and drift.get("lastRepairTime"):
         found.append(_drift(obj, drift))
+    left = drift.get("outstanding") or {}
+    # Of a fight each repair is told: that the next one waits says nothing more.
+    if left.get("times") and left.get("reason") != reasons.WRITER_FIGHT:
+        found.append(_left(obj, left))
     if status.get("lostNamespace"):
         found.append(_namespace_lost(obj, status["lostNamespace"]))
+    found += _beside_its_run(obj, status)
     deleted = obj["metadata"].get("deletionTimestamp")
     if deleted:
         lifecycle = (obj.get("spec") or {}).get("lifecycle") or {}
@@ -227,9 +233,10 @@ def _drift(obj: Mapping[str, Any], drift: Mapping[str, Any]) -> Event:
     Somebody who fights the operator for a year so makes a dozen entries, and no million.
     """
     repairs, last = int(drift["repairs"]), drift.get("last") or {}
-    which = repairs if repairs <= _EACH else 10 ** (len(str(repairs)) - 1)
+    which = _told_of(repairs)
     details = {
         "repairs": str(repairs),
+        "pods": str(drift.get("pods") or ""),
         "kind": str(last.get("kind") or ""),
         "change": str(last.get("change") or ""),
         "writer": _writer(last),
@@ -237,6 +244,36 @@ def _drift(obj: Mapping[str, Any], drift: Mapping[str, Any]) -> Event:
         "since": _manager(last)[1],
     }
     return _event(obj, Kind.ISOLATION_DRIFT, str(which), str(drift["lastRepairTime"]), details)
+
+
+def _left(obj: Mapping[str, Any], left: Mapping[str, Any]) -> Event:
+    """Tell that something differs and is not put right: as seldom as of repairs."""
+    times, first = int(left["times"]), left.get("first") or {}
+    details = {
+        "times": str(times),
+        "reason": str(left.get("reason") or ""),
+        "kind": str(first.get("kind") or ""),
+        "change": str(first.get("change") or ""),
+        "writer": _writer(first),
+        "since": _manager(first)[1],
+    }
+    which = f"outstanding {_told_of(times)}"
+    return _event(obj, Kind.ISOLATION_DRIFT, which, str(left["sinceTime"]), details)
+
+
+def _beside_its_run(obj: Mapping[str, Any], status: Mapping[str, Any]) -> list[Event]:
+    """Tell of pods of others where there is a run: the guards let a break-glass group alone in."""
+    pods = (status.get("tenantPods") or {}).get("pods") or ()
+    times = [str(pod["creationTime"]) for pod in pods if pod.get("creationTime")]
+    if not times or not (obj.get("spec") or {}).get("run"):
+        return []
+    details = {"what": "PodsBesideRun", "pods": str(len(pods)), "writer": "unknown"}
+    return [_event(obj, Kind.BREAK_GLASS, f"pods {_told_of(len(pods))}", max(times), details)]
+
+
+def _told_of(number: int) -> int:
+    """Return by which number something that happens again and again is told."""
+    return number if number <= _EACH else 10 ** (len(str(number)) - 1)
 
 
 def _writer(last: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
@@ -75,6 +76,21 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class VouchedFor:
+    """An object version, and the entry that vouches for it.
+
+    Attributes:
+        index: Of the entry.
+        stated: What it says of the object.
+        written: When the entry was written, by the writer's clock.
+    """
+
+    index: int
+    stated: StatedObject
+    written: datetime
+
+
 @dataclass(slots=True)
 class LedgerReport:
     """What a verification found.
@@ -90,7 +106,7 @@ class LedgerReport:
         dated: Each head that a timestamp that holds is of, and when it was known.
         kinds: How many entries tell of what.
         locks: Of the entries.
-        objects: What the entries vouch for, with the index of each.
+        objects: What the entries vouch for.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -103,7 +119,7 @@ class LedgerReport:
     dated: list[Stamp] = field(default_factory=list)
     kinds: dict[str, int] = field(default_factory=dict)
     locks: LockCount = field(default_factory=LockCount)
-    objects: list[tuple[int, StatedObject]] = field(default_factory=list)
+    objects: list[VouchedFor] = field(default_factory=list)
 
     @property
     def stamps(self) -> int:

@@ -38,8 +38,9 @@ Find = Callable[[StatedObject], FoundObject | bool]
 
 def compare_objects(report: LedgerReport, find: Find) -> None:
     """Compare each object that an entry vouches for with what lies in the bucket."""
-    for index, stated in report.objects:
-        where = f"{entry_path(index)}: {stated.key}"
+    for each in report.objects:
+        stated = each.stated
+        where = f"{entry_path(each.index)}: {stated.key}"
         found = find(stated)
         if found is False:
             report.note(words.OBJECT_MISSING, where, "nothing lies at its key")
@@ -57,7 +58,7 @@ def compare_seals(report: LedgerReport, seals: Iterable[str]) -> None:
         report: After its entries were read.
         seals: The keys of the statements of all seals.
     """
-    told = {stated.key for _, stated in report.objects}
+    told = {each.stated.key for each in report.objects}
     for key in seals:
         if key not in told:
             message = words.MEANINGS[words.OBJECT_WITHOUT_ENTRY]

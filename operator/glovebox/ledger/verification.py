@@ -19,7 +19,7 @@ from glovebox.evidence.locks import defect_of_lock
 from glovebox.ledger import findings as words
 from glovebox.ledger.cosignatures import judge_apart, signature_in
 from glovebox.ledger.entry import Entry, Kind, decode_entry, digest_of_bytes, time_text
-from glovebox.ledger.findings import LedgerReport
+from glovebox.ledger.findings import LedgerReport, VouchedFor
 from glovebox.ledger.genesis import open_genesis
 from glovebox.ledger.history import History, SignedHead
 from glovebox.ledger.layout import checkpoint_path, entry_path
@@ -229,7 +229,7 @@ class _Verification:
         self._ids.add(entry.id)
         self._compare_with_stamps(where, entry)
         self._report.kinds[entry.kind] = self._report.kinds.get(entry.kind, 0) + 1
-        self._report.objects += [(index, each) for each in entry.objects]
+        self._report.objects += [VouchedFor(index, each, entry.written) for each in entry.objects]
         self._ended = self._ended or entry.kind == Kind.EPOCH_ENDED
         return entry
 

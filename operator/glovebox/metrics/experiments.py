@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from glovebox.kube.kinds import CHILD_KINDS
+from glovebox.kube.kinds import CHILD_KINDS, POD
 from glovebox.metrics.labels import (
     CHANGES,
     DRIFT,
@@ -94,8 +94,8 @@ class ExperimentMetrics:
         )
         managed = [kind.kind for kind in CHILD_KINDS]
         start_at_zero(self.drift_duration, managed)
-        start_at_zero(self.drift_detected, managed, CHANGES)
-        start_at_zero(self.drift_repairs, managed, REPAIRS)
+        start_at_zero(self.drift_detected, [*managed, POD.kind], CHANGES)
+        start_at_zero(self.drift_repairs, [*managed, POD.kind], REPAIRS)
         start_at_zero(self.rotations, ("s3",), OUTCOMES)
         start_at_zero(self.runs, RUNS)
         start_at_zero(self.probes, PROBES)

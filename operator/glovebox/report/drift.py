@@ -1,7 +1,8 @@
 """What differed from what an Experiment declares, as its status has it. Pure.
 
-The status keeps how many differences were repaired and the last one of them, and one condition
-about what differs still. That is all that is told: older repairs are in the ledger and the Events.
+The status keeps how many differences were repaired and the last one of them; what differs still in
+one condition, with one of the objects. That is all that is told: older repairs are in the ledger
+and the Events.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from glovebox.api import conditions
 from glovebox.api.conditions import Condition, find_condition
-from glovebox.api.experiment_status import DriftStatus, LostNamespace
+from glovebox.api.experiment_status import DriftRecord, DriftStatus, LostNamespace
 from glovebox.data.field_managers import split_time
 
 _READ: Final = TypeAdapter(tuple[Condition, ...])
@@ -39,7 +40,7 @@ class Difference:
         experiment: Its name.
         state: Whether it is still there.
         reason: Why it is still there, or not known, in one word; empty when it was repaired.
-        kind: Kind of the object. Empty while it is open, but for a namespace: the message names it.
+        kind: Kind of the object; of several that are open one. Empty where nothing is recorded.
         name: Its name, likewise.
         change: `Modified`, `Deleted` or `Unexpected`, likewise.
         field: The field that differed; empty for a whole object.
@@ -106,10 +107,17 @@ def differences(obj: Mapping[str, Any]) -> Iterator[Difference]:
     elif condition is not None and (
         condition.is_true or (condition.status == conditions.UNKNOWN and is_watched)
     ):
+        left = record.outstanding if condition.is_true else None
+        first = left.first if left is not None and left.until_time is None else DriftRecord()
         yield Difference(
             *where,
             State.OPEN if condition.is_true else State.NOT_KNOWN,
             reason=condition.reason,
+            kind=first.kind,
+            name=first.name,
+            change=first.change,
+            field=first.field,
+            writer=split_time(first.manager)[0],
             since=_time(condition.last_transition_time),
             last=last,
             repairs=record.repairs,

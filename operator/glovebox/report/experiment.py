@@ -296,10 +296,25 @@ def _isolation(experiment: Experiment) -> Section:
         blocks.append(
             facts(
                 ("Differences repaired", words.number(drift.repairs)),
+                ("Pods among them", words.number(drift.pods) if drift.pods else None),
                 ("The last one", words.time(drift.last_repair_time)),
                 ("It was", f"{last.kind} {last.name}, {last.change.lower()}" if last else None),
                 ("In", Code(last.field) if last and last.field else None),
                 ("Written by", last.manager if last else None),
+            )
+        )
+    left = drift.outstanding if drift is not None else None
+    if left is not None:
+        blocks.append(
+            facts(
+                ("Found and left as it was", words.number(left.times)),
+                ("The last time", words.time(left.since_time)),
+                ("Until", words.time(left.until_time) or "now"),
+                ("Why", left.reason),
+                ("Objects", words.number(left.objects)),
+                ("One is", f"{left.first.kind} {left.first.name}, {left.first.change.lower()}"),
+                ("There in", Code(left.first.field) if left.first.field else None),
+                ("Written there by", left.first.manager),
             )
         )
     lost = status.lost_namespace

@@ -97,7 +97,11 @@ def with_tenant_pods(
 ) -> TenantPods | None:
     """Return who else had pods, those that are there now included; None when nobody had any."""
     found = [
-        TenantPod(name=pod["metadata"]["name"], uid=pod["metadata"]["uid"])
+        TenantPod(
+            name=pod["metadata"]["name"],
+            uid=pod["metadata"]["uid"],
+            creation_time=pod["metadata"].get("creationTimestamp"),
+        )
         for pod in pods
         if is_tenants(pod)
     ]

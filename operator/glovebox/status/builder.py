@@ -18,7 +18,7 @@ from glovebox.data.printable import sentence
 from glovebox.status.text import format_time
 
 _MESSAGE_MAX: Final = 2048
-_NOT_LOOKED: Final = "the operator has not looked at this yet"
+NOT_LOOKED: Final = "the operator has not looked at this yet"
 
 
 class StatusBuilder:
@@ -87,7 +87,7 @@ class StatusBuilder:
             return self._marked[condition]
         before = self._before.get(condition)
         if before is None:
-            return (types.UNKNOWN, reasons.NOT_LOOKED, _NOT_LOOKED)
+            return (types.UNKNOWN, reasons.NOT_LOOKED, NOT_LOOKED)
         return (before["status"], before["reason"], before.get("message", ""))
 
     def is_marked(self, condition: str) -> bool:

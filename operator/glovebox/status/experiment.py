@@ -49,12 +49,13 @@ from glovebox.status.experiment_ready import REQUIRED, mark_ready
 from glovebox.status.experiment_seen import (
     BUILDING,
     Seen,
+    completes,
     is_closed_for_good,
     is_held_back,
     is_unanswered,
     state_of,
 )
-from glovebox.status.experiment_work import mark_run, mark_seal, plain, record_run
+from glovebox.status.experiment_work import mark_run, mark_seal, not_sealed, plain, record_run
 from glovebox.status.job_waits import WAITS
 from glovebox.status.ledger import HeldBack, hold_back, hold_ready, record_entries
 from glovebox.status.outcome import Verdict
@@ -217,7 +218,7 @@ def compute_status(seen: Seen) -> dict[str, Any]:
     _mark_isolated(builder, seen)
     mark_run(builder, seen.outcome("run"), seen.outcome("deliver"), provisioned=seen.is_provisioned)
     mark_delivery(builder, seen)
-    mark_seal(builder, seen.outcome("seal"))
+    mark_seal(builder, seen.outcome("seal"), unseen=_unseen_seal(seen))
     applied = tuple(one for outcome in seen.outcomes.values() for one in outcome.applied)
     looked = all(seen.outcome(phase).is_done for phase in ("namespace", "isolation", "access"))
     mark_drift(builder, seen.previous, applied, seen.now, complete=looked)
@@ -448,6 +449,13 @@ def _record_work(builder: StatusBuilder, seen: Seen) -> None:
         builder.set(conclusion=dict(concluded.record))
 
 
+def _unseen_seal(seen: Seen) -> str:
+    """Return what a seal waits for that no look came to; empty while nothing can be written."""
+    if not seen.is_provisioned and not completes(seen):
+        return ""
+    return not_sealed(names.STATE_OPEN, run=bool((seen.obj.get("spec") or {}).get("run")))
+
+
 def _retiring(builder: StatusBuilder, seen: Seen) -> dict[str, Any]:
     outcome = seen.outcome("retire")
     _mark_not_kept(builder, seen.obj)
@@ -455,7 +463,7 @@ def _retiring(builder: StatusBuilder, seen: Seen) -> dict[str, Any]:
     if run.verdict is not Verdict.SKIPPED:
         mark_run(builder, run, seen.outcome("deliver"), provisioned=True)
     _record_work(builder, seen)
-    mark_seal(builder, seen.outcome("seal"))
+    mark_seal(builder, seen.outcome("seal"), unseen=_unseen_seal(seen))
     _hold_back(builder, seen)
     builder.mark_false(types.READY, outcome.reason, outcome.message)
     builder.mark_true(types.RECONCILING, outcome.reason, outcome.message)

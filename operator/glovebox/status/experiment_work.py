@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
 
@@ -13,10 +13,12 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.conditions import Answer
 from glovebox.api.experiment_status import RunStatus
-from glovebox.status.builder import StatusBuilder
+from glovebox.status.builder import NOT_LOOKED, StatusBuilder
 from glovebox.status.experiment_facts import RunFacts, SealFacts
 from glovebox.status.outcome import Outcome, Verdict
 from glovebox.status.text import counted, format_time
+
+_NOTHING_YET: Final = "nothing is written before it is provisioned; see Ready"
 
 
 def mark_run(builder: StatusBuilder, run: Outcome, deliver: Outcome, *, provisioned: bool) -> None:
@@ -55,25 +57,49 @@ def mark_run(builder: StatusBuilder, run: Outcome, deliver: Outcome, *, provisio
             builder.mark_unknown(types.SUCCEEDED, reasons.RUNNING, message)
 
 
-def mark_seal(builder: StatusBuilder, seal: Outcome) -> None:
-    """Answer Sealed: True only with a seal that the store holds."""
+def not_sealed(state: str, *, run: bool) -> str:
+    """Return what the seal of something that is not closed waits for.
+
+    Args:
+        state: What its namespace is to be: Open or Frozen.
+        run: Whether it has a run.
+    """
+    when = (
+        "sealed when the run is over" if run else "sealed when `spec.lifecycle.desired` is Sealed"
+    )
+    if state == names.STATE_FROZEN:
+        when = "not sealed while it is frozen"
+    return f"results are locked as they are written, and {when}"
+
+
+def mark_seal(builder: StatusBuilder, seal: Outcome, *, unseen: str = "") -> None:
+    """Answer Sealed: True only with a seal that the store holds.
+
+    Args:
+        builder: The status in the making.
+        seal: How sealing went.
+        unseen: What to say where nobody could look yet; empty for that nothing is written yet.
+    """
     facts = seal.facts if isinstance(seal.facts, SealFacts) else None
     if facts is not None:
-        words = (
-            f"{counted(facts.versions, 'object version')} with {counted(facts.size, 'byte')}"
-            " listed, signed and locked"
-        )
+        words = f"{counted(facts.versions, 'object version')} with {counted(facts.size, 'byte')}"
         doubts = "; ".join(facts.findings[:3])
-        message = f"{words}; not vouched for: {doubts}" if doubts else words
+        # That something is not locked is among the findings.
+        whole = f"{words} listed, signed and locked"
+        message = f"{words} listed and signed; not vouched for: {doubts}" if doubts else whole
         message = f"{message}; {facts.waits}" if facts.waits else message
         builder.mark_true(types.SEALED, reasons.SEALED, message)
         return
     if builder.status_of(types.SEALED) == types.TRUE:
         return  # made once, and never taken back
     if seal.verdict is Verdict.SKIPPED:
-        message = "results are locked as they are written, and sealed when the run is over"
-        builder.mark_false(types.SEALED, reasons.NOT_SEALED, message)
-        return
+        is_new = builder.current(types.SEALED)[1:] in {
+            (reasons.NOT_SEALED, _NOTHING_YET),
+            (reasons.NOT_LOOKED, NOT_LOOKED),
+        }
+        if is_new or not unseen:
+            builder.mark_false(types.SEALED, reasons.NOT_SEALED, unseen or _NOTHING_YET)
+        return  # what was seen last is as good as it was
     builder.mark_false(types.SEALED, seal.reason, seal.message)
 
 

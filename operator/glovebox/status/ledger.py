@@ -14,7 +14,7 @@ from typing import Any, Final
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.ledger.entry import Kind
-from glovebox.ledger.events import outstanding, recorded_entries
+from glovebox.ledger.events import events_of, outstanding, recorded_entries
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.experiment_facts import LedgerFacts
 from glovebox.status.outcome import Outcome, Verdict
@@ -54,12 +54,13 @@ def record_entries(builder: StatusBuilder, obj: Mapping[str, Any], told: Outcome
     if not isinstance(told.facts, LedgerFacts) or not told.facts.entries:
         return
     new = {str(entry["id"]) for entry in told.facts.entries}
-    # Of these the status knows the last one: those before would push out what has to stay.
+    # Of these the status knows the last ones: those before would push out what has to stay.
     over = {entry["kind"] for entry in told.facts.entries} & _LAST_ALONE
+    last = {event.id for event in events_of({**obj, "status": builder.render()})}
     before = [
         dict(entry)
         for entry in recorded_entries(obj)
-        if entry.get("id") not in new and entry.get("kind") not in over
+        if entry.get("id") not in new and (entry.get("kind") not in over or entry.get("id") in last)
     ]
     entries = [*before, *(dict(entry) for entry in told.facts.entries)]
     builder.set(ledger={"entries": _as_fits(entries)})

@@ -88,6 +88,12 @@ _CLOCK: Final = _Meaning(
 _PRECONDITION: Final = _Meaning(
     Conflict, reasons.PRECONDITION_FAILED, "somebody else wrote it first"
 )
+# Not that somebody wrote it: whoever races us may fail, and then nothing lies there.
+_UNDECIDED: Final = _Meaning(
+    Unavailable,
+    reasons.STORE_BUSY,
+    "another request for the same object is under way; the operator retries",
+)
 _INVALID: Final = _Meaning(
     InvalidInput, reasons.STORE_REJECTED, "the store does not accept the request as written"
 )
@@ -147,8 +153,8 @@ _BY_CODE: Final = {
     "KMS.DisabledException": _NO_KMS,
     "KMS.KMSInvalidStateException": _NO_KMS,
     "PreconditionFailed": _PRECONDITION,
-    "ConditionalRequestConflict": _PRECONDITION,
-    "OperationAborted": _PRECONDITION,
+    "ConditionalRequestConflict": _UNDECIDED,
+    "OperationAborted": _UNDECIDED,
     "SlowDown": _BUSY,
     "Throttling": _BUSY,
     "TooManyRequests": _BUSY,

@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
+from glovebox import names
 from glovebox.controllers.signing_keys import PRIVATE
 from glovebox.evidence.signer import new_key_pair
 from support.api import Api, ApiError, path_of
 from support.cluster import Cluster
 from support.kubelet import end_pod, run_pod
-from support.operator_process import Team, experiment_spec, store_spec
+from support.operator_process import IMAGE, Team, experiment_spec, store_spec
 from support.run_credentials import write_artifact
 from support.timestamp_authority import Authority, needs_openssl
 from support.told_ledgers import LIFE
@@ -182,6 +183,43 @@ def test_what_the_guards_let_a_break_glass_group_alone_do_is_told_once(
     assert f"Experiment {uid}  what=ExperimentLost  writer=unknown" in lines
     verified = glovebox(cluster, "ledger", "verify", WHERE, "--policy", str(policy))
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def pod_beside(image: str) -> dict[str, Any]:
+    """Return a pod that Pod Security admits, which the guards let nobody start beside a run."""
+    security = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    container = {"name": "main", "image": image, "securityContext": security}
+    own = {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}}
+    spec = {
+        "containers": [container],
+        "securityContext": own,
+        "automountServiceAccountToken": False,
+        "serviceAccountName": names.RUNNER_SERVICE_ACCOUNT,
+    }
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "beside"}, "spec": spec}
+
+
+@pytest.mark.timeout(300)
+def test_a_pod_that_a_break_glass_group_starts_beside_a_run_is_told_and_named_in_the_status(
+    cluster: Cluster, team: Team, rogue: Api, policy: Path
+) -> None:
+    del policy
+    team.declare("Experiment", "beside", experiment_spec("standard", "ledgered", run=RUN))
+    made = team.expect("Experiment", "beside")
+    namespace, uid = made["status"]["namespace"], made["metadata"]["uid"]
+    own = run_pod(team.api, namespace)
+    path = path_of("v1", "pods", namespace=namespace)
+    with pytest.raises(ApiError, match="glovebox-run-alone"):
+        cluster.api_as("erin", ["system:masters"]).create(path, pod_beside(IMAGE))
+    theirs = rogue.create(path, pod_beside(IMAGE))
+    end_pod(team.api, own, 0)
+    sealed = team.expect("Experiment", "beside", "Sealed", timeout=90)
+    entries = [each for each in shown_of(cluster, uid) if each["kind"] == "break-glass"]
+    assert [each["details"] for each in entries] == [
+        {"what": "PodsBesideRun", "pods": "1", "writer": "unknown"}
+    ]
+    assert entries[0]["time"] == theirs["metadata"]["creationTimestamp"]
+    assert [each["name"] for each in sealed["status"]["tenantPods"]["pods"]] == ["beside"]
 
 
 def _kinds(cluster: Cluster, uid: str) -> list[str]:

@@ -136,6 +136,27 @@ def test_only_what_is_known_to_be_whole_passes(
     assert [each["state"] for each in json.loads(told.stdout)] == ([state] if state else [])
 
 
+@pytest.mark.parametrize(
+    ("until", "expected"),
+    [
+        pytest.param({}, ("Role", "r", "Unexpected", "rogue"), id="while it lasts"),
+        pytest.param({"untilTime": REPAIRED}, ("", "", "", ""), id="that was another time"),
+    ],
+)
+def test_what_is_open_is_named(
+    cluster: Cluster, until: Json, expected: tuple[str, str, str, str]
+) -> None:
+    first = {"kind": "Role", "name": "r", "change": "Unexpected", "manager": f"rogue at {SINCE}"}
+    left = {"times": 1, "sinceTime": SINCE, "reason": "DriftDetected", "objects": 1, "first": first}
+    status = {"drift": {"outstanding": left | until}}
+    cluster.objects = [experiment("x", "True", "DriftDetected", "words", **status)]
+    told = ask("x", "-n", "team-a", "-o", "json")
+    assert told.exit_code == 1
+    (found,) = json.loads(told.stdout)
+    assert (found["state"], found["message"]) == ("Open", "words")
+    assert tuple(found[each] for each in ("kind", "name", "change", "writer")) == expected
+
+
 def test_what_is_being_deleted_is_not_compared_any_more(cluster: Cluster) -> None:
     obj = experiment("x", "Unknown", "Deleting")
     obj["metadata"]["deletionTimestamp"] = SINCE

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from glovebox.jobs.ledger_folder import export_whole
+from glovebox.jobs.ledger_folder import FolderSource, export_whole
 from glovebox.ledger.entry import Event, Kind, StatedObject, time_text
+from glovebox.ledger.source import Stored
 from glovebox.ledger.timestamps import StampedHead, request_timestamp
 from support.ledger_logs import LOG_KEY, MemoryLedger, event
 from support.ledger_stores import FIRST
@@ -100,6 +102,27 @@ def test_a_seal_lies_between_two_dated_heads(told: Told, now: datetime) -> None:
     )
     assert now - HOUR < after <= by < now + HOUR
     assert "the ledger, whole" in answer["checked"]
+
+
+def test_each_entry_is_read_once(
+    told: Told, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    entries = FolderSource.entries
+
+    def counted(source: FolderSource) -> Iterator[tuple[int, Stored]]:
+        for index, stored in entries(source):
+            read.append(index)
+            yield index, stored
+
+    monkeypatch.setattr(FolderSource, "entries", counted)
+    for _ in range(3):
+        told.pass_by(now)
+    told.tell(now)
+    code, answer = told.verify(dated=False)
+    assert (code, answer["ledger"]["index"]) == (0, 3)
+    assert answer["ledger"]["writtenTime"] == time_text(now)
+    assert read == [0, 1, 2, 3]
 
 
 @needs_openssl

@@ -45,6 +45,18 @@ DRIFT = {
         "manager": "team-a",
     },
 }
+LEFT = {
+    "times": 1,
+    "sinceTime": "2026-11-25T11:25:00Z",
+    "reason": "DriftDetected",
+    "objects": 2,
+    "first": {
+        "kind": "RoleBinding",
+        "name": "secret-project",
+        "change": "Unexpected",
+        "manager": "team-a at 2026-11-25T11:24:00Z",
+    },
+}
 
 
 ALLOWED = {
@@ -98,6 +110,15 @@ def kinds(events: tuple[Event, ...]) -> list[str]:
         (experiment(digest=DIGEST, deleted=True), ["bind", "deleted"]),
         (experiment(digest=DIGEST, drift=DRIFT), ["bind", "isolation-drift"]),
         (experiment(digest=DIGEST, drift={}), ["bind"]),
+        (experiment(digest=DIGEST, drift={"outstanding": LEFT}), ["bind", "isolation-drift"]),
+        (
+            experiment(digest=DIGEST, drift={**DRIFT, "outstanding": LEFT}),
+            ["bind", "isolation-drift", "isolation-drift"],
+        ),
+        (
+            experiment(digest=DIGEST, drift={"outstanding": {**LEFT, "reason": "WriterFight"}}),
+            ["bind"],
+        ),
         (experiment(digest=DIGEST, leakage=[ALLOWED, FOUND]), ["approval", "bind"]),
         (experiment(digest=DIGEST, leakage=[FOUND]), ["bind"]),
         (
@@ -123,6 +144,9 @@ def kinds(events: tuple[Event, ...]) -> list[str]:
         "deleted",
         "repaired",
         "never repaired",
+        "found and left as it was",
+        "one repaired and another left",
+        "each repair of a fight is told",
         "a leak was allowed with a reason",
         "a leak was found that nobody had to allow",
         "concluded",
@@ -178,6 +202,29 @@ def test_each_of_the_first_repairs_is_told_and_then_fewer(
     assert (first.details["repairs"], second.details["repairs"]) == (str(before), str(after))
 
 
+def beside(*created: str, run: bool = True) -> Json:
+    """Return an Experiment in whose namespace others had pods, created at these times."""
+    pods = [{"name": f"p{n}", "uid": f"u{n}", "creationTime": at} for n, at in enumerate(created)]
+    obj = experiment(digest=DIGEST, tenantPods={"pods": pods})
+    return {**obj, "spec": {"run": {"image": "trainer"}} if run else {}}
+
+
+def test_pods_of_others_beside_a_run_are_broken_glass_and_elsewhere_they_are_work() -> None:
+    early, late = "2026-11-25T11:10:00Z", "2026-11-25T11:12:00Z"
+    event = events_of(beside(late, early))[-1]
+    assert (event.kind, event.time.isoformat()) == ("break-glass", "2026-11-25T11:12:00+00:00")
+    assert event.details == {"what": "PodsBesideRun", "pods": "2", "writer": "unknown"}
+    assert event.id != events_of(beside(early))[-1].id
+    assert kinds(events_of(beside(early, run=False))) == ["bind"]
+    assert kinds(events_of(beside())) == ["bind"]
+    assert len({events_of(beside(*[early] * each))[-1].id for each in range(1, 65)}) == 10
+
+
+def test_pods_that_came_in_past_the_guards_are_counted_beside_whatever_was_repaired_last() -> None:
+    event = events_of(experiment(digest=DIGEST, drift={**DRIFT, "repairs": 4, "pods": 3}))[-1]
+    assert (event.details["repairs"], event.details["pods"]) == ("4", "3")
+
+
 def test_the_entry_of_a_repair_says_what_it_was_and_names_nothing() -> None:
     event = events_of(experiment(digest=DIGEST, drift=DRIFT))[-1]
     raw = encode_entry(event, 0, PREVIOUS, NOW)
@@ -189,6 +236,57 @@ def test_the_entry_of_a_repair_says_what_it_was_and_names_nothing() -> None:
     }
     assert b"secret-project" not in raw
     assert b"team-a" not in raw
+
+
+def test_what_is_left_as_it_was_is_told_with_why_and_names_nothing() -> None:
+    event = events_of(experiment(digest=DIGEST, drift={"outstanding": LEFT}))[-1]
+    raw = encode_entry(event, 0, PREVIOUS, NOW)
+    entry = decode_entry(raw)
+    assert entry.time.isoformat() == "2026-11-25T11:25:00+00:00"
+    assert entry.details == {
+        "times": "1",
+        "reason": "DriftDetected",
+        "kind": "RoleBinding",
+        "change": "Unexpected",
+        "writer": "other",
+        "since": "2026-11-25T11:24:00Z",
+    }
+    assert b"secret-project" not in raw
+    assert b"team-a" not in raw
+
+
+@pytest.mark.parametrize(
+    ("changes", "another"),
+    [
+        ({"untilTime": "2026-11-25T11:26:00Z"}, False),
+        ({"objects": 9, "reason": "DeletionBlocked"}, False),
+        ({"times": 2}, True),
+        ({"times": 10}, True),
+    ],
+    ids=["it ended", "it grew", "it came again", "the tenth time"],
+)
+def test_each_time_that_something_is_left_is_one_event(
+    changes: Json,
+    another: bool,  # noqa: FBT001 - a table
+) -> None:
+    first, second = (
+        events_of(experiment(digest=DIGEST, drift={"outstanding": LEFT | each}))[-1]
+        for each in ({}, changes)
+    )
+    assert (first.id != second.id) is another
+
+
+def test_of_what_is_left_a_hundred_times_few_are_told_and_no_repair_has_its_id() -> None:
+    left = {
+        events_of(experiment(digest=DIGEST, drift={"outstanding": LEFT | {"times": each}}))[-1].id
+        for each in range(1, 100)
+    }
+    repaired = {
+        events_of(experiment(digest=DIGEST, drift={**DRIFT, "repairs": each}))[-1].id
+        for each in range(1, 100)
+    }
+    assert (len(left), len(repaired)) == (10, 10)
+    assert not left & repaired
 
 
 @pytest.mark.parametrize(

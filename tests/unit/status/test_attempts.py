@@ -84,7 +84,10 @@ def test_a_node_is_asked_for_once() -> None:
 
 
 def tenant(name: str) -> dict[str, Any]:
-    return {"metadata": {"name": name, "uid": f"uid of {name}"}}
+    created = "2026-11-25T11:12:00Z"
+    return {
+        "metadata": {"name": name, "uid": f"uid of {name}", "creationTimestamp": created},
+    }
 
 
 def test_pods_of_others_are_counted_once_and_to_a_bound() -> None:
@@ -100,6 +103,7 @@ def test_pods_of_others_are_counted_once_and_to_a_bound() -> None:
     again = with_tenant_pods(first, [tenant("b"), tenant("c")])
     assert again is not None
     assert ([each.name for each in again.pods], again.truncated) == (["a", "b", "c"], False)
+    assert plain(again)["pods"][0]["creationTime"] == "2026-11-25T11:12:00Z"
     many = with_tenant_pods(again, [tenant(f"x{number}") for number in range(100)])
     assert many is not None
     assert (len(many.pods), many.truncated) == (MAX_TENANT_PODS, True)

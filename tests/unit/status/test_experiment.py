@@ -33,6 +33,7 @@ from glovebox.status.experiment_facts import (
 )
 from glovebox.status.experiment_ready import REQUIRED
 from glovebox.status.experiment_seen import Seen, held_back
+from glovebox.status.experiment_work import not_sealed
 from glovebox.status.kstatus import kstatus
 from glovebox.status.outcome import Grace, Outcome, done, of_error, skipped, waiting
 from glovebox.status.references import AS_BOUND
@@ -485,6 +486,36 @@ def test_what_was_sealed_once_is_never_said_to_be_not_sealed(seal: Outcome) -> N
     before = look(good(seal=done(made)), provisioned())
     assert answers(before)["Sealed"] == ("True", "Sealed")
     assert answers(look(good(seal=seal), before))["Sealed"] == ("True", "Sealed")
+
+
+def sealed_says(status: Mapping[str, Any]) -> str:
+    (found,) = (each for each in status["conditions"] if each["type"] == "Sealed")
+    assert (found["status"], found["reason"]) == ("False", "NotSealed")
+    message: str = found["message"]
+    return message
+
+
+def test_before_it_is_provisioned_nobody_is_told_that_results_are_locked() -> None:
+    refused = good(bind=of_error(NotReady("PinNotFound", "no pin")), seal=skipped("bind"))
+    assert "before it is provisioned" in sealed_says(look(refused, {"digest": ""}))
+
+
+def test_a_look_that_could_not_see_the_run_says_of_the_seal_what_the_last_one_did() -> None:
+    blind = good(run=failing(Unavailable("ApiUnavailable", "lost"), 0, 1), seal=skipped("run"))
+    stands = provisioned()
+    assert sealed_says(look(blind, stands)) == sealed_says(stands)
+    before = look(good(isolation=waiting("Pending", "soon"), seal=skipped("run")))
+    assert "before it is provisioned" in sealed_says(before)
+    first = look(good(seal=skipped("run")), before)
+    assert sealed_says(first) == not_sealed("Open", run=False), "and stays as the next look says it"
+
+
+def test_a_seal_with_findings_does_not_say_that_all_is_locked() -> None:
+    for findings, locked in (((), True), (("1 version has no lock",), False)):
+        sealed = look(good(seal=done(SealFacts({"uri": "s3://b/"}, 2, 7, findings))), provisioned())
+        (found,) = (each for each in sealed["conditions"] if each["type"] == "Sealed")
+        assert ("locked" in found["message"].partition(";")[0]) is locked
+        assert "2 object versions with 7 bytes listed" in found["message"]
 
 
 def test_a_registry_that_cannot_be_opened_is_said_of_the_credentials() -> None:

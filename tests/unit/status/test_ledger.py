@@ -142,6 +142,27 @@ def test_of_what_comes_again_the_last_entry_is_kept_and_pushes_nothing_out(kind:
         assert obj["status"]["ledger"]["entries"] == [*whole, repaired]
 
 
+def test_of_a_repair_and_of_what_is_left_as_it_was_each_last_entry_is_kept() -> None:
+    """One that was dropped would be told again, and push out the other one, for ever."""
+    first = {"kind": "Role", "name": "r", "change": "Unexpected"}
+    left = {"times": 1, "sinceTime": "2026-11-25T11:25:00Z", "reason": "DriftDetected"}
+    repaired = {"lastRepairTime": "2026-11-25T11:20:00Z", "last": first}
+    obj = experiment(WHOLE, run=OVER, seal=SEAL)
+    for number in range(1, 10):
+        drift = {**repaired, "repairs": number, "outstanding": {**left, "first": first}}
+        obj["status"]["drift"] = drift
+        told = outstanding(obj)
+        assert len(told) == (2 if number == 1 else 1)
+        entries = tuple(
+            {"kind": str(event.kind), "id": event.id, "epoch": 1, "index": number} for event in told
+        )
+        builder = StatusBuilder(obj["status"], 1, CONDITIONS, NOW)
+        record_entries(builder, obj, done(LedgerFacts(entries=entries)))
+        obj["status"] = builder.render()
+        assert outstanding(obj) == ()
+    assert len(obj["status"]["ledger"]["entries"]) == len(WHOLE) + 2
+
+
 def test_ready_waits_for_the_entry_of_an_overlap_that_was_allowed() -> None:
     leakage = [{"type": "SharedRows", "allowedBecause": "a known repetition"}]
     for told, shown in ((("bind",), "False"), (("approval", "bind"), "True")):

@@ -63,6 +63,8 @@ CASES: list[tuple[str, Exception, type[GloveboxError], str]] = [
         "LockRequired",
     ),
     ("written before", AnswerError(412, ""), Conflict, "PreconditionFailed"),
+    ("being written", AnswerError(409, "ConditionalRequestConflict"), Unavailable, "StoreBusy"),
+    ("being changed", AnswerError(409, "OperationAborted"), Unavailable, "StoreBusy"),
     ("too fast", AnswerError(503, "SlowDown"), Unavailable, "StoreBusy"),
     ("broken", AnswerError(500, ""), Unavailable, "StoreFailed"),
     ("bad gateway", AnswerError(502, "Whatever"), Unavailable, "StoreFailed"),

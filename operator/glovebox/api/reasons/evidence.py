@@ -10,7 +10,7 @@ from glovebox.api.reasons.meaning import reason as _reason
 NOT_SEALED: Final = _reason(
     "NotSealed",
     "Experiment `Sealed`",
-    "The results are locked as they are written, and are sealed when the run is over.",
+    "Nothing is sealed yet: nothing is bound, the run is not over, or nobody asked for the seal.",
     "Wait for the end of the run. Without a run, `spec.lifecycle.desired: Sealed` closes the"
     " experiment for good and seals it.",
 )

@@ -5,6 +5,9 @@ admits what it never should; so does a closed one whose state label says Open fo
 Restoring the labels does not end such a pod. What somebody started beside a run behind the broken
 glass looks like one, and goes as well.
 
+Each that is found is drift of isolation, told once by a process: it may take a while to end, and
+the answer to its removal may be lost.
+
 Whose a pod is, is told by the Job that owns it and not by a label, which such a pod may bear as
 well. A pod of our own Jobs runs what its Job's template says, and no more.
 """
@@ -22,6 +25,7 @@ from glovebox import names
 from glovebox.api import reasons
 from glovebox.controllers.experiment.scope import Scope
 from glovebox.controllers.job_pods import pods_in
+from glovebox.desired.drift import Applied, Drift
 from glovebox.desired.intruders import images_of, job_behind, why_inadmissible
 from glovebox.desired.plan import Plan
 from glovebox.errors import Conflict, GloveboxError
@@ -42,21 +46,33 @@ class Search:
         failures: What kept a pod in, or from being looked at; the next look tries again.
         is_clear: Whether there was none, but for such as had been asked to end before. What an
             answer says of a deletion may be wrong.
+        removed: Each pod that was asked to end, and was not told of before.
+        told: The UIDs of all that were asked to end, by now or before.
     """
 
     failures: tuple[GloveboxError, ...]
     is_clear: bool
+    removed: tuple[Applied, ...] = ()
+    told: frozenset[str] = frozenset()
 
 
-async def remove_intruders(scope: Scope, plan: Plan) -> Search:
-    """Delete every pod that should not be there; each is tried, whatever becomes of the others."""
+async def remove_intruders(scope: Scope, plan: Plan, told: frozenset[str]) -> Search:
+    """Delete every pod that should not be there; each is tried, whatever becomes of the others.
+
+    Args:
+        scope: The look.
+        plan: What is to be there.
+        told: The UIDs of pods that were told of as removed before.
+    """
     failures: list[GloveboxError] = []
+    removed: list[Applied] = []
+    ending: set[str] = set()
     is_clear = True
     try:
         pods = await pods_in(scope.ports, scope.namespace)
         jobs = await _templates(scope, pods)
     except GloveboxError as error:
-        return Search((error,), is_clear=False)
+        return Search((error,), is_clear=False, told=told)
     for pod in pods:
         why = _why(scope, plan, pod, jobs)
         if not why:
@@ -66,7 +82,29 @@ async def remove_intruders(scope: Scope, plan: Plan) -> Search:
             await _remove(scope, pod, why)
         except GloveboxError as error:
             failures.append(error)
-    return Search(tuple(failures), is_clear=is_clear and not failures)
+            if not _is_asked_to_end(pod):
+                continue
+        uid = pod["metadata"]["uid"]
+        ending.add(uid)
+        if uid not in told and not _is_recorded(scope, pod):
+            removed.append(_as_drift(pod))
+    is_clear = is_clear and not failures
+    return Search(tuple(failures), is_clear, tuple(removed), frozenset(ending))
+
+
+def _is_recorded(scope: Scope, pod: Mapping[str, Any]) -> bool:
+    """Whether the process before this one told of a pod that is still ending, as of its last."""
+    drift = scope.experiment.status.drift
+    last = drift.last if drift is not None else None
+    known = (last.kind, last.name) if last is not None else ("", "")
+    return _is_asked_to_end(pod) and known == (POD.kind, key_of(POD, pod).name)
+
+
+def _as_drift(pod: Mapping[str, Any]) -> Applied:
+    key, made = key_of(POD, pod), pod["metadata"]
+    writer = made.get("createdBy", "")
+    manager = f"{writer} at {made['creationTimestamp']}" if writer else ""
+    return Applied(key, "removed", Drift(key, "unexpected", manager=manager))
 
 
 async def _templates(

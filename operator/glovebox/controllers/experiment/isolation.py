@@ -23,7 +23,7 @@ from typing import Any, Final
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.apply.managed import MANAGED
-from glovebox.controllers.experiment.intruders import remove_intruders
+from glovebox.controllers.experiment.intruders import Search, remove_intruders
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.ports import ADMISSION_SECONDS, Inspected, Ports
 from glovebox.desired.drift import Applied, Drift, describe_held
@@ -92,8 +92,8 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
     applied, failures = (*applied, *removed), (*failures, *problems)
     again: float | None = None
     if found.latched:
-        kept, again = await _inspect(scope, plan)
-        failures = (*failures, *kept)
+        search, again = await _inspect(scope, plan)
+        applied, failures = (*applied, *search.removed), (*failures, *search.failures)
     if failures:
         return of_error(failures[0], applied=applied)
     if not found.latched and (waits := held(applied)) is not None:
@@ -115,7 +115,7 @@ async def ensure_isolation(scope: Scope, outcomes: Outcomes) -> Outcome:
     return done(seen, applied=applied, retry_seconds=again)
 
 
-async def _inspect(scope: Scope, plan: Plan) -> tuple[tuple[GloveboxError, ...], float | None]:
+async def _inspect(scope: Scope, plan: Plan) -> tuple[Search, float | None]:
     """Remove pods that came in through a gap, unless it is known that there was none.
 
     The labels that keep such pods out may have been off for a while, since the last look or while
@@ -123,7 +123,7 @@ async def _inspect(scope: Scope, plan: Plan) -> tuple[tuple[GloveboxError, ...],
     over when a search finds none, so long after that version was seen that none can come any more.
 
     Returns:
-        What kept a pod in, and in how many seconds to look again.
+        What the search came to, and in how many seconds to look again.
     """
     ports, version, now = scope.ports, _version(scope), scope.ports.clock()
     noted = ports.inspected.get(scope.key)
@@ -132,16 +132,16 @@ async def _inspect(scope: Scope, plan: Plan) -> tuple[tuple[GloveboxError, ...],
     elif noted.version != version:
         # Somebody writes to it all the time, which must not cost a list each second.
         pause = min(2 * noted.pause, _LONGEST_PAUSE_SECONDS)
-        noted = Inspected(version, now, pause=pause)
+        noted = replace(noted, version=version, since=now, pause=pause)
     elif noted.is_done:
-        return (), None
-    search = await remove_intruders(scope, plan)
+        return Search((), is_clear=True), None
+    search = await remove_intruders(scope, plan, noted.told)
     is_old = now >= noted.since + ADMISSION_SECONDS
-    noted = replace(noted, is_done=search.is_clear and is_old)
+    noted = replace(noted, is_done=search.is_clear and is_old, told=search.told)
     ports.inspected[scope.key] = noted
     if noted.is_done:
-        return (), None
-    return search.failures, ADMISSION_SECONDS if is_old else noted.since + noted.pause - now
+        return search, None
+    return search, ADMISSION_SECONDS if is_old else noted.since + noted.pause - now
 
 
 def is_inspected(ports: Ports, key: Key, namespace: str) -> bool:
@@ -181,9 +181,12 @@ async def _without_labels(scope: Scope, plan: Plan) -> Outcome:
     """Remove who comes in while the labels of the namespace cannot be restored."""
     child = scope.ports.children.get(ObjectKey(NAMESPACE.kind, scope.namespace, scope.namespace))
     if child is not None and not child.leaving and scope.is_latched(child.uid):
-        search = await remove_intruders(scope, plan)
+        noted = scope.ports.inspected.get(scope.key) or Inspected(None, scope.ports.clock())
+        search = await remove_intruders(scope, plan, noted.told)
+        scope.ports.inspected[scope.key] = replace(noted, told=search.told)
         if search.failures:
-            return of_error(search.failures[0])
+            return of_error(search.failures[0], applied=search.removed)
+        return replace(skipped("namespace"), applied=search.removed)
     return skipped("namespace")
 
 

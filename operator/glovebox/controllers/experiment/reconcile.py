@@ -63,6 +63,8 @@ from glovebox.controllers.experiment.retire import (
 from glovebox.controllers.experiment.run import follow_run
 from glovebox.controllers.experiment.scope import Outcomes, Phase, Scope
 from glovebox.controllers.experiment.seal import ensure_seal
+from glovebox.controllers.experiment.unrecorded import recorded as recorded_by_now
+from glovebox.controllers.experiment.unrecorded import with_earlier
 from glovebox.controllers.experiment.uses import take_uses
 from glovebox.controllers.last_listings import drop_seal_tasks
 from glovebox.controllers.ledgers import store_with_ledger
@@ -210,6 +212,7 @@ async def _reconcile_once(scope: Scope) -> Look:
     if (hung or gone) and in_a_row < _MOST_OUTDATED:
         # A request hung, and what had been seen before it is so no more.
         ports.outdated[scope.key] = in_a_row + 1
+        with_earlier(ports, scope.obj, outcomes)
         return Look(obj=scope.obj, status=None, error=_outdated(scope))
     return _look(ports, scope.obj, outcomes, as_counts=scope.as_counts)
 
@@ -275,6 +278,7 @@ def _look(
     suspended: bool = False,
     as_counts: Mapping[str, Any] | None = None,
 ) -> Look:
+    outcomes = with_earlier(ports, obj, outcomes)
     seen = Seen(
         obj=as_counts if as_counts is not None else obj,
         outcomes=outcomes,
@@ -293,6 +297,7 @@ def _look(
 
     def recorded() -> None:
         report.report(ports, key, obj, status, outcomes, ledger=seen.ledger)
+        recorded_by_now(ports, key)
         if status.get("seal"):
             ports.unsealed_runs.discard(obj["metadata"]["uid"])
         if status.get("sealSupplement"):
@@ -415,6 +420,7 @@ def forget(ports: Ports, key: Key, uid: str) -> None:
         ports.suspect_orphans()
     ports.drifting.pop(key, None)
     ports.inspected.pop(key, None)
+    ports.unrecorded.pop(key, None)
     ports.outdated.pop(key, None)
     ports.known_secrets.pop(key, None)
     ports.held_logs.forget(key)

@@ -13,6 +13,7 @@ from glovebox.api import reasons
 from glovebox.controllers.experiment.scope import Outcomes
 from glovebox.controllers.ports import Ports
 from glovebox.desired.drift import Applied, Drift, describe_held
+from glovebox.kube.kinds import POD
 from glovebox.kube.resources import Key
 from glovebox.ledger.entry import Kind
 from glovebox.status.broken_inputs import broken_of, describe_broken
@@ -189,7 +190,9 @@ def _report_drift(ports: Ports, key: Key, obj: Mapping[str, Any], applied: list[
             continue
         if one.noticed is not None:
             ports.metrics.drift_duration.labels(kind).observe(ports.clock() - one.noticed)
-        message = f"{drift.describe()}; restored"
+        if kind == POD.kind:
+            continue  # told when it was asked to end (`intruders`)
+        message = f"{drift.describe()}; {drift.undone}"
         ports.events.warning(obj, reasons.DRIFT_REPAIRED, message, action="Repair")
         log.info("drift repaired", what=drift.describe())
     ports.drifting.pop(key, None)

@@ -47,6 +47,7 @@ from glovebox.engine.tasks import TaskKey
 from glovebox.errors import GloveboxError
 from glovebox.status.broken_inputs import doubts_of_inputs, stops_for_good
 from glovebox.status.experiment_facts import AttemptFacts, RunFacts, SealFacts
+from glovebox.status.experiment_work import not_sealed
 from glovebox.status.outcome import Outcome, done, waiting
 from glovebox.status.text import counted, format_time
 from glovebox.tasks.seal import SEAL
@@ -74,8 +75,8 @@ async def ensure_seal(  # noqa: PLR0911 - one way out for each thing that is wai
     if scope.state != names.STATE_SEALED and not scope.experiment.is_deleting:
         # Of a seal that is not wanted any more.
         drop_seal_tasks(scope.ports, scope.key, scope.experiment.uid)
-        locked = f"results are locked as they are written, and {_when_sealed(scope)}"
-        return waiting(reasons.NOT_SEALED, locked)
+        said = not_sealed(scope.state, run=scope.experiment.spec.run is not None)
+        return waiting(reasons.NOT_SEALED, said)
     run, tenants, pending = _seen(scope, outcomes)
     why_open = _why_open(outcomes)
     if not why_open:
@@ -113,15 +114,6 @@ async def ensure_seal(  # noqa: PLR0911 - one way out for each thing that is wai
         return waiting(reasons.SEALING, MAKING)  # with the next look, which finds the record
     doubts = (*doubts_of_closing(why_open), *doubts_of(running))
     return await ensure_bound_seal(scope.ports, _bound_seal(scope, outcomes, run, tenants, doubts))
-
-
-def _when_sealed(scope: Scope) -> str:
-    """Return what the seal of something that is not closed waits for."""
-    if scope.state == names.STATE_FROZEN:
-        return "not sealed while it is frozen"
-    if scope.experiment.spec.run is None:
-        return "sealed when `spec.lifecycle.desired` is Sealed"
-    return "sealed when the run is over"
 
 
 async def _list_once_more(scope: Scope, seal: SealStatus) -> Outcome:
