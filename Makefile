@@ -119,8 +119,8 @@ test-stores: environment ## The same questions to SeaweedFS, MinIO, Ceph, versit
 	@$(BIN)/pytest tests/stores -m stores $(ARGS)
 
 .PHONY: test-ecosystem
-test-ecosystem: environment ## Flux and a collector of traces beside the operator; not in CI
-	$(call say,pytest: Flux, a collector of traces; both take minutes to build the first time)
+test-ecosystem: environment ## Flux, JobSet, a collector of traces beside the operator; not in CI
+	$(call say,pytest: Flux, JobSet, a collector of traces; they take minutes to build the first time)
 	@$(BIN)/pytest tests/ecosystem -m ecosystem $(ARGS)
 
 .PHONY: test-only

@@ -217,13 +217,25 @@ OTEL_COLLECTOR = Program(
     title="the OpenTelemetry collector 0.165.0",
     seconds=150,
 )
+# Makes the Jobs of runs of several stages, in a test.
+_JOBSET = "0.11.0"
+_JOBSET_MODULE = "sigs.k8s.io/jobset"
+JOBSET = Program(
+    name="jobset",
+    package=_JOBSET_MODULE,
+    variables=((f"{_JOBSET_MODULE}/pkg/version.GitVersion", f"v{_JOBSET}"),),
+    # Its manifests, as `kubectl kustomize` reads them.
+    data=(Data("config", _JOBSET_MODULE, "config"),),
+    title=f"JobSet {_JOBSET}",
+    seconds=240,
+)
 # What a cluster and its tools need, and what one with nodes needs beside.
 PLANE_PROGRAMS = (ETCD, KUBERNETES, HELM)
 NODE_PROGRAMS = (COREDNS, CONTAINERD, CILIUM)
 # Built by `make test-stores` alone.
 STORE_PROGRAMS = (VERSITYGW, MINIO, COSIGN)
 # Built by `make test-ecosystem` alone.
-ECOSYSTEM_PROGRAMS = (KUSTOMIZE_CONTROLLER, OTEL_COLLECTOR)
+ECOSYSTEM_PROGRAMS = (KUSTOMIZE_CONTROLLER, OTEL_COLLECTOR, JOBSET)
 # Those whose names a person types; they are linked into one folder for PATH.
 _FOR_PEOPLE = ("kubectl", "helm")
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from glovebox_local.packages import node_obstacle
 from glovebox_local.programs import ECOSYSTEM_PROGRAMS, PLANE_PROGRAMS
 from glovebox_local.programs import ensure_programs as build_programs
 from support.cluster import Cluster, build_before_the_first_test, running_cluster
 from support.collector import Collector, running_collector
 from support.flux import Flux, Repository, running_flux
+from support.node import ensure_node_programs
 from support.operator_process import (
     PLATFORM_IMAGE,
     Operator,
@@ -24,6 +26,8 @@ from support.operator_process import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from glovebox_local.progress import Progress
 
 _HERE = Path(__file__).parent
 
@@ -37,12 +41,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Build the programs before the first test."""
-    build_before_the_first_test(
-        session,
-        _HERE,
-        lambda progress: build_programs(PLANE_PROGRAMS + ECOSYSTEM_PROGRAMS, progress),
-    )
+    """Build the programs before the first test; what a node needs, where there can be one."""
+
+    def build(progress: Progress) -> None:
+        build_programs(PLANE_PROGRAMS + ECOSYSTEM_PROGRAMS, progress)
+        if not node_obstacle():
+            ensure_node_programs(progress)
+
+    build_before_the_first_test(session, _HERE, build)
 
 
 @pytest.fixture(scope="session")

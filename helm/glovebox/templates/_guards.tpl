@@ -55,6 +55,11 @@ request.userInfo.username in {{ include "glovebox.identities" . }}
 request.userInfo.username in {{ .Values.guards.controllers | toJson }}
 {{- end }}
 
+{{/* JobSet's own controller, where the platform has it: it makes the Jobs of runs of several stages. */}}
+{{- define "glovebox.guard.isJobSetController" -}}
+request.userInfo.username in {{ list .Values.guards.jobSetController | compact | toJson }}
+{{- end }}
+
 {{/*
 Whether an annotation (the variable k) belongs to one of the listed domains: by its domain, one
 below it, or one that begins with it.

@@ -22,12 +22,22 @@ from cluster.attacks.attempt import (
     refused_by,
     send,
 )
-from cluster.attacks.identities import BREAK_GLASS, CLUSTER_ADMIN, OTHER_TEAM, OTHER_TENANT
+from cluster.attacks.identities import (
+    BREAK_GLASS,
+    CLUSTER_ADMIN,
+    OTHER_TEAM,
+    OTHER_TENANT,
+    Actor,
+)
 from cluster.attacks.run import RUN, complete, run_pod
 from cluster.attacks.stage import Stage
+from cluster.guards import objects
 from support.api import path_of
+from support.jobset import CONTROLLER, VERSION
 from support.operator_process import Team, experiment_spec
 
+# Of a JobSet that is not there.
+UID: Final = "0b6d4f3e-0000-4000-8000-00000000000a"
 POD_CHANGES: Final = [
     pytest.param({"labels": {"app.kubernetes.io/managed-by": None}}, id="its mark"),
     pytest.param({"labels": {"batch.kubernetes.io/controller-uid": None}}, id="its Job"),
@@ -167,3 +177,57 @@ def test_nobody_is_beside_it_or_comes_into_it(stage: Stage, pod: str) -> None:
         error = send(stage.api, CLUSTER_ADMIN, entry)
         assert error is not None
         assert refused_by(error) == "guard glovebox-no-entry", f"{way}: {error}"
+
+
+def _of_the_run(namespace: str, kind: str, api_version: str, **fields: object) -> Json:
+    owner = {"apiVersion": VERSION, "kind": "JobSet", "name": "glovebox-run", "uid": UID}
+    metadata = {
+        "name": "mine",
+        "namespace": namespace,
+        "ownerReferences": [owner | {"controller": True}],
+    }
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **fields}
+
+
+def test_nobody_passes_for_a_part_of_a_run_of_stages(stage: Stage, pod: str) -> None:
+    """By its owner alone JobSet's controller would count a Job, and by its name find a worker."""
+    live = stage.api.get(pod)
+    template = {"spec": _beside(live).body["spec"]}
+    # Beside a run nobody makes a Job at all: this one is where people work.
+    job = _of_the_run(stage.own, "Job", "batch/v1", spec={"template": template})
+    expect_refused(stage, creation(job), "glovebox-job-owners", threat="T51")
+    namespace = live["metadata"]["namespace"]
+    jobset = _of_the_run(namespace, "JobSet", VERSION, spec={})
+    jobset["metadata"]["name"] = "glovebox-run"
+    expect_refused(stage, creation(jobset), "glovebox-jobsets", threat="T51")
+    service = _of_the_run(namespace, "Service", "v1", spec={"clusterIP": "None"})
+    service["metadata"]["name"] = "glovebox-run"
+    expect_refused(stage, creation(service), "glovebox-owned-objects", threat="T51")
+    slice_ = _of_the_run(
+        namespace,
+        "EndpointSlice",
+        "discovery.k8s.io/v1",
+        addressType="IPv4",
+        endpoints=[{"addresses": ["203.0.113.9"], "hostname": "glovebox-run-train-0-0"}],
+    )
+    slice_["metadata"]["labels"] = {"kubernetes.io/service-name": "glovebox-run"}
+    expect_refused(stage, creation(slice_), "glovebox-owned-objects", threat="T51")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        pytest.param(objects.pod, id="a pod"),
+        pytest.param(objects.snapshot, id="a snapshot"),
+        pytest.param(objects.credentials, id="credentials"),
+        pytest.param(objects.job, id="a Job of nobody"),
+    ],
+)
+def test_a_thief_of_jobset_s_credential_makes_nothing_else(
+    stage: Stage, namespace: str, made: Callable[[str], Json]
+) -> None:
+    """With whatever rights somebody has given to it beside its own."""
+    thief = Actor(CONTROLLER, "system:masters")
+    error = send(stage.api, thief, creation(made(namespace)))
+    assert error is not None
+    assert refused_by(error).startswith("guard glovebox-"), error

@@ -18,6 +18,7 @@ from glovebox.desired.pods import FETCH_CONTAINER
 from glovebox.desired.quantity import parse as parse_quantity
 from glovebox.settings import PREFIX, Settings
 from glovebox.store.sources import MAX_MANIFEST_BYTES
+from support.jobset import CONTROLLER
 
 LINEAGE = {
     "enabled": True,
@@ -204,6 +205,17 @@ def test_the_guards_take_the_release_s_service_account_for_the_operator() -> Non
         'request.userInfo.username in ["system:serviceaccount:glovebox-system:glovebox-operator"]'
     )
     assert policy["spec"]["matchConditions"] == [{"name": "the-operator", "expression": expected}]
+
+
+def test_the_guards_take_the_account_that_is_named_for_jobset_s_controller() -> None:
+    def who(values: dict[str, Any]) -> str:
+        rendered = render({"guards": values})
+        policy = only(rendered, "ValidatingAdmissionPolicy", "glovebox-jobset-controller")
+        return str(policy["spec"]["matchConditions"][0]["expression"])
+
+    assert who({}) == f'request.userInfo.username in ["{CONTROLLER}"]'
+    assert who({"jobSetController": "jobs"}) == 'request.userInfo.username in ["jobs"]'
+    assert who({"jobSetController": ""}) == "request.userInfo.username in []"
 
 
 def test_the_image_is_named_by_digest_where_one_is_given() -> None:

@@ -10,19 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cluster.guards import objects
+from cluster.guards import jobsets, objects
 from cluster.guards.actors import (
     BREAK_GLASS,
     BREAK_GLASS_GROUP,
     CLUSTER_ADMIN,
     NAMESPACE_ADMIN,
     OPERATOR,
+    Actor,
     Answer,
     Kubectl,
     expect_admitted,
 )
 from cluster.guards.declared import declare_examples
+from cluster.guards.jobsets import JOBS, JOBSET, JOBSETS, SERVICES, SPACE, job_of_jobset, owner
 from support.cluster import running_cluster
+from support.jobset import define_jobsets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,3 +155,54 @@ def experiments(guarded: Kubectl) -> Kubectl:
 def declared(guarded: Kubectl) -> dict[str, dict[str, Any]]:
     """One resource of each of our kinds, by plural."""
     return declare_examples(guarded)
+
+
+@pytest.fixture(scope="package")
+def alone(experiments: Kubectl) -> Kubectl:
+    """Kubectl, with the namespace of an Experiment that has a run; it stays, as others do."""
+    if experiments(CLUSTER_ADMIN, "get", "namespace", objects.ALONE_NAMESPACE).code == 0:
+        return experiments
+    walls = objects.walls(objects.ALONE_NAMESPACE)
+    for wall in walls:
+        if wall["metadata"]["name"] == "glovebox-snapshot":
+            wall["data"]["handMadePods"] = "Refused"
+    space = objects.namespace(objects.ALONE_NAMESPACE)
+    expect_admitted(experiments.create(OPERATOR, space, dry_run=False))
+    expect_admitted(experiments.create(OPERATOR, objects.together(*walls), dry_run=False))
+    admin = objects.role_binding(objects.ALONE_NAMESPACE, "admins", "admin", "nadia")
+    expect_admitted(experiments.create(BREAK_GLASS, admin, dry_run=False))
+    # The policy reads the snapshot from a cache of its own.
+    until(
+        lambda: experiments.create(CLUSTER_ADMIN, objects.pod(objects.ALONE_NAMESPACE)),
+        lambda answer: "glovebox-run-alone" in answer.err,
+    )
+    return experiments
+
+
+@pytest.fixture(scope="module")
+def known(alone: Kubectl) -> Kubectl:
+    """Kubectl, where the kind is served: the guards were installed before anybody knew it."""
+    define_jobsets(alone.cluster)
+    return alone
+
+
+@pytest.fixture(scope="module")
+def staged(known: Kubectl) -> Iterator[dict[str, Any]]:
+    """The run's JobSet, with a Job that is suspended and the Service; by their controller."""
+    made = _have(known, OPERATOR, JOBSETS, jobsets.jobset(SPACE))
+    owners = (owner(uid=made["metadata"]["uid"]),)
+    job = job_of_jobset(SPACE, owners=owners)
+    job["spec"]["suspend"] = True
+    _have(known, JOBSET, JOBS, job)
+    _have(known, JOBSET, SERVICES, jobsets.service(SPACE, owners=owners))
+    yield made
+    # The garbage collector learns of a new kind within half a minute, and would do it then.
+    for path in (f"{JOBS}/glovebox-run-train-0", f"{SERVICES}/glovebox-run"):
+        known.api(BREAK_GLASS).delete(path, propagationPolicy="Background")
+    known.api(BREAK_GLASS).delete(f"{JOBSETS}/glovebox-run", propagationPolicy="Background")
+
+
+def _have(known: Kubectl, actor: Actor, collection: str, thing: dict[str, Any]) -> dict[str, Any]:
+    """Create it, or return it as an attempt that was cut short has left it."""
+    left = known.api(CLUSTER_ADMIN).find(f"{collection}/{thing['metadata']['name']}")
+    return left or known.api(actor).create(collection, thing)

@@ -14,6 +14,8 @@ NAMESPACE = "gbx-flights-delay-abcdefghij"
 FROZEN_NAMESPACE = "gbx-flights-frozen-abcdefghij"
 SEALED_NAMESPACE = "gbx-flights-sealed-abcdefghij"
 BARE_NAMESPACE = "gbx-flights-bare-abcdefghij"
+# Of an Experiment with a run.
+ALONE_NAMESPACE = "gbx-flights-alone-abcdefghij"
 # What the chart gives to tasks beside their own variables, with these very values.
 TASK_ENV = [
     {"name": "HTTPS_PROXY", "value": "http://proxy:3128"},

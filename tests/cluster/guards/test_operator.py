@@ -20,6 +20,8 @@ from cluster.guards.actors import (
     expect_no_right,
 )
 from cluster.guards.conftest import until
+from cluster.guards.jobsets import jobset
+from support.jobset import define_jobsets
 
 PLANS = Path(__file__).parents[2] / "golden" / "plan"
 PLAIN = objects.PLAIN_NAMESPACE
@@ -182,6 +184,16 @@ def test_it_touches_nothing_in_other_namespaces(experiments: Kubectl, space: str
         OPERATOR, "delete", "serviceaccount", "default", f"--namespace={space}", "--dry-run=server"
     )
     expect_denied(delete, "glovebox-operator-fence", outside("delete", "serviceaccounts", space))
+
+
+def test_it_runs_nothing_beside_others(experiments: Kubectl) -> None:
+    define_jobsets(experiments.cluster)
+    expect_denied(
+        experiments.create(OPERATOR, jobset(PLAIN)),
+        "glovebox-operator-fence",
+        outside("create", "jobsets"),
+    )
+    expect_admitted(experiments.create(OPERATOR, jobset(INSIDE)))
 
 
 def test_it_stops_no_pods_of_others(experiments: Kubectl) -> None:

@@ -20,13 +20,12 @@ from cluster.guards.actors import (
     expect_admitted,
     expect_denied,
 )
-from cluster.guards.conftest import until
 from cluster.guards.test_pods import JOB_CONTROLLER
 from cluster.guards.test_workload_status import refusal
 from support.api import ApiError
 
 Json = dict[str, Any]
-SPACE: Final = "gbx-flights-alone-abcdefghij"
+SPACE: Final = objects.ALONE_NAMESPACE
 ALONE: Final = (
     "this Experiment has a run, and nothing but that may run in its namespace, so that what it"
     " writes and whom it talks to is nobody else's; for work by hand declare another Experiment"
@@ -47,28 +46,6 @@ NO_FETCHER: Final = (
 WAYS: Final = ["exec", "attach", "portforward", "proxy"]
 # How a proxy may write the name: with a scheme before it and a port behind it.
 SPELLINGS: Final = ["{}:80", "http:{}:80", "https:{}:", ":{}:80", "http:{}:"]
-
-
-@pytest.fixture(scope="module")
-def alone(experiments: Kubectl) -> Kubectl:
-    """Kubectl, with the namespace of an Experiment that has a run; it stays, as others do."""
-    if experiments(CLUSTER_ADMIN, "get", "namespace", SPACE).code == 0:
-        return experiments
-    walls = objects.walls(SPACE)
-    for wall in walls:
-        if wall["metadata"]["name"] == "glovebox-snapshot":
-            wall["data"]["handMadePods"] = "Refused"
-    space = objects.namespace(SPACE)
-    expect_admitted(experiments.create(OPERATOR, space, dry_run=False))
-    expect_admitted(experiments.create(OPERATOR, objects.together(*walls), dry_run=False))
-    admin = objects.role_binding(SPACE, "admins", "admin", "nadia")
-    expect_admitted(experiments.create(BREAK_GLASS, admin, dry_run=False))
-    # The policy reads the snapshot from a cache of its own.
-    until(
-        lambda: experiments.create(CLUSTER_ADMIN, objects.pod(SPACE)),
-        lambda answer: "glovebox-run-alone" in answer.err,
-    )
-    return experiments
 
 
 @pytest.mark.parametrize("actor", EVERYBODY)
@@ -106,8 +83,9 @@ def test_the_run_s_own_pods_come(alone: Kubectl) -> None:
     run = objects.job(SPACE, "glovebox-run")
     run["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "glovebox"}
     expect_admitted(alone.create(OPERATOR, run))
-    said = _said(alone, _of_a_job("glovebox-run"))
-    assert said == "", said
+    for job in ("glovebox-run", "glovebox-run-train-0"):
+        said = _said(alone, _of_a_job(job))
+        assert said == "", said
 
 
 @pytest.mark.parametrize(

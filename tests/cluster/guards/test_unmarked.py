@@ -22,6 +22,8 @@ from cluster.guards.actors import (
     expect_denied,
 )
 from cluster.guards.conftest import until
+from cluster.guards.jobsets import jobset, service
+from support.jobset import define_jobsets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +66,7 @@ def provision(kubectl: Kubectl, space: str) -> None:
 def unmarked(guarded: Kubectl) -> Iterator[Kubectl]:
     """An experiment's namespace, all of whose labels somebody behind the glass took off."""
     provision(guarded, SPACE)
+    define_jobsets(guarded.cluster)
     labels = [f"{key}-" for key in objects.namespace(SPACE)["metadata"]["labels"]]
     expect_admitted(guarded(BREAK_GLASS, "label", "namespace", SPACE, *labels))
     until(
@@ -116,6 +119,8 @@ def test_nobody_enters_a_pod_that_runs(unmarked: Kubectl, arguments: tuple[str, 
         pytest.param(objects.role(SPACE), id="a Role"),
         pytest.param(objects.credentials(SPACE, "mine"), id="a Secret"),
         pytest.param(objects.service_account(SPACE, "second"), id="a ServiceAccount"),
+        pytest.param(service(SPACE, "own", owners=()), id="a Service"),
+        pytest.param(jobset(SPACE), id="a JobSet"),
     ],
 )
 def test_nothing_is_written(unmarked: Kubectl, thing: objects.Json) -> None:

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from support.jobset import CONTROLLER
 from support.unhindered import refused_to_components
 
 DENIED = (
     "pods \"x\" is forbidden: ValidatingAdmissionPolicy 'glovebox-owned-pods' denied request: no"
 )
+OF = "owned-pods"
 SCHEDULER = "system:kube-scheduler"
 
 
@@ -38,6 +40,11 @@ def event(user: str, agent: str, verb: str, resource: str, message: str = DENIED
                 "create",
                 "pods",
             ),
+            False,
+        ),
+        (event(CONTROLLER, "jobset/0.11.0 (linux/amd64)", "delete", "pods"), True),
+        (
+            event(CONTROLLER, "jobset/0.11.0", "create", "jobs", DENIED.replace(OF, "state")),
             False,
         ),
     ],
