@@ -46,6 +46,8 @@ LABEL_TEAM: Final = f"{GROUP}/team"
 LABEL_SHARD: Final = f"{GROUP}/shard"
 SHARDS: Final = 64
 LABEL_PROFILE: Final = f"{GROUP}/profile"
+# On the pods of a run of several: which stage they are of.
+LABEL_STAGE: Final = f"{GROUP}/stage"
 LABEL_COST_CENTER: Final = f"{GROUP}/cost-center"
 # Open: pods may start. Frozen, Sealed, Retained: the API server admits no pod any more, whether the
 # operator runs or not. Retained says besides that the Experiment is gone, so that the platform team
@@ -103,6 +105,7 @@ PULL_SECRET: Final = "glovebox-image-pull"  # noqa: S105 - as above
 INPUT_PREFIX: Final = "glovebox-input-"
 CACHE_PREFIX: Final = "glovebox-cache-"
 TASK_PREFIX: Final = "glovebox-task-"
+# The run: a Job, or a JobSet with the headless Service by which its pods find each other.
 RUN_JOB: Final = "glovebox-run"
 PROBE_JOB: Final = "glovebox-probe"
 RUNNER_SERVICE_ACCOUNT: Final = "glovebox-runner"
@@ -256,3 +259,13 @@ def is_operator_session(session: str) -> bool:
 def artifact_prefix(team: str, name: str, uid: str) -> str:
     """Return the key prefix of artifacts; its last `/` keeps `run7/` from covering `run70/`."""
     return f"{team}/{name}/{uid}/"
+
+
+def stage_job(stage: str) -> str:
+    """Return the name that JobSet's controller gives to the Job of a stage."""
+    return f"{RUN_JOB}-{stage}-0"
+
+
+def stage_leader(stage: str) -> str:
+    """Return the name by which the pods of a run find the first worker of a stage."""
+    return f"{stage_job(stage)}-0.{RUN_JOB}"

@@ -25,7 +25,7 @@ from glovebox.desired.namespace import namespace
 from glovebox.desired.network_policy import network_policies
 from glovebox.desired.plan import desired_objects
 from glovebox.desired.quota import limit_range, resource_quota
-from glovebox.desired.run import run_job
+from glovebox.desired.run import run_of, stage_jobs
 from glovebox.desired.snapshot import snapshot
 
 ROOT: Final = Path(__file__).parent
@@ -80,7 +80,9 @@ TOPICS: Final[dict[str, Callable[[ExperimentInputs], tuple[KubernetesObject, ...
         probe.job() for probe in (desired_objects(inputs).probe,) if probe is not None
     ),
     "quota": lambda inputs: (resource_quota(inputs), limit_range(inputs)),
-    "run": lambda inputs: tuple(job for job in (run_job(inputs),) if job is not None),
+    "run": lambda inputs: tuple(
+        job for job in (run_of(inputs, stage_jobs(inputs)),) if job is not None
+    ),
     "snapshot": lambda inputs: (snapshot(inputs),),
 }
 
@@ -167,9 +169,17 @@ def _resolved(item: dict[str, Any]) -> ResolvedInput:
 
 
 def merged(base: Any, overlay: Any) -> Any:
-    """Return the base with the overlay over it; merges only mappings not marked `!only`."""
+    """Return the base with the overlay over it; merges only mappings not marked `!only`.
+
+    A mapping whose keys are numbers is merged into the entries of a list, by their place.
+    """
     if isinstance(overlay, Only):
         return dict(overlay)
+    by_place = (
+        isinstance(overlay, dict) and overlay and all(isinstance(key, int) for key in overlay)
+    )
+    if isinstance(base, list) and by_place:
+        return [merged(each, overlay.get(at, {})) for at, each in enumerate(base)]
     if not isinstance(base, dict) or not isinstance(overlay, dict):
         return copy.deepcopy(overlay)
     return base | {key: merged(base.get(key), value) for key, value in overlay.items()}

@@ -22,7 +22,8 @@ from glovebox.data.probing import EXIT_CODES, FORMAT, Outcome
 from glovebox.desired.probe import PROBE_CONTAINER
 from glovebox.desired.task_job import TASK_CONTAINER
 from glovebox.kube import kinds
-from glovebox.kube.kinds import JOB, NAMESPACE, POD, SECRET, SERVICE_ACCOUNT, Kind
+from glovebox.kube.kinds import JOB, JOB_SET, NAMESPACE, POD, SECRET, SERVICE_ACCOUNT, Kind
+from glovebox.status.run_stages import job_set_end
 from simulation.api_kinds import SERVED
 from simulation.api_server import ApiServer, Asked, Change, Refused
 from simulation.story import Story
@@ -84,6 +85,8 @@ class Actors:
         self._busy.clear()
         for job in self._server.everything(kinds.JOB):
             self._start("Job", job, self._follow_job)
+        for job_set in self._server.everything(kinds.JOB_SET):
+            self._start("JobSet", job_set, self._follow_job_set)
         for pod in self._server.everything(kinds.POD):
             if _phase(pod) in ("", "Pending", "Running"):
                 self._start("Pod", pod, self._run_pod)
@@ -98,6 +101,8 @@ class Actors:
                 self._start("Namespace", new, self._end_namespace)
             case kinds.JOB if new is not None and not _dying(new):
                 self._start("Job", new, self._follow_job)
+            case kinds.JOB_SET if new is not None and not _dying(new):
+                self._start("JobSet", new, self._follow_job_set)
             case kinds.POD if new is not None and _dying(new):
                 self._start("dying Pod", new, self._end_pod)
             case kinds.POD if new is not None and old is None:
@@ -187,6 +192,94 @@ class Actors:
             return False
         return True
 
+    # -- JobSets
+
+    async def _follow_job_set(self, job_set: Json) -> None:
+        """Make each Job when those that it depends on are complete, until all are or one failed."""
+        while True:
+            await self._later()
+            live = self._now(JOB_SET, job_set)
+            if live is None or _dying(live) or job_set_end(live):
+                return
+            jobs = {job["metadata"]["name"]: job for job in self._jobs_of(live)}
+            ends = {name: _ended_as(job) for name, job in jobs.items()}
+            if "Failed" in ends.values():
+                first = next(name for name, end in ends.items() if end == "Failed")
+                self._end_job_set(live, "Failed", f"failed jobs (first failed job: {first})")
+                for name, job in jobs.items():
+                    if not ends[name] and not _dying(job):
+                        self._delete(JOB, job, "jobset-controller")
+                return
+            wanted = live["spec"]["replicatedJobs"]
+            if all(ends.get(_job_name(live, each["name"])) == "Complete" for each in wanted):
+                self._end_job_set(live, "Completed", "jobset completed successfully")
+                return
+            refused = False
+            for each in wanted:
+                needs = [_job_name(live, need["name"]) for need in each.get("dependsOn", ())]
+                is_due = all(ends.get(need) == "Complete" for need in needs)
+                if is_due and _job_name(live, each["name"]) not in jobs:
+                    refused = not self._make_job(live, each) or refused
+            if refused:
+                await asyncio.sleep(_BACKOFF_SECONDS)
+            else:
+                await self._server.changed(JOB)
+
+    def _jobs_of(self, job_set: Json) -> list[Json]:
+        uid = job_set["metadata"]["uid"]
+        return [
+            job
+            for job in self._server.everything(JOB, job_set["metadata"]["namespace"])
+            if any(entry["uid"] == uid for entry in job["metadata"].get("ownerReferences") or ())
+        ]
+
+    def _make_job(self, job_set: Json, replicated: Json) -> bool:
+        metadata, name = job_set["metadata"], _job_name(job_set, replicated["name"])
+        template = replicated["template"]
+        own = {
+            "jobset.sigs.k8s.io/jobset-name": metadata["name"],
+            "jobset.sigs.k8s.io/replicatedjob-name": replicated["name"],
+        }
+        pods = template["spec"]["template"]
+        labels = {**pods["metadata"].get("labels", {}), **own}
+        job = {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {
+                "name": name,
+                "labels": {**template["metadata"].get("labels", {}), **own},
+                "ownerReferences": [
+                    {
+                        "apiVersion": job_set["apiVersion"],
+                        "kind": "JobSet",
+                        "name": metadata["name"],
+                        "uid": metadata["uid"],
+                        "controller": True,
+                        "blockOwnerDeletion": True,
+                    }
+                ],
+            },
+            "spec": {
+                **template["spec"],
+                "suspend": False,
+                "template": {**pods, "metadata": {**pods["metadata"], "labels": labels}},
+            },
+        }
+        asked = Asked("jobset-controller", "create", JOB, metadata["namespace"], name)
+        return self._try(lambda: self._server.create(asked, job))
+
+    def _end_job_set(self, job_set: Json, word: str, message: str) -> None:
+        metadata = job_set["metadata"]
+        condition = {
+            "type": word,
+            "status": "True",
+            "reason": "AllJobsCompleted" if word == "Completed" else "ReachedMaxRestarts",
+            "message": message,
+            "lastTransitionTime": self._moment(),
+        }
+        self._story.tell("jobsets", f"{metadata['namespace']}/{metadata['name']}: {word}")
+        self._write_status(JOB_SET, job_set, {"conditions": [condition], "terminalState": word})
+
     # -- Jobs and their pods
 
     async def _follow_job(self, job: Json) -> None:
@@ -205,7 +298,7 @@ class Actors:
                 "failed": len(failed),
                 "succeeded": len(done) - len(failed),
             }
-            if status["succeeded"]:
+            if status["succeeded"] >= int(live["spec"].get("completions", 1)):
                 self._end_job(live, status, "Complete", "CompletionsReached")
                 return
             if len(failed) > int(live["spec"].get("backoffLimit", 6)):
@@ -213,7 +306,7 @@ class Actors:
                 return
             if live["spec"].get("suspend"):
                 pass
-            elif len(pods) == len(done) and not self._make_pod(live):
+            elif not self._make_missing(live, pods):
                 await asyncio.sleep(_BACKOFF_SECONDS)
                 continue
             else:
@@ -257,6 +350,13 @@ class Actors:
             for pod in self._server.everything(POD, job["metadata"]["namespace"])
             if any(entry["uid"] == uid for entry in pod["metadata"].get("ownerReferences") or ())
         ]
+
+    def _make_missing(self, job: Json, pods: list[Json]) -> bool:
+        """Make a pod for each worker that has neither succeeded nor runs."""
+        failed = sum(_phase(pod) == "Failed" for pod in pods)
+        missing = int(job["spec"].get("completions", 1)) - (len(pods) - failed)
+        made = [self._make_pod(job) for _ in range(missing)]
+        return all(made)
 
     def _make_pod(self, job: Json) -> bool:
         metadata, template = job["metadata"], job["spec"]["template"]
@@ -390,6 +490,15 @@ def _end(job: Json) -> bool:
         entry["type"] in ("Complete", "Failed")
         for entry in (job.get("status") or {}).get("conditions") or ()
     )
+
+
+def _ended_as(job: Json) -> str:
+    conditions = (job.get("status") or {}).get("conditions") or ()
+    return next((each["type"] for each in conditions if each["type"] in ("Complete", "Failed")), "")
+
+
+def _job_name(job_set: Json, stage: str) -> str:
+    return f"{job_set['metadata']['name']}-{stage}-0"
 
 
 def _verdict(outcome: Outcome) -> str:

@@ -44,6 +44,7 @@ SERVED = {
         Served(kinds.ROLE_BINDING, fixed=("roleRef",)),
         Served(kinds.POD, has_status=True, fixed=("spec.containers",)),
         Served(kinds.JOB, has_status=True, counts=True, fixed=("spec.template", "spec.selector")),
+        Served(kinds.JOB_SET, has_status=True, counts=True, fixed=("spec",)),
         Served(kinds.PERSISTENT_VOLUME, has_status=True),
         Served(kinds.PERSISTENT_VOLUME_CLAIM, has_status=True),
         Served(kinds.NODE, has_status=True),

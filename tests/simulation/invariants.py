@@ -29,6 +29,7 @@ from glovebox.kube.kinds import (
     EXPERIMENT,
     ISOLATION_PROFILE,
     JOB,
+    JOB_SET,
     LEASE,
     NAMESPACE,
     NETWORK_POLICY,
@@ -67,7 +68,11 @@ _ON_ITS_WAY: Final = 0.1
 _LOOK_SECONDS: Final = 40.0
 # By how much chance may shorten the rest of what the store refused.
 _SELDOM: Final = 0.75
-_ACCESS: Final = ((ROLE_BINDING, names.TENANT_ROLE_BINDING), (JOB, names.RUN_JOB))
+_ACCESS: Final = (
+    (ROLE_BINDING, names.TENANT_ROLE_BINDING),
+    (JOB, names.RUN_JOB),
+    (JOB_SET, names.RUN_JOB),
+)
 _SECRETS: Final = ((SECRET, names.CREDENTIALS_SECRET),)
 
 
@@ -340,20 +345,21 @@ class Promises:
     def never_runs_twice(self, change: Change) -> None:
         """One run for each Experiment; but for a Job that goes before its start was recorded."""
         namespace, name = change.key
-        if change.served.kind != JOB or name != names.RUN_JOB or change.old is not None:
+        is_run = change.served.kind in (JOB, JOB_SET) and name == names.RUN_JOB
+        if not is_run or change.old is not None:
             return
         standing = self.ledger.namespaces.get(namespace)
         uid = standing.experiment if standing is not None else namespace
         self.runs[uid] += 1
         if self.runs[uid] > 1:
-            self._break("4 one run", f"a second run Job was created in {namespace}")
+            self._break("4 one run", f"a second run was created in {namespace}")
 
     def _forget_unrecorded(self, change: Change) -> None:
         """Take in that somebody deleted a run's Job of which no status tells.
 
         Nothing that is left says that it was there: the process died between Job and record.
         """
-        is_run = change.served.kind == JOB and change.key[1] == names.RUN_JOB
+        is_run = change.served.kind in (JOB, JOB_SET) and change.key[1] == names.RUN_JOB
         if not is_run or change.new is not None or change.user != ADMINISTRATOR:
             return
         standing = self.ledger.namespaces.get(change.key[0])
@@ -886,7 +892,7 @@ class Promises:
             wrong = standing.missing(longer_than=0.0, now=self._world.loop.time() + 1)
             if wrong:
                 self._break("7 the same end", f"{name}: not as declared: {wrong}")
-            has_run = bool(obj["spec"].get("run"))
+            has_run = bool(obj["spec"].get("stages"))
             wanted = "Sealed" if has_run else "Ready"
             if not is_true(obj, wanted) and (has_run or not self._tells_remade_pin(obj)):
                 self._break("7 the same end", f"{name} is not {wanted}: {_said(obj)}")

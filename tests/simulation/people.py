@@ -15,6 +15,7 @@ from glovebox.kube.kinds import (
     EXPERIMENT,
     ISOLATION_PROFILE,
     JOB,
+    JOB_SET,
     LIMIT_RANGE,
     NAMESPACE,
     NETWORK_POLICY,
@@ -117,7 +118,7 @@ class People:
                 DATASET_PIN, TEAM, "set", pin_spec()
             ),
             "strips the finalizer and deletes": self._strip,
-            "deletes the run's Job": lambda: self._delete_child(JOB, names.RUN_JOB),
+            "deletes the run's Job": self._delete_run,
             "deletes the pin": lambda: self._lend(DATASET_PIN, TEAM, "set", pin_spec()),
         }
 
@@ -183,6 +184,10 @@ class People:
     def _edit_child(self, kind: Any, name: str, patch: Json) -> None:
         if self._world.server.peek(kind, self._namespace(), name) is not None:
             self._world.edit(kind, self._namespace(), name, patch)
+
+    def _delete_run(self) -> None:
+        for kind in (JOB, JOB_SET):
+            self._delete_child(kind, names.RUN_JOB)
 
     def _delete_child(self, kind: Any, name: str) -> None:
         if self._world.server.peek(kind, self._namespace(), name) is not None:

@@ -95,11 +95,13 @@ class Scenario:
     sink_says: int = 0
     # The pin asks for grants, and there is one.
     takes_grants: bool = False
+    # The run is a JobSet of two stages, the first with two workers.
+    has_stages: bool = False
     # What people do at which second, beside what is drawn.
     named_deeds: tuple[tuple[float, str], ...] = ()
 
     @classmethod
-    def drawn(cls, seed: int) -> Scenario:  # noqa: C901, PLR0912 - one branch a thing that may happen
+    def drawn(cls, seed: int) -> Scenario:  # noqa: C901, PLR0912, PLR0915 - one branch a thing that may happen
         """Return the scenario of a seed."""
         dice = random.Random(f"scenario {seed}")  # noqa: S311 - a simulation
         scenario = cls(
@@ -163,6 +165,8 @@ class Scenario:
             scenario.sink_says = lineage.choice((0, 401, 503))
         grants = random.Random(f"grants {seed}")  # noqa: S311 - a simulation
         scenario.takes_grants = scenario.has_pin and grants.random() < 0.5
+        stages = random.Random(f"stages {seed}")  # noqa: S311 - a simulation
+        scenario.has_stages = scenario.has_run and stages.random() < 0.25
         if scenario.plan.watch_rate > 0.5:
             # What is not repaired by policy would hide that nobody saw it.
             scenario.drift = "Repair"
@@ -233,6 +237,7 @@ class Scenario:
         said = [
             "run" if self.has_run else "interactive",
             *(["run fails"] if self.has_run and not self.run_succeeds else []),
+            *(["stages"] if self.has_stages else []),
             *(["pin"] if self.has_pin else []),
             *(["grants"] if self.takes_grants else []),
             *(["split"] if self.has_split else []),
@@ -255,6 +260,12 @@ class Scenario:
             *([f"clocks differ {self.clock_ahead:.0f} s"] if self.clock_ahead else []),
         ]
         return f"{', '.join(said)}; faults: {self.plan}"
+
+
+def _in_stages(whole: Json) -> list[Json]:
+    """Return the same program in two stages, of which the second has all the inputs."""
+    first = {name: value for name, value in whole.items() if name != "inputs"}
+    return [{**first, "name": "first", "workers": 2}, {**whole, "needs": ["first"]}]
 
 
 def _plan(dice: random.Random) -> Plan:
@@ -410,6 +421,8 @@ class Schedule:
         self._spec = experiment_spec(
             run=scenario.has_run, pin=pin, test_pin=test_pin, lifecycle=lifecycle
         )
+        if scenario.has_stages:
+            self._spec["stages"] = _in_stages(self._spec["stages"][0])
         self._people = People(world, self._dice, self._spec, self._profile)
         self.promises = Promises(
             world,

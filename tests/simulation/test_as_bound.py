@@ -35,10 +35,11 @@ from simulation.test_ends import (
 )
 from simulation.test_seal_order import Refusing, without_rules
 from simulation.world import TEAM, pin_spec
+from support.examples import one_stage
 
 Json = dict[str, Any]
 UNREADABLE: Json = {"purpose": {"description": ""}}
-DIFFERS: Json = {"run": {"command": ["another"]}}
+DIFFERS: Json = {"stages": one_stage({"image": "trainer", "command": ["another"]})}
 BENT = [
     pytest.param(UNREADABLE, reasons.INVALID_SPEC, id="it cannot be read"),
     pytest.param(DIFFERS, reasons.SNAPSHOT_DIFFERS, id="it is not what was bound"),

@@ -30,6 +30,7 @@ from simulation.test_ends import (
     store_is_back,
 )
 from simulation.world import BUCKET, IMAGE, NODE_INFO, TEAM, experiment_spec
+from support.examples import one_stage
 
 Json = dict[str, Any]
 OTHER_IMAGE = "registry.example/trainer@sha256:" + "b" * 64
@@ -258,7 +259,7 @@ def test_every_attempt_is_in_the_seal_with_its_own_log() -> None:
         outcomes = iter([(10.0, False), (10.0, True)])
         stage.world.actors.run_ends = lambda _: next(outcomes)
         run = {"image": "trainer", "command": ["train"], "retries": 1}
-        stage.world.declare(EXPERIMENT, "x", {**experiment_spec(), "run": run})
+        stage.world.declare(EXPERIMENT, "x", {**experiment_spec(), "stages": one_stage(run)})
         await stage.until("it is sealed", lambda: stage.status().get("seal"), 10 * MINUTE)
         (statement,) = statements(stage)
         attempts = metadata_of(statement)["glovebox_attempts"]

@@ -192,7 +192,7 @@ def test_its_seal_says_of_no_run_and_who_had_pods() -> None:
         (statement,) = statements(stage)[:1]
         assert outcome_of(statement) == ("", "")
         predicate = statement["predicate"]
-        assert "run" not in predicate["buildDefinition"]["externalParameters"]["snapshot"]
+        assert "stages" not in predicate["buildDefinition"]["externalParameters"]["snapshot"]
         metadata = predicate["runDetails"]["metadata"]
         assert metadata["glovebox_tenantPods"] == {"seen": 1, "more": False, "names": ["look"]}
         assert not {"glovebox_attempts", "startedOn"} & set(metadata)

@@ -34,6 +34,7 @@ from simulation.process import RESYNC_SECONDS, Process
 from simulation.sink import Sink
 from simulation.story import Story
 from simulation.task_pod import TaskPods
+from support.examples import one_stage
 
 Json = dict[str, Any]
 TEAM: Final = "team-a"
@@ -368,15 +369,13 @@ def split_of_a_pin() -> tuple[tuple[Kind, str, Json], ...]:
 
 
 def experiment_spec(*, run: bool = True, pin: str = "", test_pin: str = "", **changes: Any) -> Json:
-    """Return an Experiment."""
+    """Return an Experiment, with a run of one stage that is given all inputs, or with none."""
     spec: Json = {
         "profile": "standard",
         "purpose": {"description": "simulated", "owner": TEAM},
         "images": [{"name": "trainer", "reference": IMAGE}],
         "artifacts": {"storeRef": {"name": "primary"}},
     }
-    if run:
-        spec["run"] = {"image": "trainer", "command": ["python", "train.py"]}
     if pin:
         spec["inputs"] = {
             "datasets": [
@@ -385,7 +384,11 @@ def experiment_spec(*, run: bool = True, pin: str = "", test_pin: str = "", **ch
                 if name
             ]
         }
-    return {**spec, **changes}
+    spec |= changes
+    if run and "stages" not in spec:
+        program = {"image": "trainer", "command": ["python", "train.py"]}
+        spec["stages"] = one_stage(program, spec.get("inputs"))
+    return spec
 
 
 __all__ = ["BUCKET", "DATASET_PIN", "IMAGE", "TEAM", "World"]

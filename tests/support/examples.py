@@ -30,10 +30,29 @@ def flights(kind: str) -> Json:
     )
 
 
+def one_stage(run: Json | None, inputs: Json | None = None) -> list[Json]:
+    """Return the stages of a run of one program, which is given all inputs.
+
+    Args:
+        run: What the stage is, without its name; none for no run.
+        inputs: `spec.inputs` of its Experiment.
+    """
+    if run is None:
+        return []
+    lists = (inputs or {}).values()
+    named = [each["name"] for entries in lists for each in entries if "name" in each]
+    return [{"name": "train", **({"inputs": named} if named else {}), **run}]
+
+
 def merged(target: Any, patch: Any) -> Any:
-    """Return the JSON merge patch (RFC 7386) of a value."""
+    """Return the JSON merge patch (RFC 7386) of a value.
+
+    Other than there, a patch whose keys are numbers changes the entries of a list by their place.
+    """
     if not isinstance(patch, dict):
         return patch
+    if isinstance(target, list) and patch and all(isinstance(key, int) for key in patch):
+        return [merged(each, patch.get(at, {})) for at, each in enumerate(target)]
     result = dict(target) if isinstance(target, dict) else {}
     for key, value in patch.items():
         if value is None:

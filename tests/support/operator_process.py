@@ -18,6 +18,7 @@ from glovebox_local.part import Part
 from glovebox_local.ports import choose_ports
 from support.api import path_of
 from support.cluster import Cluster
+from support.examples import one_stage
 from support.waiting import eventually
 
 GLOVEBOX = "glovebox.dev/v1alpha1"
@@ -379,7 +380,15 @@ def store_secret(cluster: Cluster) -> None:
 
 
 def experiment_spec(profile: str, store: str, **changes: Any) -> dict[str, Any]:
-    """Return a plain Experiment without inputs."""
+    """Return a plain Experiment without inputs.
+
+    Args:
+        profile: Its IsolationProfile.
+        store: Its ObjectStore.
+        changes: Other fields, and `run` for a run of one stage that is given all inputs.
+    """
+    if "run" in changes:
+        changes["stages"] = one_stage(changes.pop("run"), changes.get("inputs"))
     return {
         "profile": profile,
         "purpose": {"description": "a test", "owner": "tests"},

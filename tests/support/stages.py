@@ -55,6 +55,26 @@ def jobset_of(namespace: str, stages: Sequence[StageOf], pod: Mapping[str, Any])
     }
 
 
+def jobs_of(run: Json) -> list[Json]:
+    """Return the Jobs of a run as it is rendered: itself, or one for each stage of a JobSet."""
+    if run["kind"] == "Job":
+        return [run]
+    namespace = run["metadata"].get("namespace")
+    return [
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {
+                "name": f"{run['metadata']['name']}-{stage['name']}-0",
+                "namespace": namespace,
+                **stage["template"]["metadata"],
+            },
+            "spec": stage["template"]["spec"],
+        }
+        for stage in run["spec"]["replicatedJobs"]
+    ]
+
+
 def _replicated(stage: StageOf, pod: Mapping[str, Any]) -> Json:
     needs = [{"name": need, "status": "Complete"} for need in stage.needs]
     template = {

@@ -151,6 +151,14 @@ volumes of their own nobody mounts writable, not even the fetcher. `variables.po
 {{- end }}
 
 {{/*
+CEL that says that the container `c` has no variable but the one that the Job controller gives to all
+containers of an indexed Job: the number of the worker, out of the pod's own metadata.
+*/}}
+{{- define "glovebox.guard.noVariables" -}}
+c.?env.orValue([]).all(e, e.name == 'JOB_COMPLETION_INDEX' && e.?valueFrom.?fieldRef.hasValue())
+{{- end }}
+
+{{/*
 CEL that says whether the container `c` of `variables.pod` is a fetcher: nothing in it may make
 another program of it (a command, a folder to start in, a hook, a probe, something mounted over the
 program, its plan or its credentials), and nobody may look into it while it runs: by its name
@@ -159,7 +167,7 @@ program, its plan or its credentials), and nobody may look into it while it runs
 {{- define "glovebox.guard.isFetcher" -}}
 variables.platformImage != '' && c.name == 'fetch' && c.?image.orValue('') == variables.platformImage
 && c.?command.orValue([]) == ['python', '-m', 'glovebox.jobs.fetch'] && c.?args.orValue([]) == []
-&& c.?env.orValue([]) == [] && c.?envFrom.orValue([]) == [] && c.?workingDir.orValue('') == ''
+&& {{ include "glovebox.guard.noVariables" . }} && c.?envFrom.orValue([]) == [] && c.?workingDir.orValue('') == ''
 && !has(c.restartPolicy) && !has(c.lifecycle) && !has(c.startupProbe) && !has(c.livenessProbe) && !has(c.readinessProbe)
 && c.?terminationMessagePath.orValue('/dev/termination-log') == '/dev/termination-log'
 && !variables.pod.?shareProcessNamespace.orValue(false)
@@ -180,7 +188,7 @@ hook and no mount makes another program of it, and it sees that one Secret alone
 */}}
 {{- define "glovebox.guard.isSessionEndpoint" -}}
 c.?command.orValue([]) == ['python', '-m', 'glovebox.jobs.session_endpoint'] && c.?args.orValue([]) == []
-&& c.?env.orValue([]) == [] && c.?envFrom.orValue([]) == [] && c.?workingDir.orValue('') == ''
+&& {{ include "glovebox.guard.noVariables" . }} && c.?envFrom.orValue([]) == [] && c.?workingDir.orValue('') == ''
 && c.?restartPolicy.orValue('') == 'Always' && !has(c.lifecycle) && !has(c.livenessProbe) && !has(c.readinessProbe)
 && (!has(c.startupProbe) || c.startupProbe.?exec.?command.orValue([]) == ['python', '-m', 'glovebox.jobs.session_endpoint', '--check'])
 && c.?terminationMessagePath.orValue('/dev/termination-log') == '/dev/termination-log'

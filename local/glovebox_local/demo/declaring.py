@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = Path("docs/examples/flights")
 # The run of the example, with the comment above it.
-_RUN = re.compile(r"^  # Started once.*\n(?:  # .*\n)*  run:\n(?:    .*\n)+", re.MULTILINE)
+_RUN = re.compile(r"^  # Started once.*\n(?:  # .*\n)*  stages:\n(?:    .*\n)+", re.MULTILINE)
 _WAIT_SECONDS = 120
 
 

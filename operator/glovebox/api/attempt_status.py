@@ -72,6 +72,9 @@ class RunPod(TolerantModel):
 
     name: str = Field(max_length=253, description="Name of the pod.")
     uid: str = Field(max_length=63, description="UID of the pod.")
+    stage: str = Field(
+        default="", max_length=63, description="The stage that it is of; empty where there is one."
+    )
     node: str = Field(default="", max_length=253, description="The node that it was put on.")
     start_time: Time | None = Field(default=None, description="When its node took it.")
     completion_time: Time | None = Field(
@@ -87,6 +90,29 @@ class RunPod(TolerantModel):
         json_schema_extra=list_map("name"),
         description="Its containers, in the order in which they start.",
     )
+
+
+class RunStage(TolerantModel):
+    """How far a stage of a run of several is."""
+
+    name: str = Field(max_length=63, description="Name of the stage.")
+    phase: Literal["Pending", "Running", "Succeeded", "Failed"] = Field(
+        default="Pending", description="How far it is. `Pending`: its Job is not made yet."
+    )
+    start_time: Time | None = Field(default=None, description="When its Job was created.")
+    completion_time: Time | None = Field(default=None, description="When it was over.")
+    attempts: int = Field(
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int32"},
+        description="How many pods were started for it, those of all workers.",
+    )
+    exit_code: int | None = Field(
+        default=None,
+        json_schema_extra={"format": "int32"},
+        description="Exit code of the failed container.",
+    )
+    message: str = Field(default="", max_length=1024, description="Why it failed.")
 
 
 class RunNode(TolerantModel):

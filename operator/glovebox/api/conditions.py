@@ -70,7 +70,7 @@ ISOLATED: Final = "Isolated"
 QUOTA_APPLIED: Final = "QuotaApplied"
 ARTIFACTS_PROTECTED: Final = "ArtifactsProtected"
 CREDENTIALS_FRESH: Final = "CredentialsFresh"
-# Experiment: only without `spec.run`, and with inputs.
+# Experiment: only without `spec.stages`, and with inputs.
 INPUTS_DELIVERED: Final = "InputsDelivered"
 SUCCEEDED: Final = "Succeeded"
 SEALED: Final = "Sealed"
@@ -312,7 +312,7 @@ TYPE_MEANINGS: Final = {
         "a pod of the team's own finds what it needs to have the inputs; the message says what",
         "not yet, not any more, or not at all; the reason says which",
         "not observed yet, or the store or the API server could not be asked for longer than the"
-        " grace time. The condition is absent with `spec.run`, and without inputs",
+        " grace time. The condition is absent with `spec.stages`, and without inputs",
     ),
     SUCCEEDED: TypeMeaning(
         "Experiment",

@@ -1,4 +1,4 @@
-"""Experiment: inputs, images, parameters, routes, resources, run, artifacts and life cycle.
+"""Experiment: inputs, images, parameters, routes, resources, stages, artifacts and life cycle.
 
 Everything that enters the digest can be edited until the snapshot is taken (`status.digest` is set)
 and never afterwards; the API server itself refuses it. `purpose`, `lifecycle` and `suspend` are no
@@ -10,7 +10,7 @@ tenant writes is trusted for it.
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -20,7 +20,7 @@ from glovebox.api.experiment_status import ExperimentStatus
 from glovebox.api.parameters import SHORT_NAMES
 from glovebox.api.ports import PortRule
 from glovebox.api.references import StoreRef
-from glovebox.api.run_config import Config, Environment
+from glovebox.api.run_config import Config
 from glovebox.api.scalars import (
     QUOTA_RESOURCE,
     QUOTA_RESOURCE_MESSAGE,
@@ -34,7 +34,6 @@ from glovebox.api.scalars import (
     SourceRepository,
     Text,
     Word,
-    not_less,
 )
 from glovebox.api.schema import (
     FORBIDDEN,
@@ -48,6 +47,7 @@ from glovebox.api.schema import (
     rules,
     taught,
 )
+from glovebox.api.stages import MAX_STAGES, Stages
 
 # What enters the digest, with whether the field may be absent; everything else stays free to edit.
 FROZEN_FIELDS: dict[str, bool] = {
@@ -58,11 +58,9 @@ FROZEN_FIELDS: dict[str, bool] = {
     "config": True,
     "network": True,
     "resources": True,
-    "run": True,
+    "stages": True,
     "artifacts": False,
 }
-# Experiments are held in memory, all of them.
-MAX_COMMAND = 65536
 # The rules of the root are evaluated with every write, and what costs the API server is each step
 # to a field of a wide object: it lists all fields of that object for it. `.?` needs one step where
 # `has` and the value are two.
@@ -155,7 +153,7 @@ class Conclusion(Model):
 class Image(Model):
     """An image that may run in the experiment."""
 
-    name: DnsLabel = Field(description="Name by which `spec.run.image` refers to the image.")
+    name: DnsLabel = Field(description="Name by which the `image` of a stage refers to the image.")
     reference: ImageReference = Field(
         description=(
             "The image by digest, without a tag: `registry.example/team/trainer@sha256:<64 hex"
@@ -218,132 +216,6 @@ class Resources(Model):
             " range is refused before anything is created."
         ),
     )
-
-
-# Less is a slip of the unit: no container starts with it.
-LEAST_MEMORY: Final = "1Mi"
-RUN_RESOURCE: Final = r"^(cpu|memory|[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9._-]+)$"
-_RUN_RESOURCE_MESSAGE: Final = (
-    "`cpu`, `memory`, or an extended resource with its domain, such as 'nvidia.com/gpu'. Local disk"
-    " (`ephemeral-storage`) is `spec.run.scratch`, and `/dev/shm` is `spec.run.sharedMemory`"
-)
-_RUN_RESOURCES = Checked[dict[str, str]](
-    lambda resources: all(re.fullmatch(RUN_RESOURCE, name) for name in resources),
-    f"self.all(name, name.matches(r'{RUN_RESOURCE}'))",
-    f"must name in each key {_RUN_RESOURCE_MESSAGE}",
-    message_expression=(
-        f"\"must not name '\" + self.filter(name, !name.matches(r'{RUN_RESOURCE}'))[0]"
-        f' + "\', but {_RUN_RESOURCE_MESSAGE}"'
-    ),
-)
-
-
-class Run(Model):
-    """The program to run."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                "self.command.map(part, part.size()).sum() + (has(self.args) ?"
-                f" self.args.map(part, part.size()).sum() : 0) <= {MAX_COMMAND}",
-                f"`command` and `args` must have at most {MAX_COMMAND} characters together: put a"
-                " long program or list into the image or a dataset, and name its file here",
-                field_path=".command",
-            ),
-            *(
-                rule(
-                    f"!has(self.{field}) || {given}{not_less(amount, LEAST_MEMORY)}",
-                    f"must be at least {LEAST_MEMORY}, such as '512Mi' or '4Gi': 'm' is a"
-                    " thousandth of a byte, and without a unit it is bytes",
-                    field_path=f".{path}",
-                )
-                for field, path, given, amount in (
-                    (
-                        "resources",
-                        "resources.memory",
-                        "!('memory' in self.resources) || ",
-                        "self.resources['memory']",
-                    ),
-                    ("sharedMemory", "sharedMemory", "", "self.sharedMemory"),
-                    ("scratch", "scratch", "", "self.scratch"),
-                )
-            ),
-        )
-    )
-
-    image: DnsLabel = Field(description="Name of an entry of `spec.images`.")
-    command: tuple[Annotated[str, Field(max_length=4096)], ...] = Field(
-        min_length=1,
-        max_length=64,
-        json_schema_extra=list_atomic(),
-        description=(
-            "Program and its first arguments. It is not run in a shell; as in every pod, `$(NAME)`"
-            " is replaced by the run's variable of that name, and `$$` by `$`. With `args` at most"
-            " 65,536 characters."
-        ),
-    )
-    args: tuple[Annotated[str, Field(max_length=4096)], ...] = Field(
-        default=(),
-        max_length=256,
-        json_schema_extra=list_atomic(),
-        description="Further arguments, as in `command`. When empty: none.",
-    )
-    active_deadline_seconds: (
-        Annotated[int, Field(ge=1, le=31536000, json_schema_extra={"format": "int64"})] | None
-    ) = Field(
-        default=None,
-        description=(
-            "Seconds after which the run is stopped, retries included. When absent: the profile's"
-            " default."
-        ),
-    )
-    env: Environment = Field(
-        default={},
-        max_length=64,
-        description=(
-            "Environment variables of the run by name, as text; at most 64. Nothing in a value is"
-            " expanded. They are recorded and shown, so secrets are refused, and what Glovebox sets"
-            " itself (`GLOVEBOX_*`, `AWS_*`, proxies) cannot be set."
-        ),
-    )
-    retries: int = Field(
-        default=0,
-        ge=0,
-        le=100,
-        json_schema_extra={"format": "int32"},
-        description="How often a failed run is retried.",
-    )
-    resources: Annotated[dict[str, Quantity], SHORT_NAMES, _RUN_RESOURCES] = Field(
-        default={},
-        max_length=16,
-        description=(
-            "What the run needs, by resource, requested and limited alike: `cpu` (cores), `memory`"
-            " (bytes), and accelerators and other extended resources by their name, such as"
-            " `nvidia.com/gpu: 1`, where the profile offers them. Of `cpu` and `memory` a run that"
-            " names none gets the profile's default for containers. Local disk is `scratch`."
-        ),
-    )
-    shared_memory: Quantity | None = Field(
-        default=None,
-        description=(
-            "Size (bytes) of `/dev/shm`, through which the processes of a run exchange data, as"
-            " those of PyTorch's DataLoader do. It is memory: the run's limit is raised by as much,"
-            " and its quota counts it. When absent: what the node's runtime gives, mostly 64 MiB."
-        ),
-    )
-    scratch: Quantity | None = Field(
-        default=None,
-        description=(
-            "Local disk (bytes) for what the run writes: `/tmp`, where its home and its caches are,"
-            " and its log; requested and limited alike. A run that writes more is evicted. The size"
-            " of its inputs comes on top. When absent: the profile's default for containers."
-        ),
-    )
-
-    @property
-    def extended_resources(self) -> dict[str, str]:
-        """What it asks for beside processor and memory, by resource."""
-        return {name: amount for name, amount in self.resources.items() if "/" in name}
 
 
 class ArtifactRetention(Model):
@@ -416,12 +288,21 @@ class ExperimentSpec(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
-                "!has(self.run) || (has(self.images) && self.images.exists(i, i.name =="
-                " self.run.image))",
-                "must be the name of an entry of `spec.images`: add the image there by digest, and"
-                " name it here",
-                field_path=".run.image",
-            )
+                "!has(self.stages) || self.stages.all(s, has(self.images) &&"
+                " self.images.exists(i, i.name == s.image))",
+                "must have as its `image` the name of an entry of `spec.images`: add the image"
+                " there by digest, and name it here",
+                field_path=".stages",
+            ),
+            rule(
+                "!has(self.stages) || self.stages.all(s, !has(s.inputs) || s.inputs.all(n,"
+                " has(self.inputs) && ((has(self.inputs.datasets) &&"
+                " self.inputs.datasets.exists(d, d.name == n)) || (has(self.inputs.features) &&"
+                " self.inputs.features.exists(f, f.name == n)))))",
+                "must have in `inputs` nothing but names of `spec.inputs.datasets` and"
+                " `spec.inputs.features`",
+                field_path=".stages",
+            ),
         )
     )
 
@@ -466,11 +347,13 @@ class ExperimentSpec(Model):
         default=Resources(),
         description="How much the experiment may use. Frozen once `status.digest` is set.",
     )
-    run: Run | None = Field(
-        default=None,
+    stages: Stages = Field(
+        default=(),
+        max_length=MAX_STAGES,
+        json_schema_extra=list_map("name"),
         description=(
-            "The program to run. When absent: the team starts pods itself. Frozen once"
-            " `status.digest` is set."
+            "The programs that the run is made of. When empty: there is no run, and the team starts"
+            " pods itself. Frozen once `status.digest` is set."
         ),
     )
     artifacts: Artifacts = Field(
@@ -509,6 +392,11 @@ class ExperimentSpec(Model):
             " `status.digest` is."
         ),
     )
+
+    @property
+    def has_run(self) -> bool:
+        """Whether there is a run; without one the team starts pods itself."""
+        return bool(self.stages)
 
 
 class Experiment(Resource[ExperimentSpec, ExperimentStatus]):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from glovebox.api.attempt_status import MAX_PODS, RunNode, RunPod, TenantPods
+from glovebox.api.attempt_status import MAX_PODS, RunNode, RunPod, RunStage, TenantPods
 from glovebox.api.base import Status, TolerantModel
 from glovebox.api.derived import RecordedOrigin, UpstreamPart
 from glovebox.api.leakage_status import LeakStatus
@@ -14,6 +14,7 @@ from glovebox.api.ledger_entry_status import LedgerEntryStatus
 from glovebox.api.scalars import Time
 from glovebox.api.schema import list_atomic, list_map
 from glovebox.api.split_pin_status import MAX_NESTED
+from glovebox.api.stages import MAX_STAGES
 from glovebox.api.stated_data import StatedData
 
 
@@ -171,10 +172,12 @@ class ProvisionedStatus(TolerantModel):
 
 
 class RunStatus(TolerantModel):
-    """What became of `spec.run`. There is one run in the life of an experiment."""
+    """What became of the run. There is one run in the life of an experiment."""
 
     job_uid: str = Field(
-        default="", max_length=63, description="UID of the Job, from the moment it was created."
+        default="",
+        max_length=63,
+        description="UID of the Job or JobSet, from the moment it was created.",
     )
     start_time: Time | None = Field(default=None, description="When the Job was created.")
     completion_time: Time | None = Field(
@@ -211,6 +214,12 @@ class RunStatus(TolerantModel):
             " restore makes of the cluster, the run is not started again. Empty until it is"
             " written."
         ),
+    )
+    stages: tuple[RunStage, ...] = Field(
+        default=(),
+        max_length=MAX_STAGES,
+        json_schema_extra=list_map("name"),
+        description="How far each stage is, where the run is a JobSet; empty for a single Job.",
     )
     pods: tuple[RunPod, ...] = Field(
         default=(),

@@ -371,7 +371,7 @@ class Access(Model):
         default="Refused",
         description=(
             "Whether they may enter pods of their own. `Allowed`: also `exec`, `attach` and"
-            " `port-forward`, in Experiments without `spec.run` alone; what is typed there is in no"
+            " `port-forward`, in Experiments without stages alone; what is typed there is in no"
             " snapshot. Nobody enters where there is a run."
         ),
     )
@@ -543,7 +543,7 @@ class IsolationProfileSpec(Model):
         max_length=16,
         json_schema_extra=list_map("resource"),
         description=(
-            "The accelerators that Experiments may ask for in `spec.run.resources`, each with all"
+            "The accelerators that a stage may ask for in its `resources`, each with all"
             " that a quota calls it and with what a pod needs to reach its nodes. When empty: none,"
             " unless `quota` names one."
         ),

@@ -146,7 +146,7 @@ class Accelerator(Model):
 
     resource: ExtendedResource = Field(
         description=(
-            "The resource as nodes and `spec.run.resources` call it, such as `nvidia.com/gpu` or"
+            "The resource as nodes and `resources` of a stage call it, such as `nvidia.com/gpu` or"
             " `nvidia.com/mig-1g.10gb`."
         )
     )

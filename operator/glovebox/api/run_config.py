@@ -24,7 +24,7 @@ class Determinism(Model):
         description=(
             "`Deterministic`: the run's environment asks common numerical libraries (cuBLAS, cuDNN,"
             " TensorFlow, MKL, Python's hashes) for the same result each time, where they have"
-            " a variable for that, and fixes time zone and locale. Variables of `spec.run.env` go"
+            " a variable for that, and fixes time zone and locale. Variables of a stage's `env` go"
             " before these. When absent: as the libraries do by themselves."
         ),
     )

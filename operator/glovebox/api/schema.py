@@ -114,7 +114,7 @@ def frozen_since(guard: str, path: str, *, optional: bool) -> str:
 
     Args:
         guard: CEL over `oldSelf` that says whether freezing has begun.
-        path: The field below the root, for example `spec.run`.
+        path: The field below the root, for example `spec.stages`.
         optional: Whether the field may be absent.
     """
     if not optional:

@@ -109,6 +109,7 @@ ROWS: Final = (
     _row(kinds.SECRET, Strategy.ROTATE, Strategy.ONCE, Strategy.REMOVE),
     # Workloads and volumes: their specs cannot be changed, and what they did cannot be undone.
     _row(kinds.JOB, Strategy.ONCE, Strategy.REMOVE),
+    _row(kinds.JOB_SET, Strategy.ONCE, Strategy.REMOVE),
     _row(kinds.POD, Strategy.REMOVE),
     _row(kinds.PERSISTENT_VOLUME, Strategy.ONCE, Strategy.REMOVE),
     _row(kinds.PERSISTENT_VOLUME_CLAIM, Strategy.ONCE, Strategy.REMOVE),

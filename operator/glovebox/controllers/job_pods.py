@@ -15,7 +15,7 @@ from glovebox.kube.kinds import POD
 from glovebox.status.runs import is_made_for
 
 _CONTROLLER_UID: Final = "batch.kubernetes.io/controller-uid"
-_LABELS: Final = (names.LABEL_MANAGED_BY, _CONTROLLER_UID)
+_LABELS: Final = (names.LABEL_MANAGED_BY, names.LABEL_STAGE, _CONTROLLER_UID)
 _OF_METADATA: Final = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp")
 _OF_SPEC: Final = (
     "nodeName",

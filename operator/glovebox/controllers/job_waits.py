@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import structlog
 
 from glovebox.controllers.ports import Ports
+from glovebox.controllers.run_work import RunWork
 from glovebox.errors import GloveboxError
 from glovebox.kube.kinds import EVENT
 from glovebox.status.job_waits import (
@@ -17,10 +18,12 @@ from glovebox.status.job_waits import (
     is_suspended,
     seconds_since,
     why_by_events,
+    why_no_job,
     why_no_next_pod,
     why_no_pod,
     why_waiting,
 )
+from glovebox.status.runs import is_made_for, job_end
 
 log = structlog.get_logger(__name__)
 # The Job controller and the kubelet get this long before anybody asks what keeps them.
@@ -74,6 +77,31 @@ async def look_at_job(
     if age < _PATIENCE_SECONDS:
         return JobWait(wait, _PATIENCE_SECONDS)
     return JobWait(why_by_events(wait, await _events_of(ports, about)), _again(age))
+
+
+async def look_at_run(ports: Ports, work: RunWork, pods: Sequence[Mapping[str, Any]]) -> JobWait:
+    """Return what keeps a run that is not over from running: of several stages, any that waits.
+
+    Args:
+        ports: The outside world.
+        work: The run, as it is now.
+        pods: Its pods, the oldest first.
+    """
+    going = {stage: job for stage, job in work.jobs.items() if job_end(job) is None}
+    if not going:
+        # Between two stages too, where the next Job is to come.
+        return JobWait(why_no_job(work.live), _SOONEST_SECONDS)
+    found: list[JobWait] = []
+    for stage, job in going.items():
+        own = [pod for pod in pods if is_made_for(pod, job["metadata"]["uid"])]
+        wait = await look_at_job(ports, job, own)
+        if wait.wait is not None and stage:
+            named = replace(wait.wait, message=f"stage `{stage}`: {wait.message}")
+            wait = JobWait(named, wait.retry_seconds)
+        found.append(wait)
+    first = next((each for each in found if each.wait is not None), found[0])
+    seconds = [each.retry_seconds for each in found if each.retry_seconds is not None]
+    return JobWait(first.wait, min(seconds, default=None))
 
 
 def _again(age: float) -> float:

@@ -46,21 +46,20 @@ from glovebox.controllers.experiment.freeze import (
 )
 from glovebox.controllers.experiment.record import LEDGER_WAIT, TASK
 from glovebox.controllers.experiment.retire import SEAL_WAIT
-from glovebox.controllers.job_pods import pods_of
 from glovebox.controllers.orphan_ledger import is_loss_told, is_told
 from glovebox.controllers.orphan_lineage import is_traced
 from glovebox.controllers.orphans import Orphan, is_in_doubt
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
+from glovebox.controllers.run_work import find_run, pods_of_run
 from glovebox.desired.bound_snapshot import read_snapshot
 from glovebox.engine.result import DONE, Result
 from glovebox.errors import Conflict, Fenced, GloveboxError, InvalidInput
 from glovebox.kube.answers import NotFound
-from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT, JOB, NAMESPACE
+from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT, NAMESPACE
 from glovebox.kube.objects import ObjectKey
 from glovebox.kube.resources import Key
 from glovebox.status.outcome import Outcome, of_error
-from glovebox.status.runs import job_ended
 from glovebox.status.text import format_time
 
 log = structlog.get_logger(__name__)
@@ -185,11 +184,8 @@ async def _is_created_again(ports: Ports, orphan: Orphan) -> bool:
 
 async def _run(ports: Ports, orphan: Orphan) -> RunStatus | None:
     """Return the run as far as its Job tells; None without one."""
-    try:
-        job = await ports.reader.get(JOB, orphan.name, names.RUN_JOB)
-    except NotFound:
-        return None
-    return job_ended(job, await pods_of(ports, orphan.name, job["metadata"]["uid"]))
+    work = await find_run(ports, orphan.name, is_expected=False)
+    return work.ended(await pods_of_run(ports, work)) if work is not None else None
 
 
 async def _close(ports: Ports, orphan: Orphan, run: RunStatus | None) -> datetime:

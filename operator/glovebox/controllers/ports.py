@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
 
+from glovebox.api.stages import Stage
 from glovebox.apply.children import Children
 from glovebox.apply.events import EventRecorder
 from glovebox.apply.writer import Writer
@@ -41,6 +42,9 @@ from glovebox.store.credentials import SessionCredentials
 from glovebox.store.grant_uses import UseRecord
 from glovebox.store.ledger_objects import LedgerPlace
 from glovebox.store.ledger_writer import LedgerWriter
+
+# The sessions for artifacts, each with the stage that it is for; None where there is no run.
+Issued = tuple[tuple[Stage | None, SessionCredentials], ...]
 
 
 def _never(_: Key) -> bool:
@@ -239,7 +243,7 @@ class Ports:
     # What inputs were last found to share, by what was compared.
     overlaps: dict[str, Overlap] = field(default_factory=dict)
     # Credentials that were asked for while a namespace was being made.
-    prefetched: dict[Key, asyncio.Task[SessionCredentials]] = field(default_factory=dict)
+    prefetched: dict[Key, asyncio.Task[Issued]] = field(default_factory=dict)
     # What is known of pods that may have come into Experiments' namespaces through a gap.
     inspected: dict[Key, Inspected] = field(default_factory=dict)
     # Repairs that the status of an Experiment does not tell of yet.

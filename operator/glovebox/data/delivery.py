@@ -25,6 +25,7 @@ PROOF_FORMAT: Final = "glovebox.dev/delivery/v1"
 PLAN_INVALID: Final = "PlanInvalid"
 # Of a file beside one with credentials: the authorities that are trusted for their store.
 AUTHORITIES_SUFFIX: Final = ".pem"
+CREDENTIALS_SUFFIX: Final = ".credentials"
 # Exit codes of the fetcher that are final: something differs from what was pinned, and the plan or
 # the settings cannot be read.
 EXIT_DIFFERS: Final = 42

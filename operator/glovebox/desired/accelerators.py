@@ -17,7 +17,9 @@ from typing import Final
 from glovebox.api.experiment import Experiment
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.placement import Accelerator
+from glovebox.api.stages import Stage
 from glovebox.desired import quantity
+from glovebox.desired.stage_order import most_at_once
 from glovebox.errors import InvalidInput
 
 # Claims and their templates: none by default, whatever class they name.
@@ -32,11 +34,20 @@ _IMPLICIT: Final = f"requests.{DEVICE_CLASS}{{}}"
 def amount_of(experiment: Experiment, resource: str) -> str:
     """Return how much of an accelerator the experiment's namespace gets.
 
-    That is what its quota names, else what its run asks for; "0" where it speaks of none.
+    That is what its quota names, else what its stages ask for at once; "0" where it speaks of none.
     """
-    run = experiment.spec.run
-    asked = run.resources.get(resource) if run is not None else None
-    return experiment.spec.resources.quota.get(f"requests.{resource}", asked or "0")
+    named = experiment.spec.resources.quota.get(f"requests.{resource}")
+    if named is not None:
+        return named
+    amounts = {stage.name: stage.resources.get(resource, "0") for stage in experiment.spec.stages}
+    # More than any number: it is refused with its field.
+    unreadable = next((amount for amount in amounts.values() if quantity.why_none(amount)), None)
+    if unreadable is not None:
+        return unreadable
+    asked = most_at_once(
+        experiment.spec.stages, lambda stage: stage.workers * quantity.parse(amounts[stage.name])
+    )
+    return f"{asked:f}"
 
 
 def used_accelerators(
@@ -58,10 +69,9 @@ def used_accelerators(
     )
 
 
-def run_accelerators(experiment: Experiment, profile: IsolationProfile) -> tuple[Accelerator, ...]:
-    """Return the accelerators that the run asks for, by name."""
-    run = experiment.spec.run
-    asked = run.extended_resources if run is not None else {}
+def run_accelerators(profile: IsolationProfile, stage: Stage) -> tuple[Accelerator, ...]:
+    """Return the accelerators that a stage asks for, by name."""
+    asked = stage.extended_resources
     return tuple(
         sorted(
             (each for each in profile.spec.accelerators if each.resource in asked),

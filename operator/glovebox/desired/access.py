@@ -36,7 +36,7 @@ def role_binding(inputs: ExperimentInputs) -> KubernetesObject:
     """Return the binding of the profile's subjects to a ClusterRole of the tenants'."""
     team = inputs.experiment.metadata.namespace
     access = inputs.profile.spec.access
-    enters = access.pod_entry == "Allowed" and inputs.experiment.spec.run is None
+    enters = access.pod_entry == "Allowed" and not inputs.experiment.spec.has_run
     return {
         "apiVersion": f"{_RBAC_GROUP}/v1",
         "kind": "RoleBinding",

@@ -75,7 +75,7 @@ def spec_as_bound(bound: AsBound, obj: Mapping[str, Any]) -> dict[str, Any]:
         "resources": {"quota": _quota(covered.get("resources") or {}, obj)},
         "artifacts": covered["artifacts"],
     }
-    spec |= {name: covered[name] for name in ("run", "code") if name in covered}
+    spec |= {name: covered[name] for name in ("stages", "code") if name in covered}
     return spec | _free(obj)
 
 

@@ -96,7 +96,7 @@ def read_snapshot(config_map: Mapping[str, Any]) -> BoundSnapshot:
         images=tuple(str(data.get(KEY_IMAGES, "")).split()),
         platform=platform,
         inputs=inputs,
-        has_run="run" in declared,
+        has_run="stages" in declared,
         purpose=purpose,
         leakage=leakage,
     )

@@ -18,6 +18,7 @@ from glovebox.data.delivery import (
 )
 from glovebox.desired.inputs import ExperimentInputs, ResolvedInput
 from glovebox.desired.metadata import KubernetesObject, owned_metadata
+from glovebox.desired.stage_files import key_of
 from glovebox.desired.store_proxy import proxy_to
 from glovebox.errors import InvalidInput
 
@@ -27,19 +28,38 @@ PLAN_FILE: Final = "inputs.json"
 def input_plan(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
     """Return the ConfigMap; nothing where there is nothing to deliver, or nobody to do it.
 
+    It has a plan for each stage, with the inputs of that stage alone; without stages one with all.
+
     A feature set whose pin is gone cannot be written down any more: then there is no plan either,
     and one that stands is left.
     """
-    wanted = sorted(inputs.inputs, key=lambda item: item.name)
-    fetched, mounted = inputs.fetched, inputs.mounted
     known = all(
         item.manifest is not None if item.kind == "DatasetPin" else item.document is not None
-        for item in wanted
+        for item in inputs.inputs
     )
-    if not wanted or not inputs.platform_image or not known:
+    if not inputs.inputs or not inputs.platform_image or not known:
         return ()
+    stages = inputs.experiment.spec.stages
+    plans = {
+        key_of(stages, stage, PLAN_FILE): _plan(inputs.given_to(stage)) for stage in stages
+    } or {PLAN_FILE: _plan(inputs)}
+    return (
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": owned_metadata(names.INPUTS_CONFIG_MAP, inputs),
+            "immutable": True,
+            "data": {file: render_plan(plan).decode() for file, plan in plans.items()},
+        },
+    )
+
+
+def _plan(inputs: ExperimentInputs) -> DeliveryPlan:
+    """Return the plan of all of these inputs."""
+    wanted = sorted(inputs.inputs, key=lambda item: item.name)
+    fetched, mounted = inputs.fetched, inputs.mounted
     used = {item.store for item in fetched if item.store}
-    plan = DeliveryPlan(
+    return DeliveryPlan(
         datasets=tuple(
             dataset_delivery(item, item.name) for item in fetched if item.manifest is not None
         ),
@@ -59,15 +79,6 @@ def input_plan(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
             )
             for item in mounted
         ),
-    )
-    return (
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": owned_metadata(names.INPUTS_CONFIG_MAP, inputs),
-            "immutable": True,
-            "data": {PLAN_FILE: render_plan(plan).decode()},
-        },
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from glovebox import names
@@ -12,6 +12,7 @@ from glovebox.api.experiment import Experiment
 from glovebox.api.experiment_status import InputManifest, InputStatus
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
+from glovebox.api.stages import Stage
 from glovebox.api.stated_data import StatedData
 from glovebox.desired.never_reachable import Network
 
@@ -144,6 +145,11 @@ class ExperimentInputs:
     purpose_text: str = ""
     leakage_text: str = ""
     never_reachable: tuple[Network, ...] = ()
+
+    def given_to(self, stage: Stage) -> ExperimentInputs:
+        """Return the same with the inputs of one stage alone."""
+        given = tuple(item for item in self.inputs if stage.reads(item.name, item.role))
+        return replace(self, inputs=given)
 
     @property
     def mounted(self) -> tuple[ResolvedInput, ...]:

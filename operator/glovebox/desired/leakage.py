@@ -7,12 +7,13 @@ nobody looked at is `Unknown` and never left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from glovebox.api import reasons
 from glovebox.api.experiment_inputs import AllowedOverlap, SharedKind
 from glovebox.api.leakage_status import MAX_MESSAGE, LeakLevel, LeakStatus, LeakType
+from glovebox.api.stages import TESTS, Stage
 from glovebox.data.digest import canonical_json
 from glovebox.data.overlap import Overlap
 from glovebox.desired.covered import (
@@ -34,9 +35,9 @@ from glovebox.desired.parts_apart import (
     separating,
     splits_text,
 )
+from glovebox.desired.stages_apart import kept_apart
 from glovebox.errors import Refused
 
-TESTS: Final = frozenset({"test", "holdout"})
 _TYPES: Final[Mapping[SharedKind, LeakType]] = {
     "Objects": "SharedObjects",
     "Groups": "SharedGroups",
@@ -52,7 +53,7 @@ def leakage_sheet(
     allowed: tuple[AllowedOverlap, ...],
     overlap: Overlap,
     *,
-    has_run: bool,
+    stages: Sequence[Stage],
 ) -> tuple[LeakStatus, ...]:
     """Return what is known of each type of leak.
 
@@ -60,7 +61,7 @@ def leakage_sheet(
         inputs: The datasets.
         allowed: What they may share, with reasons.
         overlap: What they have in common; empty where `needs_comparison` says no.
-        has_run: Whether one program reads all of them.
+        stages: The programs that read them; none where every pod may.
 
     Raises:
         Refused: `LeakageFound`: something leaks that nobody gave a reason for. `CoverageWrong`: a
@@ -83,7 +84,7 @@ def leakage_sheet(
 
     return (
         _test_set(inputs),
-        _apart(inputs, has_run=has_run),
+        _apart(inputs, stages),
         row("Objects", *_objects_known(inputs, overlap)),
         row("Rows", *_rows_known(inputs, overlap)),
         row("Groups", *_groups_known(inputs, overlap)),
@@ -135,16 +136,17 @@ def _test_set(inputs: tuple[Covered, ...]) -> LeakStatus:
     return _row("NoTestSet", "Unknown", "no input has the role `test` or `holdout`")
 
 
-def _apart(inputs: tuple[Covered, ...], *, has_run: bool) -> LeakStatus:
+def _apart(inputs: tuple[Covered, ...], stages: Sequence[Stage]) -> LeakStatus:
     tests = [each.name for each in inputs if each.role in TESTS]
     trains = [each.name for each in inputs if each.role not in TESTS]
     if not tests or not trains:
         which = "no test data" if not tests else "nothing but test data"
         return _row("TestDataInTraining", "Proved", f"{which} are among the inputs")
-    reader = "one run reads all inputs" if has_run else "every pod may read all inputs"
-    return _row(
-        "TestDataInTraining", "Unknown", f"{reader}: nothing keeps it from training on `{tests[0]}`"
-    )
+    if not stages:
+        message = "every pod may read all inputs: nothing keeps it from training on"
+        return _row("TestDataInTraining", "Unknown", f"{message} `{tests[0]}`")
+    kept = kept_apart(stages, inputs)
+    return _row("TestDataInTraining", "Proved" if kept.is_proved else "Unknown", kept.message)
 
 
 def _objects_known(inputs: tuple[Covered, ...], overlap: Overlap) -> _Known:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from glovebox.api.delivery_mode import DeliveryMode
+from glovebox.api.stages import Stage
 from glovebox.desired.access import role_binding, service_accounts
 from glovebox.desired.delivery import input_plan
 from glovebox.desired.input_volumes import InputVolume, input_volumes
@@ -20,7 +22,7 @@ from glovebox.desired.namespace import namespace
 from glovebox.desired.network_policy import network_policies
 from glovebox.desired.probe import Probe, probe_of
 from glovebox.desired.quota import limit_range, resource_quota
-from glovebox.desired.run import run_job
+from glovebox.desired.run import run_of, stage_jobs
 from glovebox.desired.snapshot import KEY_DIGEST, KEY_IMAGES, KEY_SNAPSHOT, snapshot
 
 
@@ -33,7 +35,8 @@ class Plan:
         isolation: Policies, quota, limits, snapshot and accounts; written next, in parallel.
         access: Written last, once every isolation object is there.
         digest: The identity of the experiment, as the snapshot holds it.
-        run: The Job, created once and never kept; None when no run was asked for.
+        run: The Job, or the JobSet, created once and never kept; None when no run was asked for.
+        stages: Of what the run is made: each stage with the `spec` of its Job.
         probe: The isolation check; None where nothing is to be checked.
         snapshot: What the digest was computed from, as canonical JSON.
         delivery_mode: How datasets come into the run, or into pods of the team's own.
@@ -45,6 +48,7 @@ class Plan:
     access: tuple[KubernetesObject, ...]
     digest: str
     run: KubernetesObject | None
+    stages: tuple[tuple[Stage, Mapping[str, Any]], ...]
     probe: Probe | None
     snapshot: str
     delivery_mode: DeliveryMode
@@ -79,6 +83,7 @@ def desired_objects(inputs: ExperimentInputs) -> Plan:
     """
     frozen = snapshot(inputs)
     policies = network_policies(inputs)
+    jobs = stage_jobs(inputs)
     return Plan(
         namespace=namespace(inputs),
         isolation=(
@@ -92,7 +97,8 @@ def desired_objects(inputs: ExperimentInputs) -> Plan:
         ),
         access=(role_binding(inputs),),
         digest=frozen["data"][KEY_DIGEST],
-        run=run_job(inputs),
+        run=run_of(inputs, jobs),
+        stages=jobs,
         probe=probe_of(inputs, policies),
         snapshot=frozen["data"][KEY_SNAPSHOT],
         delivery_mode=inputs.delivery_mode,

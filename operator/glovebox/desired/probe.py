@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from glovebox import names
+from glovebox.api.experiment import Experiment
 from glovebox.api.object_store import ObjectStoreSpec
 from glovebox.data.digest import digest_of
 from glovebox.data.probing import (
@@ -31,6 +32,8 @@ from glovebox.desired.never_reachable import contains, metadata_services
 from glovebox.desired.placement import placement
 from glovebox.desired.pods import RUN_USER, bounded_resources, container_security, pod_frame
 from glovebox.desired.run_environment import ARTIFACTS_FOLDER, INPUTS_FOLDER, SNAPSHOT_FOLDER
+from glovebox.desired.session_files import session_volume
+from glovebox.desired.stage_results import result_prefix
 from glovebox.desired.store_proxy import proxy_to
 
 PROBE_CONTAINER: Final = "probe"
@@ -131,10 +134,18 @@ def probe_plan(inputs: ExperimentInputs) -> ProbePlan:
             proxy=proxy_to(spec) or None,
             credentials=f"{ARTIFACTS_FOLDER}/credentials",
             bucket=spec.artifacts.bucket,
-            prefix=names.artifact_prefix(experiment.namespace, experiment.name, experiment.uid),
+            prefix=_own_prefix(experiment),
             other_prefix=_OTHER_PREFIX,
         ),
     )
+
+
+def _own_prefix(experiment: Experiment) -> str:
+    """Return the prefix of the session that is tried: of several stages the first one's."""
+    stages = experiment.spec.stages
+    if stages:
+        return result_prefix(experiment, stages[0])
+    return names.artifact_prefix(experiment.namespace, experiment.name, experiment.uid)
 
 
 def _metadata_services(inputs: ExperimentInputs) -> tuple[Connection, ...]:
@@ -239,6 +250,8 @@ def _connection(
 
 def _pod(inputs: ExperimentInputs) -> dict[str, Any]:
     # With the mount options of a run's, so that what holds here holds there.
+    stages = inputs.experiment.spec.stages
+    first = stages[0] if stages else None
     read_only = {"readOnly": True, "recursiveReadOnly": "IfPossible"}
     container = {
         "name": PROBE_CONTAINER,
@@ -275,7 +288,7 @@ def _pod(inputs: ExperimentInputs) -> dict[str, Any]:
             "volumes": [
                 {"name": "stand-in", "emptyDir": {"sizeLimit": "1Mi"}},
                 {"name": "snapshot", "configMap": {"name": names.SNAPSHOT_CONFIG_MAP}},
-                {"name": "artifacts", "secret": {"secretName": names.CREDENTIALS_SECRET}},
+                {"name": "artifacts", "secret": session_volume(stages, first)},
                 {"name": "tmp", "emptyDir": {"sizeLimit": "16Mi"}},
             ],
         }

@@ -19,6 +19,7 @@ from typing import Final
 from glovebox import names
 from glovebox.api.experiment import Experiment
 from glovebox.api.isolation_profile import IsolationProfile
+from glovebox.api.stages import Stage
 from glovebox.desired import quantity
 from glovebox.desired.accelerators import (
     CLAIM_TEMPLATES,
@@ -27,9 +28,11 @@ from glovebox.desired.accelerators import (
     other_names,
 )
 from glovebox.desired.inputs import ExperimentInputs
+from glovebox.desired.job_set import needs_job_set
 from glovebox.desired.metadata import KubernetesObject, owned_metadata
 from glovebox.desired.pods import SESSION_LIMITS, SESSION_REQUESTS
 from glovebox.desired.probe import PROBE_LIMITS, PROBE_REQUESTS, is_probed
+from glovebox.desired.stage_order import most_at_once
 
 # For the kinds that neither the profile nor the Experiment speaks of. No service may be reached
 # from outside the cluster, and what tenants can create (pods, jobs) has a bound, so that one team
@@ -134,8 +137,8 @@ def resource_quota(inputs: ExperimentInputs) -> KubernetesObject:
     if inputs.profile.spec.image_pull_secrets:
         for resource in ("secrets", "count/secrets"):
             reserve[resource] += 2
-    run = inputs.experiment.spec.run
-    reserve["count/pods"] += 1 + run.retries if run is not None else 0
+    for resource, number in _of_the_run(inputs.experiment.spec.stages).items():
+        reserve[resource] = reserve.get(resource, 0) + number
     return {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
@@ -199,14 +202,34 @@ def _claims(inputs: ExperimentInputs) -> Mapping[str, int]:
     }
 
 
+def _of_the_run(stages: tuple[Stage, ...]) -> Mapping[str, int]:
+    """Return what the objects of a run need; a single pod is in the reserve that everybody has."""
+    attempts = sum(stage.workers + stage.retries for stage in stages)
+    if not needs_job_set(stages):
+        return {"count/pods": attempts}
+    at_once = int(most_at_once(stages, lambda stage: Decimal(stage.workers)))
+    return {
+        "count/jobs.batch": len(stages),
+        "count/pods": attempts,
+        # One whose pod was deleted makes the next before the old one is forgotten.
+        "pods": at_once,
+        "services": 1,
+        "count/services": 1,
+        "count/jobsets.jobset.x-k8s.io": 1,
+    }
+
+
 def _beside_the_run(inputs: ExperimentInputs) -> Mapping[str, Decimal]:
     """Return what is needed beside a run that uses all that the tenant has.
 
     That is the probe, and what gives the run its session.
     """
     beside = [(PROBE_REQUESTS, PROBE_LIMITS)] if is_probed(inputs) else []
-    if inputs.experiment.spec.run is not None and inputs.platform_image:
-        beside.append((SESSION_REQUESTS, SESSION_LIMITS))
+    stages = inputs.experiment.spec.stages
+    if stages and inputs.platform_image:
+        # One for each pod that runs at the same time.
+        at_once = int(most_at_once(stages, lambda stage: Decimal(stage.workers)))
+        beside += [(SESSION_REQUESTS, SESSION_LIMITS)] * at_once
     reserve: dict[str, Decimal] = {}
     for requests, limits in beside:
         for which, amounts in (("requests", requests), ("limits", limits)):

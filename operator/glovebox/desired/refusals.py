@@ -23,12 +23,13 @@ from glovebox.api.experiment import EgressRoute, Experiment
 from glovebox.api.isolation_profile import AllowedRoute, IsolationProfile
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.scalars import IMAGE_BY_DIGEST
+from glovebox.api.stages import TESTS, Stage
 from glovebox.desired import quantity
 from glovebox.desired.network_policy import canonical_network, store_route
 from glovebox.desired.never_reachable import Network, contains, never_reachable
 from glovebox.desired.profile_defects import check_profile, comes_in_pieces
-from glovebox.desired.run_amounts import asked_amounts, run_amounts
-from glovebox.desired.run_environment import colliding_names
+from glovebox.desired.run_amounts import asked_amounts, field_of, run_amounts
+from glovebox.desired.run_environment import colliding_names, colliding_stages
 from glovebox.desired.run_resources import why_run_never_fits
 from glovebox.desired.snapshot import declared_size
 from glovebox.errors import InvalidInput, Refused
@@ -82,15 +83,15 @@ def check(
 
 def amount_too_large(case: _Case) -> None:
     """Refuse an amount that is more than Kubernetes counts, while the field is known."""
-    spec, run = case.experiment.spec, case.experiment.spec.run
+    spec = case.experiment.spec
     asked = [(f"spec.resources.quota['{name}']", it) for name, it in spec.resources.quota.items()]
-    asked += asked_amounts(run) if run is not None else []
+    asked += [each for stage in spec.stages for each in asked_amounts(stage)]
     found = next(((field, why) for field, it in asked if (why := quantity.why_none(it))), None)
-    if found is None and run is not None:
+    for stage in spec.stages if found is None else ():
         try:
-            run_amounts(run, case.profile.spec.limits, 0)
+            run_amounts(stage, case.profile.spec.limits, 0)
         except InvalidInput as error:
-            found = "spec.run.sharedMemory and the memory of the run", error.message
+            found = f"{field_of(stage, 'sharedMemory')} and the memory of it", error.message
     if found is not None:
         field, why = found
         raise Refused(reasons.INVALID_SPEC, f"{field}: {why}; write a smaller amount")
@@ -238,36 +239,53 @@ def service_not_offered(case: _Case) -> None:
 
 
 def run_image_unknown(case: _Case) -> None:
-    """Refuse a run of an image that the Experiment does not pin."""
-    run = case.experiment.spec.run
+    """Refuse a stage of an image that the Experiment does not pin."""
     pinned = [image.name for image in case.experiment.spec.images]
-    if run is not None and run.image not in pinned:
-        cure = f"add it there by digest, or name one of those ({_listed(pinned)})"
-        raise Refused(
-            reasons.INVALID_SPEC,
-            f"spec.run.image names {run.image}, which spec.images does not have: {cure}",
-        )
+    for stage in case.experiment.spec.stages:
+        if stage.image not in pinned:
+            cure = f"add it there by digest, or name one of those ({_listed(pinned)})"
+            raise Refused(
+                reasons.INVALID_SPEC,
+                f"{field_of(stage, 'image')} names {stage.image}, which spec.images does not have:"
+                f" {cure}",
+            )
+
+
+def inputs_nobody_reads(case: _Case) -> None:
+    """Refuse data to test with that no stage is given: the other stages cannot even ask for it."""
+    spec = case.experiment.spec
+    named = {name for stage in spec.stages for name in stage.inputs}
+    for entry in spec.inputs.datasets if spec.has_run else ():
+        if entry.role in TESTS and entry.name not in named:
+            raise Refused(
+                reasons.INVALID_SPEC,
+                f"input `{entry.name}` has the role {entry.role}, which is given to no stage that"
+                " does not name it, and none does: write it into `inputs` of the stage that"
+                " evaluates, with whatever else that one reads, or leave the input out",
+            )
 
 
 def run_out_of_range(case: _Case) -> None:
     """Refuse more retries or a longer deadline than the profile allows."""
-    run = case.experiment.spec.run
-    if run is None:
-        return
+    for stage in case.experiment.spec.stages:
+        _stage_out_of_range(case, stage)
+
+
+def _stage_out_of_range(case: _Case, stage: Stage) -> None:
     allowed = case.profile.spec.run
     by = f"IsolationProfile {case.profile.name}"
-    if run.retries > allowed.maximum_retries:
+    if stage.retries > allowed.maximum_retries:
         asks = (
-            f"spec.run.retries asks for {run.retries}, more than the {allowed.maximum_retries} that"
-            f" {by} allows"
+            f"{field_of(stage, 'retries')} asks for {stage.retries}, more than the"
+            f" {allowed.maximum_retries} that {by} allows"
         )
         raise Refused(
             reasons.RUN_OUT_OF_RANGE, f"{asks}: ask for at most {allowed.maximum_retries}"
         )
-    deadline = run.active_deadline_seconds
+    deadline = stage.active_deadline_seconds
     if deadline is not None and deadline > allowed.maximum_deadline_seconds:
         asks = (
-            f"spec.run.activeDeadlineSeconds asks for {deadline}, more than the"
+            f"{field_of(stage, 'activeDeadlineSeconds')} asks for {deadline}, more than the"
             f" {allowed.maximum_deadline_seconds} that {by} allows"
         )
         raise Refused(
@@ -284,14 +302,10 @@ def run_never_fits(case: _Case) -> None:
 
 def run_without_delivery(case: _Case) -> None:
     """Refuse a run with inputs on a platform that has no image to deliver them with."""
-    if (
-        case.experiment.spec.run is not None
-        and _has_inputs(case.experiment)
-        and not case.platform_image
-    ):
+    if case.experiment.spec.has_run and _has_inputs(case.experiment) and not case.platform_image:
         what = (
-            "spec.run has inputs to deliver, and the operator is not configured with the Glovebox"
-            " image that delivers them"
+            "the run has inputs to be delivered, and the operator is not configured with the"
+            " Glovebox image that delivers them"
         )
         raise Refused(
             reasons.DELIVERY_UNAVAILABLE,
@@ -301,6 +315,12 @@ def run_without_delivery(case: _Case) -> None:
 
 def variables_collide(case: _Case) -> None:
     """Refuse names that become the same environment variable of the run."""
+    if stages := colliding_stages(case.experiment.spec.stages):
+        raise Refused(
+            reasons.INVALID_SPEC,
+            f"the stages {_listed(stages)} would become one and the same environment variable of"
+            " those that need them: give them names that differ in more than dashes",
+        )
     names = colliding_names(case.experiment.spec.config)
     if names:
         what = (
@@ -323,8 +343,8 @@ def snapshot_too_large(case: _Case) -> None:
         )
         raise Refused(
             reasons.INVALID_SPEC,
-            f"{what}: shorten spec.run.args and spec.config.parameters, or pin long ones as a"
-            " dataset",
+            f"{what}: shorten the `args` of its stages and spec.config.parameters, or pin long ones"
+            " as a dataset",
         )
 
 
@@ -426,6 +446,7 @@ CHECKS: Final[tuple[Callable[[_Case], None], ...]] = (
     route_not_allowed,
     service_not_offered,
     run_image_unknown,
+    inputs_nobody_reads,
     run_out_of_range,
     run_never_fits,
     run_without_delivery,

@@ -1,4 +1,4 @@
-"""The run: one Job from `spec.run`, with all that the snapshot names mounted, and nothing else.
+"""The run: a Job for each stage, with all that it is to read mounted, and nothing else.
 
 The pod has two steps. The fetcher, in the Glovebox image, fills the volume of inputs and is the
 only container that holds a credential for them; then the team's image runs, with that volume
@@ -19,11 +19,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 from glovebox import names
-from glovebox.api.experiment import Run
+from glovebox.api.stages import Stage
+from glovebox.data.delivery import AUTHORITIES_SUFFIX, CREDENTIALS_SUFFIX
 from glovebox.desired import quantity
 from glovebox.desired.accelerators import run_accelerators
+from glovebox.desired.delivery import PLAN_FILE
 from glovebox.desired.input_volumes import input_mount, pod_volume
 from glovebox.desired.inputs import ExperimentInputs
+from glovebox.desired.job_set import needs_job_set, run_job_set
 from glovebox.desired.metadata import KubernetesObject, owned_labels, owned_metadata
 from glovebox.desired.placement import placement
 from glovebox.desired.pods import (
@@ -49,7 +52,12 @@ from glovebox.desired.run_environment import (
     INPUTS_FOLDER,
     SNAPSHOT_FOLDER,
     run_environment,
+    worker_environment,
 )
+from glovebox.desired.session_files import session_volume
+from glovebox.desired.stage_files import own_files
+
+StageJobs = tuple[tuple[Stage, dict[str, Any]], ...]
 
 RUN_CONTAINER: Final = "run"
 # The guards of the chart know these volumes by name: only the fetcher mounts the first writable,
@@ -60,74 +68,98 @@ SHARED_MEMORY_VOLUME: Final = "shared-memory"
 SHARED_MEMORY_FOLDER: Final = "/dev/shm"  # noqa: S108 - a path in the pod
 
 
-def run_job(inputs: ExperimentInputs) -> KubernetesObject | None:
-    """Return the Job, or None when the Experiment asks for no run."""
-    run = inputs.experiment.spec.run
-    if run is None:
+def run_of(inputs: ExperimentInputs, jobs: StageJobs) -> KubernetesObject | None:
+    """Return the Job or the JobSet of the run, or None when the Experiment asks for no run.
+
+    Args:
+        inputs: Of the Experiment.
+        jobs: Its stages, from `stage_jobs`.
+    """
+    if not jobs:
         return None
+    if needs_job_set(inputs.experiment.spec.stages):
+        return run_job_set(inputs, jobs)
+    ((_, spec),) = jobs
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": owned_metadata(names.RUN_JOB, inputs),
-        "spec": {
-            "backoffLimit": run.retries,
-            "activeDeadlineSeconds": deadline_seconds(inputs, run),
-            "completions": 1,
-            "parallelism": 1,
-            # A second pod while the first is still ending would be two writers under one prefix.
-            "podReplacementPolicy": "Failed",
-            "podFailurePolicy": {"rules": failure_rules(fetches=bool(inputs.inputs))},
-            "template": {
-                "metadata": {"labels": owned_labels(inputs)},
-                "spec": pod_spec(inputs, run),
-            },
+        "spec": spec,
+    }
+
+
+def stage_jobs(inputs: ExperimentInputs) -> StageJobs:
+    """Return the stages of the run, in their order, each with the `spec` of its Job."""
+    return tuple(
+        (stage, job_spec(inputs.given_to(stage), stage)) for stage in inputs.experiment.spec.stages
+    )
+
+
+def job_spec(inputs: ExperimentInputs, stage: Stage) -> dict[str, Any]:
+    """Return what a stage's Job is.
+
+    Args:
+        inputs: With the inputs that the stage is given, and no others.
+        stage: The stage.
+    """
+    return {
+        "backoffLimit": stage.retries,
+        "activeDeadlineSeconds": deadline_seconds(inputs, stage),
+        "completions": 1,
+        "parallelism": 1,
+        # A second pod while the first is still ending would be two writers under one prefix.
+        "podReplacementPolicy": "Failed",
+        "podFailurePolicy": {"rules": failure_rules(fetches=bool(inputs.inputs))},
+        "template": {
+            "metadata": {"labels": owned_labels(inputs)},
+            "spec": pod_spec(inputs, stage),
         },
     }
 
 
-def deadline_seconds(inputs: ExperimentInputs, run: Run) -> int:
-    """Return how long the run may take (seconds), retries included."""
-    return run.active_deadline_seconds or inputs.profile.spec.run.default_deadline_seconds
+def deadline_seconds(inputs: ExperimentInputs, stage: Stage) -> int:
+    """Return how long a stage may take (seconds), retries included."""
+    return stage.active_deadline_seconds or inputs.profile.spec.run.default_deadline_seconds
 
 
-def pod_spec(inputs: ExperimentInputs, run: Run) -> dict[str, Any]:
-    """Return the pod of a run."""
+def pod_spec(inputs: ExperimentInputs, stage: Stage) -> dict[str, Any]:
+    """Return the pod of a stage."""
     delivers = bool(inputs.inputs)
     reference = next(
-        image.reference for image in inputs.experiment.spec.images if image.name == run.image
+        image.reference for image in inputs.experiment.spec.images if image.name == stage.image
     )
     container: dict[str, Any] = {
         "name": RUN_CONTAINER,
         "image": reference,
         "imagePullPolicy": "IfNotPresent",
-        "command": list(run.command),
-        "env": run_environment(inputs),
+        "command": list(stage.command),
+        "env": [*run_environment(inputs, stage), *worker_environment(stage)],
         "securityContext": container_security(RUN_USER),
-        "volumeMounts": mounts(inputs, run),
+        "volumeMounts": mounts(inputs, stage),
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
-    if run.args:
-        container["args"] = list(run.args)
+    if stage.args:
+        container["args"] = list(stage.args)
     limits = inputs.profile.spec.limits
-    if amounts := run_amounts(run, limits, inputs.delivered_bytes):
+    if amounts := run_amounts(stage, limits, inputs.delivered_bytes):
         container["resources"] = amounts
-    accelerators = run_accelerators(inputs.experiment, inputs.profile)
+    accelerators = run_accelerators(inputs.profile, stage)
     return (
         pod_frame()
         | placement(inputs.profile, accelerators)
         | {
             "initContainers": [
-                *([_fetcher(inputs, run)] if delivers else []),
+                *([_fetcher(inputs, stage)] if delivers else []),
                 # After the fetcher, which has no use for it and may take long.
                 *([_session_endpoint(inputs)] if inputs.platform_image else []),
             ],
             "containers": [container],
-            "volumes": volumes(inputs, run),
+            "volumes": volumes(inputs, stage),
         }
     )
 
 
-def mounts(inputs: ExperimentInputs, run: Run) -> list[dict[str, Any]]:
+def mounts(inputs: ExperimentInputs, stage: Stage) -> list[dict[str, Any]]:
     """Return what a run sees: inputs, snapshot, credentials, /tmp, and shared memory if asked for.
 
     The inputs are read-only down to the last submount.
@@ -137,7 +169,7 @@ def mounts(inputs: ExperimentInputs, run: Run) -> list[dict[str, Any]]:
         {"name": "artifacts", "mountPath": ARTIFACTS_FOLDER, "readOnly": True},
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a path in the pod
     ]
-    if run.shared_memory is not None:
+    if stage.shared_memory is not None:
         entries.append({"name": SHARED_MEMORY_VOLUME, "mountPath": SHARED_MEMORY_FOLDER})
     if inputs.inputs:
         entries.append(
@@ -154,15 +186,16 @@ def mounts(inputs: ExperimentInputs, run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def volumes(inputs: ExperimentInputs, run: Run) -> list[dict[str, Any]]:
+def volumes(inputs: ExperimentInputs, stage: Stage) -> list[dict[str, Any]]:
     """Return the volumes behind `mounts` and the fetcher's."""
+    stages = inputs.experiment.spec.stages
     entries: list[dict[str, Any]] = [
         {"name": "snapshot", "configMap": {"name": names.SNAPSHOT_CONFIG_MAP}},
-        {"name": "artifacts", "secret": {"secretName": names.CREDENTIALS_SECRET}},
+        {"name": "artifacts", "secret": session_volume(stages, stage)},
         {"name": "tmp", "emptyDir": {}},
     ]
-    if run.shared_memory is not None:
-        size = quantity.total(run.shared_memory)
+    if stage.shared_memory is not None:
+        size = quantity.total(stage.shared_memory)
         entries.append(
             {"name": SHARED_MEMORY_VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": size}}
         )
@@ -173,13 +206,19 @@ def volumes(inputs: ExperimentInputs, run: Run) -> list[dict[str, Any]]:
             "name": INPUTS_VOLUME,
             "emptyDir": {"sizeLimit": quantity.canonical(str(inputs.delivered_bytes))},
         },
-        {"name": "inputs-plan", "configMap": {"name": names.INPUTS_CONFIG_MAP}},
+        {
+            "name": "inputs-plan",
+            "configMap": {"name": names.INPUTS_CONFIG_MAP, **own_files(stages, stage, [PLAN_FILE])},
+        },
     ]
     if _needs_credentials(inputs):
         entries.append(
             {
                 "name": INPUTS_CREDENTIALS_VOLUME,
-                "secret": {"secretName": names.INPUTS_CREDENTIALS_SECRET},
+                "secret": {
+                    "secretName": names.INPUTS_CREDENTIALS_SECRET,
+                    **own_files(stages, stage, _credentials_files(inputs), optional=True),
+                },
             }
         )
     return entries + [pod_volume(inputs, item) for item in inputs.mounted]
@@ -189,7 +228,17 @@ def _needs_credentials(inputs: ExperimentInputs) -> bool:
     return any(item.kind == "DatasetPin" for item in inputs.fetched)
 
 
-def _fetcher(inputs: ExperimentInputs, run: Run) -> dict[str, Any]:
+def _credentials_files(inputs: ExperimentInputs) -> list[str]:
+    """Return the files with credentials and authorities of the stores that the inputs lie in."""
+    stores = sorted({item.store for item in inputs.fetched if item.store})
+    return [
+        f"{store}{suffix}"
+        for store in stores
+        for suffix in (CREDENTIALS_SUFFIX, AUTHORITIES_SUFFIX)
+    ]
+
+
+def _fetcher(inputs: ExperimentInputs, stage: Stage) -> dict[str, Any]:
     entries: list[dict[str, Any]] = [
         {"name": INPUTS_VOLUME, "mountPath": INPUTS_FOLDER},
         {"name": "inputs-plan", "mountPath": PLAN_FOLDER, "readOnly": True},
@@ -211,7 +260,7 @@ def _fetcher(inputs: ExperimentInputs, run: Run) -> dict[str, Any]:
         "volumeMounts": entries,
         # As much disk as the run: the pod may use what the larger of both has.
         "resources": {
-            which: disk_amount(run, inputs.profile.spec.limits, inputs.delivered_bytes, which)
+            which: disk_amount(stage, inputs.profile.spec.limits, inputs.delivered_bytes, which)
             for which in WHICH
         },
     }

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from glovebox.api.experiment import Run
 from glovebox.api.isolation_profile import Limits
+from glovebox.api.stages import Stage
 from glovebox.desired import quantity
 
 Amounts = dict[str, dict[str, str]]
@@ -18,49 +18,57 @@ WHICH: Final = ("requests", "limits")
 DISK: Final = "ephemeral-storage"
 
 
-def run_amounts(run: Run, limits: Limits, delivered_bytes: int) -> Amounts:
+def run_amounts(stage: Stage, limits: Limits, delivered_bytes: int) -> Amounts:
     """Return `requests` and `limits` of the run's container; an empty dict when nothing is said.
 
     Args:
-        run: What is asked for.
+        stage: With what is asked for.
         limits: With the defaults of the profile.
         delivered_bytes: What the inputs may take of the local disk; 0 when there are none.
     """
     # In one spelling, whichever was declared: a snapshot has another one than its Experiment.
-    asked = {name: _canonical(name, amount) for name, amount in run.resources.items()}
+    asked = {name: _canonical(name, amount) for name, amount in stage.resources.items()}
     found = {
         which: asked
-        | _memory(run, limits, which)
-        | disk_amount(run, limits, delivered_bytes, which)
+        | _memory(stage, limits, which)
+        | disk_amount(stage, limits, delivered_bytes, which)
         for which in WHICH
     }
     return found if any(found.values()) else {}
 
 
-def asked_amounts(run: Run) -> list[tuple[str, str]]:
-    """Return every amount that a run asks for, each with its field before it."""
-    asked = [(field_of(resource), amount) for resource, amount in sorted(run.resources.items())]
+def asked_amounts(stage: Stage) -> list[tuple[str, str]]:
+    """Return every amount that a stage asks for, each with its field before it."""
+    asked = [
+        (resource_field(stage, resource), amount)
+        for resource, amount in sorted(stage.resources.items())
+    ]
     return asked + [
-        (f"spec.run.{name}", amount)
-        for name, amount in (("sharedMemory", run.shared_memory), ("scratch", run.scratch))
+        (field_of(stage, name), amount)
+        for name, amount in (("sharedMemory", stage.shared_memory), ("scratch", stage.scratch))
         if amount is not None
     ]
 
 
-def field_of(resource: str) -> str:
-    """Return the field that names a resource of a run."""
-    return f"spec.run.resources['{resource}']"
+def field_of(stage: Stage, name: str) -> str:
+    """Return a field of a stage, as messages call it."""
+    return f"spec.stages[{stage.name}].{name}"
 
 
-def disk_amount(run: Run, limits: Limits, delivered_bytes: int, which: str) -> dict[str, str]:
+def resource_field(stage: Stage, resource: str) -> str:
+    """Return the field that names a resource of a stage."""
+    return field_of(stage, f"resources['{resource}']")
+
+
+def disk_amount(stage: Stage, limits: Limits, delivered_bytes: int, which: str) -> dict[str, str]:
     """Return the local disk of a container that has the inputs, as an entry or as none.
 
     All emptyDir volumes count against the containers' limits: the LimitRange's default alone would
     evict a run with big inputs.
     """
-    if run.scratch is None and not delivered_bytes:
+    if stage.scratch is None and not delivered_bytes:
         return {}
-    own = run.scratch or default_amount(limits, DISK, which)[1]
+    own = stage.scratch or default_amount(limits, DISK, which)[1]
     return {DISK: quantity.total(own, str(delivered_bytes))}
 
 
@@ -88,8 +96,8 @@ def _canonical(resource: str, amount: str) -> str:
     )
 
 
-def _memory(run: Run, limits: Limits, which: str) -> dict[str, str]:
-    if run.shared_memory is None:
+def _memory(stage: Stage, limits: Limits, which: str) -> dict[str, str]:
+    if stage.shared_memory is None:
         return {}
-    own = run.resources.get("memory") or default_amount(limits, "memory", which)[1]
-    return {"memory": quantity.total(own, run.shared_memory)}
+    own = stage.resources.get("memory") or default_amount(limits, "memory", which)[1]
+    return {"memory": quantity.total(own, stage.shared_memory)}

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from glovebox import names
 from glovebox.api.run_config import Config, Determinism
+from glovebox.api.stages import Stage
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.pods import SESSION_ENDPOINT
 from glovebox.desired.session_files import CONFIG_FILE, PROCESS_CONFIG_FILE, SESSION_FOLDER
+from glovebox.desired.stage_results import needed_prefixes, result_prefix
 from glovebox.desired.store_proxy import proxy_variables
 
 INPUTS_FOLDER: Final = "/inputs"
@@ -48,33 +51,54 @@ _DETERMINISTIC: Final = {
     "TF_DETERMINISTIC_OPS": "1",
     "TZ": "UTC",
 }
+_INDEX: Final = "batch.kubernetes.io/job-completion-index"
 # Python takes no other as PYTHONHASHSEED.
 _HASH_SEED_MAX: Final = 4294967295
 
 
-def run_environment(inputs: ExperimentInputs) -> list[dict[str, str]]:
-    """Return the variables of the run's container, by name."""
+def run_environment(inputs: ExperimentInputs, stage: Stage) -> list[dict[str, str]]:
+    """Return the variables of the container of a stage, by name."""
     experiment = inputs.experiment
-    config, run = experiment.spec.config, experiment.spec.run
-    prefix = names.artifact_prefix(experiment.namespace, experiment.name, experiment.uid)
+    config, bucket = experiment.spec.config, f"s3://{inputs.store.spec.artifacts.bucket}/"
     variables = dict(_OF_THE_USER)
     seed = config.seeds.get("python")
     if config.determinism is not None:
         variables |= _fixed_by(config.determinism)
     if seed is not None and seed <= _HASH_SEED_MAX:
         variables["PYTHONHASHSEED"] = str(seed)
-    if run is not None:
-        variables |= run.env
-    # What follows has names that a run cannot choose.
+    variables |= stage.env
+    # What follows has names that a stage cannot choose.
     variables |= {
-        "GLOVEBOX_ARTIFACTS_URI": f"s3://{inputs.store.spec.artifacts.bucket}/{prefix}",
+        "GLOVEBOX_ARTIFACTS_URI": f"{bucket}{result_prefix(experiment, stage)}",
         "GLOVEBOX_EXPERIMENT": f"{experiment.namespace}/{experiment.name}",
         "GLOVEBOX_INPUTS": INPUTS_FOLDER,
         "GLOVEBOX_SNAPSHOT": f"{SNAPSHOT_FOLDER}/snapshot.json",
+        "GLOVEBOX_STAGE": stage.name,
+    }
+    variables |= {
+        f"GLOVEBOX_STAGE_{upper_snake(name)}_ARTIFACTS_URI": f"{bucket}{prefix}"
+        for name, prefix in needed_prefixes(experiment, stage).items()
     }
     variables |= store_variables(inputs)
     variables |= declared_variables(config)
     return [{"name": name, "value": _literal(value)} for name, value in sorted(variables.items())]
+
+
+def worker_environment(stage: Stage) -> list[dict[str, Any]]:
+    """Return the variables by which the workers of a stage find each other; none of a single one.
+
+    Which of them a pod is, its Job's controller writes beside it.
+    """
+    if stage.workers == 1:
+        return []
+    return [
+        {"name": "GLOVEBOX_LEADER", "value": names.stage_leader(stage.name)},
+        {
+            "name": "GLOVEBOX_WORKER",
+            "valueFrom": {"fieldRef": {"fieldPath": f"metadata.annotations['{_INDEX}']"}},
+        },
+        {"name": "GLOVEBOX_WORKERS", "value": str(stage.workers)},
+    ]
 
 
 def _fixed_by(determinism: Determinism) -> dict[str, str]:
@@ -127,6 +151,12 @@ def colliding_names(config: Config) -> list[str]:
         if collisions:
             return sorted(collisions)
     return []
+
+
+def colliding_stages(stages: Sequence[Stage]) -> list[str]:
+    """Return the stages whose names become one variable, so that one would hide the other."""
+    counted = Counter(upper_snake(stage.name) for stage in stages)
+    return sorted(stage.name for stage in stages if counted[upper_snake(stage.name)] > 1)
 
 
 def _literal(value: str) -> str:

@@ -12,12 +12,16 @@ fetcher takes a container's defaults, and is over before the run begins.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
-from glovebox.api.experiment import Experiment, Run
+from glovebox.api.experiment import Experiment
 from glovebox.api.isolation_profile import IsolationProfile
+from glovebox.api.stages import Stage
 from glovebox.desired import quantity
 from glovebox.desired.accelerators import run_accelerators
+from glovebox.desired.job_set import needs_job_set
 from glovebox.desired.placement import why_apart
 from glovebox.desired.pods import SESSION_LIMITS, SESSION_REQUESTS
 from glovebox.desired.profile_defects import comes_in_pieces
@@ -27,8 +31,10 @@ from glovebox.desired.run_amounts import (
     asked_amounts,
     default_amount,
     field_of,
+    resource_field,
     run_amounts,
 )
+from glovebox.desired.stage_order import most_at_once
 
 RESOURCES: Final = ("cpu", "memory")
 
@@ -43,49 +49,97 @@ def why_run_never_fits(
         profile: With the limits, the defaults, the range of the quota and the accelerators.
         fetches: Whether the pod has a container that fetches inputs.
     """
-    run = experiment.spec.run
-    if run is None:
+    found = (
+        _why_stage_never_fits(experiment, profile, stage, fetches=fetches)
+        for stage in experiment.spec.stages
+    )
+    why = next((why for why in found if why), None)
+    return why or _more_at_once(experiment, profile, fetches=fetches)
+
+
+def _more_at_once(
+    experiment: Experiment, profile: IsolationProfile, *, fetches: bool
+) -> str | None:
+    """Find a resource of which the pods that can be at work at once need more than the quota."""
+    stages = experiment.spec.stages
+    if not needs_job_set(stages):
         return None
-    if why := _nothing_asked(run) or _not_offered(profile, run):
+    extended = {name for stage in stages for name in stage.extended_resources}
+    for resource in (*RESOURCES, *sorted(extended)):
+        for name, amount, which in _counted(experiment, profile, resource):
+            count = partial(_of_pods, profile, resource, which, fetches)
+            needs = most_at_once(stages, count)
+            if needs > quantity.parse(amount):
+                together = quantity.canonical(f"{needs:f}")
+                return (
+                    f"the pods of the stages that can run at the same time need {together} of"
+                    f" {name}, more than the {amount} that this experiment's quota has: let stages"
+                    " wait for each other (`needs`), ask for less or for fewer `workers`, or"
+                    f" {_more_quota(profile, name, together)}"
+                )
+    return None
+
+
+def _of_pods(
+    profile: IsolationProfile,
+    resource: str,
+    which: str,
+    fetches: bool,  # noqa: FBT001 - bound beforehand
+    stage: Stage,
+) -> Decimal:
+    """Return what all pods of a stage count: of each the larger of fetcher and program."""
+    limits = profile.spec.limits
+    stated = run_amounts(stage, limits, 0).get(which, {}).get(resource)
+    if resource not in RESOURCES:
+        return stage.workers * quantity.parse(stated or "0")
+    default = quantity.parse(default_amount(limits, resource, which)[1])
+    needs = default if stated is None else quantity.parse(stated)
+    return stage.workers * (max(needs, default) if fetches else needs)
+
+
+def _why_stage_never_fits(
+    experiment: Experiment, profile: IsolationProfile, stage: Stage, *, fetches: bool
+) -> str | None:
+    if why := _nothing_asked(stage) or _not_offered(profile, stage):
         return why
-    for resource in (*RESOURCES, *sorted(run.extended_resources)):
-        why = _more_than_quota(experiment, profile, run, resource) or _more_than_container(
-            experiment, profile, run, resource
+    for resource in (*RESOURCES, *sorted(stage.extended_resources)):
+        why = _more_than_quota(experiment, profile, stage, resource) or _more_than_container(
+            experiment, profile, stage, resource
         )
         if why is None and fetches and resource in RESOURCES:
             why = _fetcher_too_large(experiment, profile, resource)
         if why:
             return why
-    return _more_disk_than_container(profile, run) or _on_no_node(experiment, profile)
+    return _more_disk_than_container(profile, stage) or _on_no_node(profile, stage)
 
 
 def why_disk_never_fits(
-    experiment: Experiment, profile: IsolationProfile, job: Mapping[str, Any]
+    experiment: Experiment, profile: IsolationProfile, stage: Stage, job: Mapping[str, Any]
 ) -> str | None:
-    """Return why the local disk of a run is more than its quota has; None when it fits.
+    """Return why the local disk of a stage is more than its quota has; None when it fits.
 
-    It is what the run asks for or the profile's default, and the size of its inputs on top.
+    It is what the stage asks for or the profile's default, and the size of its inputs on top.
 
     Args:
         experiment: With its quota.
         profile: With the defaults and the range of the quota.
-        job: The Job of the run, as it is rendered.
+        stage: The stage.
+        job: The `spec` of its Job, as it is rendered.
     """
-    run = experiment.spec.run
-    (container,) = job["spec"]["template"]["spec"]["containers"]
+    (container,) = job["template"]["spec"]["containers"]
     stated = container.get("resources", {})
     for name, amount, which in _counted(experiment, profile, DISK):
         field, default = default_amount(profile.spec.limits, DISK, which)
         needs = stated.get(which, {}).get(DISK, default)
         if quantity.compare(needs, amount) > 0:
             of = (
-                f"spec.run.scratch, {run.scratch}"
-                if run is not None and run.scratch is not None
+                f"{field_of(stage, 'scratch')}, {stage.scratch}"
+                if stage.scratch is not None
                 else f"spec.limits.{field} of IsolationProfile {profile.name}"
             )
             return (
-                f"the run gets {needs} of local disk ({of}, and the size of the inputs), more than"
-                f" the {amount} of {name} that this experiment's quota has:"
+                f"stage `{stage.name}` gets {needs} of local disk ({of}, and the size of its"
+                f" inputs), more than the {amount} of {name} that this experiment's quota has:"
                 f" {_more_quota(profile, name, needs)}"
             )
     return None
@@ -100,9 +154,9 @@ def _counted(
     return [(name, quota[name], which) for name, which in names if name in quota]
 
 
-def _nothing_asked(run: Run) -> str | None:
+def _nothing_asked(stage: Stage) -> str | None:
     # A limit of 0 is none: the container may take the whole node.
-    for field, amount in asked_amounts(run):
+    for field, amount in asked_amounts(stage):
         if not quantity.parse(amount):
             return (
                 f"{field} asks for {amount}, which Kubernetes takes for no limit: write what the"
@@ -111,7 +165,7 @@ def _nothing_asked(run: Run) -> str | None:
     return None
 
 
-def _not_offered(profile: IsolationProfile, run: Run) -> str | None:
+def _not_offered(profile: IsolationProfile, stage: Stage) -> str | None:
     """Find a resource that the profile does not have, or not in that amount."""
     by = f"IsolationProfile {profile.name}"
     most = {each.resource: each.maximum for each in profile.spec.accelerators}
@@ -121,8 +175,8 @@ def _not_offered(profile: IsolationProfile, run: Run) -> str | None:
         for entry in profile.spec.quota
         if entry.resource.startswith("requests.") and "/" in entry.resource
     }
-    for resource, amount in sorted(run.extended_resources.items()):
-        asks = f"{field_of(resource)} asks for {amount}"
+    for resource, amount in sorted(stage.extended_resources.items()):
+        asks = f"{resource_field(stage, resource)} asks for {amount}"
         if resource not in most and resource not in counted:
             offered = _listed([*most, *counted])
             return (
@@ -140,73 +194,75 @@ def _not_offered(profile: IsolationProfile, run: Run) -> str | None:
 
 
 def _more_than_quota(
-    experiment: Experiment, profile: IsolationProfile, run: Run, resource: str
+    experiment: Experiment, profile: IsolationProfile, stage: Stage, resource: str
 ) -> str | None:
-    amounts = run_amounts(run, profile.spec.limits, 0)
+    amounts = run_amounts(stage, profile.spec.limits, 0)
     for name, amount, which in _counted(experiment, profile, resource):
         needs = amounts.get(which, {}).get(resource)
         of_quota = f"more than the {amount} of {name} that this experiment's quota has"
         if needs is not None and quantity.compare(needs, amount) > 0:
-            more = _more_quota(profile, name, _as_written(run, resource, needs))
-            asks = _asks(profile, run, resource, which, needs)
+            more = _more_quota(profile, name, _as_written(stage, resource, needs))
+            asks = _asks(profile, stage, resource, which, needs)
             return f"{asks}, {of_quota}: ask for less, or {more}"
         if needs is not None:
             continue
         field, default = default_amount(profile.spec.limits, resource, which)
         if quantity.compare(default, amount) > 0:
             return (
-                f"{field_of(resource)} is not set, and a container that sets none gets {default}"
-                f" (spec.limits.{field} of IsolationProfile {profile.name}), {of_quota}: set"
-                f" {field_of(resource)} to at most {amount}, or"
+                f"{resource_field(stage, resource)} is not set, and a container that sets none gets"
+                f" {default} (spec.limits.{field} of IsolationProfile {profile.name}),"
+                f" {of_quota}: set"
+                f" {resource_field(stage, resource)} to at most {amount}, or"
                 f" {_more_quota(profile, name, default)}"
             )
     return None
 
 
-def _as_written(run: Run, resource: str, needs: str) -> str:
+def _as_written(stage: Stage, resource: str, needs: str) -> str:
     """Return an amount as the user wrote it, unless something came on top."""
-    on_top = resource == "memory" and run.shared_memory is not None
-    return needs if on_top else run.resources.get(resource, needs)
+    on_top = resource == "memory" and stage.shared_memory is not None
+    return needs if on_top else stage.resources.get(resource, needs)
 
 
-def _asks(profile: IsolationProfile, run: Run, resource: str, which: str, needs: str) -> str:
+def _asks(profile: IsolationProfile, stage: Stage, resource: str, which: str, needs: str) -> str:
     """Return the words for what asks for so much."""
-    if resource != "memory" or run.shared_memory is None:
-        return f"{field_of(resource)} asks for {_as_written(run, resource, needs)}"
-    if "memory" in run.resources:
-        return f"{field_of('memory')} and spec.run.sharedMemory ask for {needs} together"
+    if resource != "memory" or stage.shared_memory is None:
+        return f"{resource_field(stage, resource)} asks for {_as_written(stage, resource, needs)}"
+    if "memory" in stage.resources:
+        both = f"{resource_field(stage, 'memory')} and {field_of(stage, 'sharedMemory')}"
+        return f"{both} ask for {needs} together"
     field, default = default_amount(profile.spec.limits, "memory", which)
     return (
-        f"spec.run.sharedMemory asks for {run.shared_memory}, which is {needs} with the {default}"
-        " that a container gets that sets no memory"
+        f"{field_of(stage, 'sharedMemory')} asks for {stage.shared_memory}, which is {needs} with"
+        f" the {default} that a container gets that sets no memory"
         f" (spec.limits.{field} of IsolationProfile {profile.name})"
     )
 
 
 def _more_than_container(
-    experiment: Experiment, profile: IsolationProfile, run: Run, resource: str
+    experiment: Experiment, profile: IsolationProfile, stage: Stage, resource: str
 ) -> str | None:
     if resource not in RESOURCES:
         return None
     limits = profile.spec.limits
     stated = limits.max_cpu if resource == "cpu" else limits.max_memory
     most = limits.max_cpu if resource == "cpu" else most_memory(experiment, profile)
-    needs = run_amounts(run, limits, 0).get("limits", {}).get(resource)
+    needs = run_amounts(stage, limits, 0).get("limits", {}).get(resource)
     # Of defaults that are more than the maximum the profile itself is refused.
     if needs is None or most is None or quantity.compare(needs, most) <= 0:
         return None
     field = "maxCpu" if resource == "cpu" else "maxMemory"
     source = f"spec.limits.{field}" if stated is not None else "it sets no spec.limits.maxMemory"
     return (
-        f"{_asks(profile, run, resource, 'limits', needs)}, more than the {most} that"
+        f"{_asks(profile, stage, resource, 'limits', needs)}, more than the {most} that"
         f" IsolationProfile {profile.name} allows one container ({source}): ask for at most {most},"
         " or choose a profile that allows more"
     )
 
 
-def _more_disk_than_container(profile: IsolationProfile, run: Run) -> str | None:
+def _more_disk_than_container(profile: IsolationProfile, stage: Stage) -> str | None:
     most = most_disk(profile)
-    if run.scratch is None or quantity.compare(run.scratch, most) <= 0:
+    if stage.scratch is None or quantity.compare(stage.scratch, most) <= 0:
         return None
     stated = profile.spec.limits.max_ephemeral_storage
     source = (
@@ -215,20 +271,21 @@ def _more_disk_than_container(profile: IsolationProfile, run: Run) -> str | None
         else "spec.limits.defaultEphemeralStorage, as it sets no maxEphemeralStorage"
     )
     return (
-        f"spec.run.scratch asks for {run.scratch}, more than the {most} that IsolationProfile"
-        f" {profile.name} allows one container ({source}): ask for at most {most}, or choose a"
+        f"{field_of(stage, 'scratch')} asks for {stage.scratch}, more than the {most} that"
+        f" IsolationProfile {profile.name} allows one container ({source}): ask for at most"
+        f" {most}, or choose a"
         " profile that allows more"
     )
 
 
-def _on_no_node(experiment: Experiment, profile: IsolationProfile) -> str | None:
-    accelerators = run_accelerators(experiment, profile)
+def _on_no_node(profile: IsolationProfile, stage: Stage) -> str | None:
+    accelerators = run_accelerators(profile, stage)
     why = why_apart(profile, accelerators)
     if why is None:
         return None
     asked = _listed(each.resource for each in accelerators)
     return (
-        f"spec.run.resources asks for {asked}, which no node has together, because by"
+        f"{field_of(stage, 'resources')} asks for {asked}, which no node has together, because by"
         f" IsolationProfile {profile.name} {why}: ask for one of them"
     )
 

@@ -10,13 +10,17 @@ again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from glovebox import names
 from glovebox.api.object_store import ObjectStoreSpec
-from glovebox.data.delivery import AUTHORITIES_SUFFIX
+from glovebox.api.stages import Stage
+from glovebox.data.delivery import AUTHORITIES_SUFFIX, CREDENTIALS_SUFFIX
+from glovebox.desired.stage_files import own_files
 
 if TYPE_CHECKING:
     from glovebox.store.credentials import SessionCredentials
@@ -27,6 +31,14 @@ CONFIG_FILE: Final = "config"
 PROCESS_CONFIG_FILE: Final = "config-with-process"
 CREDENTIALS_FILE: Final = "credentials"
 SESSION_FILE: Final = "session.json"
+# The authorities are there where the store names some.
+_FILES: Final = (
+    CREDENTIALS_FILE,
+    f"{CREDENTIALS_FILE}{AUTHORITIES_SUFFIX}",
+    CONFIG_FILE,
+    PROCESS_CONFIG_FILE,
+    SESSION_FILE,
+)
 # The end that is told comes this much before the true one: SDKs ask again up to five seconds
 # before it, which is less than clocks differ.
 _MARGIN: Final = timedelta(seconds=60)
@@ -54,6 +66,19 @@ def session_files(
     }
 
 
+def session_volume(stages: Sequence[Stage], stage: Stage | None) -> dict[str, Any]:
+    """Return the source of a volume with the files of a session.
+
+    Args:
+        stages: The stages of the run; none where there is no run.
+        stage: Whose session it is; None where there is no run.
+    """
+    secret: dict[str, Any] = {"secretName": names.CREDENTIALS_SECRET}
+    if stage is None:
+        return secret
+    return secret | own_files(stages, stage, _FILES, optional=True)
+
+
 def credentials_files(file: str, session: SessionCredentials, authorities: str) -> dict[str, str]:
     """Return a session as the shared credentials file that every AWS SDK reads.
 
@@ -70,7 +95,7 @@ def credentials_files(file: str, session: SessionCredentials, authorities: str) 
 
 
 def _beside(file: str) -> str:
-    return f"{file.removesuffix('.credentials')}{AUTHORITIES_SUFFIX}"
+    return f"{file.removesuffix(CREDENTIALS_SUFFIX)}{AUTHORITIES_SUFFIX}"
 
 
 def _config(spec: ObjectStoreSpec) -> str:

@@ -2,8 +2,8 @@
 
 The digest is the identity of an experiment: same digest, same experiment, in whatever namespace and
 under whatever name. It covers the content of the inputs and their roles, code, images,
-configuration, routes, declared resources, the run, the artifacts' store and retention, and what the
-platform gave: the profile as it takes effect and where the stores are (`platform.identity`). Of
+configuration, routes, declared resources, the stages, the artifacts' store and retention, and what
+the platform gave: the profile as it takes effect and where the stores are (`platform.identity`). Of
 what pins say of their data it covers what the profile's rules looked at. It does not cover who, why
 and for how long (name, team, UID, purpose, life cycle), nor how the experiment is operated.
 
@@ -22,9 +22,10 @@ from typing import Any, Final
 
 from glovebox import names
 from glovebox.api.base import Model
-from glovebox.api.experiment import EgressRoute, Experiment, Purpose, Run
+from glovebox.api.experiment import EgressRoute, Experiment, Purpose
 from glovebox.api.experiment_inputs import AllowedOverlap
 from glovebox.api.experiment_status import BoundPurpose, InputStatus
+from glovebox.api.stages import Stage
 from glovebox.data.digest import canonical_json, digest_of
 from glovebox.desired import quantity
 from glovebox.desired.accelerators import used_accelerators
@@ -105,7 +106,8 @@ def dependencies(
         # By name; what each of them is stands in the platform's settings.
         "services": sorted(spec.network.services),
         "resources": _plain(spec.resources.quota),
-        "run": _run(spec.run) if spec.run else None,
+        # In the order in which they are declared.
+        "stages": [_stage(stage) for stage in spec.stages],
         "artifacts": _declared(spec.artifacts),
     }
     return {key: value for key, value in parts.items() if value not in (None, {}, [])}
@@ -146,7 +148,7 @@ def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
             **({KEY_PLATFORM_IMAGE: inputs.platform_image} if inputs.platform_image else {}),
             **({KEY_EXTENDED_RESOURCES: "\n".join(extended)} if extended else {}),
             **({KEY_INPUT_IMAGES: "\n".join(mounted)} if mounted else {}),
-            **({KEY_HAND_MADE_PODS: REFUSED} if inputs.experiment.spec.run else {}),
+            **({KEY_HAND_MADE_PODS: REFUSED} if inputs.experiment.spec.has_run else {}),
             **({KEY_PLATFORM: inputs.platform_text} if inputs.platform_text else {}),
             **({KEY_INPUTS: _recorded(inputs.bound)} if inputs.bound else {}),
             **({KEY_PURPOSE: inputs.purpose_text} if inputs.purpose_text else {}),
@@ -221,14 +223,16 @@ def _route(route: EgressRoute) -> dict[str, Any]:
     }
 
 
-def _run(run: Run) -> Mapping[str, Any]:
-    declared = _declared(run)
-    amounts = {"sharedMemory": run.shared_memory, "scratch": run.scratch}
+def _stage(stage: Stage) -> Mapping[str, Any]:
+    declared = _declared(stage)
+    amounts = {"sharedMemory": stage.shared_memory, "scratch": stage.scratch}
     plain: dict[str, Any] = {
         name: quantity.plain(amount) for name, amount in amounts.items() if amount is not None
     }
-    if run.resources:
-        plain["resources"] = _plain(run.resources)
+    if stage.inputs:
+        plain["inputs"] = sorted(stage.inputs)
+    if stage.resources:
+        plain["resources"] = _plain(stage.resources)
     return {**declared, **plain}
 
 

@@ -33,7 +33,7 @@ class SealedRun:
         sealed: When it was sealed, RFC 3339.
         artifacts: `s3://bucket/prefix/`.
         code: Repository and commit; empty where it declares none.
-        image: Of the run; empty without one.
+        image: Of the last stage of the run; empty without a run.
         has_run: Whether it was to have one.
         findings: How many things the seal cannot vouch for.
         inputs: What went into it, and what that was made from.
@@ -79,7 +79,7 @@ def _run_of(report: Report) -> SealedRun:
     experiment = str(definition["externalParameters"]["experiment"])
     byproducts = report.statement["predicate"]["runDetails"]["byproducts"]
     outcome = byproducts[0]["annotations"]
-    code, run = snapshot.get("code"), snapshot.get("run")
+    code, stages = snapshot.get("code"), snapshot.get("stages") or ()
     dependencies = definition["resolvedDependencies"]
     inputs, more = _inputs(experiment, snapshot.get("inputs") or (), dependencies)
     return SealedRun(
@@ -90,8 +90,9 @@ def _run_of(report: Report) -> SealedRun:
         sealed=str(outcome["sealedOn"]),
         artifacts=str(definition["internalParameters"]["artifacts"]),
         code=f"{code['repository']}@{code['commit']}" if code else "",
-        image=str(snapshot["images"][run["image"]]) if run else "",
-        has_run=bool(run),
+        # Of several stages nobody knows which of them wrote what: the last one has the word.
+        image=str(snapshot["images"][stages[-1]["image"]]) if stages else "",
+        has_run=bool(stages),
         findings=sum(each.get("name") == FINDING for each in byproducts),
         inputs=inputs,
         more_inputs=more,

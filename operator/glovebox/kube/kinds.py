@@ -118,6 +118,8 @@ SERVICE_ACCOUNT = Kind("v1", "ServiceAccount", "serviceaccounts")
 ROLE_BINDING = Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings")
 POD = Kind("v1", "Pod", "pods")
 JOB = Kind("batch/v1", "Job", "jobs")
+# Of a controller that a cluster may lack.
+JOB_SET = Kind("jobset.x-k8s.io/v1alpha2", "JobSet", "jobsets")
 PERSISTENT_VOLUME = Kind("v1", "PersistentVolume", "persistentvolumes", namespaced=False)
 PERSISTENT_VOLUME_CLAIM = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 NODE = Kind("v1", "Node", "nodes", namespaced=False)
@@ -140,7 +142,8 @@ CHILD_KINDS = (
 ADDITIVE_KINDS = (NETWORK_POLICY, ROLE_BINDING)
 
 _BY_NAME = {
-    (kind.api_version, kind.kind): kind for kind in (*CUSTOM_KINDS, *CHILD_KINDS, POD, JOB, EVENT)
+    (kind.api_version, kind.kind): kind
+    for kind in (*CUSTOM_KINDS, *CHILD_KINDS, POD, JOB, JOB_SET, EVENT)
 }
 
 

@@ -265,7 +265,7 @@ def _beside_its_run(obj: Mapping[str, Any], status: Mapping[str, Any]) -> list[E
     """Tell of pods of others where there is a run: the guards let a break-glass group alone in."""
     pods = (status.get("tenantPods") or {}).get("pods") or ()
     times = [str(pod["creationTime"]) for pod in pods if pod.get("creationTime")]
-    if not times or not (obj.get("spec") or {}).get("run"):
+    if not times or not (obj.get("spec") or {}).get("stages"):
         return []
     details = {"what": "PodsBesideRun", "pods": str(len(pods)), "writer": "unknown"}
     return [_event(obj, Kind.BREAK_GLASS, f"pods {_told_of(len(pods))}", max(times), details)]

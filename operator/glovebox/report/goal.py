@@ -73,6 +73,6 @@ def _ended(experiment: Experiment) -> Reached:
     failed = succeeded is not None and succeeded.status == conditions.FALSE
     is_stopped = succeeded is not None and succeeded.reason == reasons.RUN_STOPPED
     is_out = failed or (is_stopped and experiment.status.state == names.STATE_SEALED)
-    if is_out or experiment.spec.run is None or _is_true(experiment, conditions.STALLED):
+    if is_out or not experiment.spec.has_run or _is_true(experiment, conditions.STALLED):
         return Reached.NEVER
     return Reached.NOT_YET

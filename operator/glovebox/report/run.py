@@ -25,6 +25,19 @@ def run_section(experiment: Experiment) -> Section | None:
     run = experiment.status.run
     if run is None:
         return None
+    rows = tuple(
+        (
+            each.name,
+            each.phase,
+            words.between(each.start_time, each.completion_time),
+            words.number(each.attempts),
+            "" if each.exit_code is None else str(each.exit_code),
+            each.message,
+        )
+        for each in run.stages
+    )
+    heads = ("Stage", "How far", "Took", "Attempts", "Exit code", "Why it failed")
+    stages = (Table(heads, rows),) if rows else ()
     nodes = tuple(
         (
             each.name,
@@ -47,6 +60,7 @@ def run_section(experiment: Experiment) -> Section | None:
                 ("Attempts", words.number(run.attempts)),
                 ("Took", words.between(run.start_time, run.completion_time)),
             ),
+            *stages,
             Table(
                 ("Pod", "Container", "Node", "Ended as", "Took", "Image that ran", "Log"),
                 tuple(row for pod in run.pods for row in _containers(pod)),

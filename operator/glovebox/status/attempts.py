@@ -47,6 +47,7 @@ def attempt_of(pod: Mapping[str, Any]) -> RunPod:
     return RunPod(
         name=pod["metadata"]["name"],
         uid=pod["metadata"]["uid"],
+        stage=(pod["metadata"].get("labels") or {}).get(names.LABEL_STAGE, ""),
         node=spec.get("nodeName") or "",
         start_time=status.get("startTime"),
         completion_time=_last_end(shown.values()) if phase in ENDED else None,

@@ -36,7 +36,7 @@ def delivers_to_people(obj: Mapping[str, Any]) -> bool:
     """Whether an Experiment has inputs, and no run that they are for."""
     spec = obj.get("spec") or {}
     inputs = spec.get("inputs") or {}
-    return not spec.get("run") and bool(inputs.get("datasets") or inputs.get("features"))
+    return not spec.get("stages") and bool(inputs.get("datasets") or inputs.get("features"))
 
 
 def words_of(mode: DeliveryMode, inputs: Sequence[ResolvedInput]) -> str:

@@ -453,7 +453,7 @@ def _unseen_seal(seen: Seen) -> str:
     """Return what a seal waits for that no look came to; empty while nothing can be written."""
     if not seen.is_provisioned and not completes(seen):
         return ""
-    return not_sealed(names.STATE_OPEN, run=bool((seen.obj.get("spec") or {}).get("run")))
+    return not_sealed(names.STATE_OPEN, run=bool((seen.obj.get("spec") or {}).get("stages")))
 
 
 def _retiring(builder: StatusBuilder, seen: Seen) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def mark_run(builder: StatusBuilder, run: Outcome, deliver: Outcome, *, provisio
             builder.mark_unknown(types.SUCCEEDED, run.reason, run.message)
         return
     if not facts.requested:
-        message = "`spec.run` is not set: the namespace is for interactive use"
+        message = "`spec.stages` is not set: the namespace is for interactive use"
         builder.mark_unknown(types.SUCCEEDED, reasons.RUN_NOT_REQUESTED, message)
         return
     if facts.run is None and facts.broken:
@@ -53,8 +53,17 @@ def mark_run(builder: StatusBuilder, run: Outcome, deliver: Outcome, *, provisio
             reason = facts.waits_for or reasons.RUN_PENDING
             builder.mark_unknown(types.SUCCEEDED, reason, facts.pending)
         case _:
-            message = f"Job `{names.RUN_JOB}` is running"
-            builder.mark_unknown(types.SUCCEEDED, reasons.RUNNING, message)
+            builder.mark_unknown(types.SUCCEEDED, reasons.RUNNING, _running(facts.run))
+
+
+def _running(run: RunStatus) -> str:
+    """Return what of a run is at work."""
+    if not run.stages:
+        return f"Job `{names.RUN_JOB}` is running"
+    going = ", ".join(f"`{each.name}`" for each in run.stages if each.phase == "Running")
+    over = sum(each.phase == "Succeeded" for each in run.stages)
+    done = f"{over} of {counted(len(run.stages), 'stage')} succeeded"
+    return f"JobSet `{names.RUN_JOB}` is running {going or 'no stage at present'}: {done}"
 
 
 def not_sealed(state: str, *, run: bool) -> str:

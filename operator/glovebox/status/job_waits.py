@@ -102,6 +102,21 @@ def is_suspended(job: Mapping[str, Any]) -> bool:
     return bool((job.get("spec") or {}).get("suspend"))
 
 
+def why_no_job(job_set: Mapping[str, Any]) -> Wait:
+    """Return what is known of a JobSet of which no Job is at work."""
+    if is_suspended(job_set):
+        return Wait(
+            reasons.JOB_SUSPENDED,
+            f"JobSet `{job_set['metadata']['name']}` is suspended by somebody else"
+            " (`spec.suspend`): a run begins when it no longer is",
+        )
+    return Wait(
+        reasons.RUN_PENDING,
+        "JobSet's controller has not made the Job of the next stage: see the Events of JobSet"
+        f" `{job_set['metadata']['name']}`, and whether that controller runs",
+    )
+
+
 def why_no_pod(job: Mapping[str, Any]) -> Wait:
     """Return what is known of a Job that has no pod, from the Job alone."""
     if is_suspended(job):

@@ -34,6 +34,11 @@ def _without_words(status: Mapping[str, Any]) -> dict[str, Any]:
     # that was kept is news at once: what is closed waits for its record.
     if run and not run.get("completionTime"):
         rest["run"] = {name: value for name, value in run.items() if name not in _OF_PODS}
+        if "stages" in run:
+            rest["run"]["stages"] = [
+                {name: value for name, value in stage.items() if name != "attempts"}
+                for stage in run["stages"]
+            ]
         rest["run"]["logs"] = [
             (pod["uid"], container["name"], container["log"])
             for pod in run.get("pods") or ()

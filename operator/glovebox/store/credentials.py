@@ -43,6 +43,7 @@ _WRITE: Final = (
     "s3:GetObject",
     "s3:GetObjectVersion",
 )
+_READ: Final = ("s3:GetObject", "s3:GetObjectVersion")
 # Writing an object takes the first, an upload in parts both.
 _ENCRYPT: Final = ("kms:GenerateDataKey", DECRYPT)
 # What no session of ours may ever do, whatever the role allows.
@@ -80,7 +81,11 @@ class SessionCredentials:
 
 
 def session_policy(
-    bucket: str, prefix: str, role_arn: str = "", key_ids: tuple[str, ...] = ()
+    bucket: str,
+    prefix: str,
+    role_arn: str = "",
+    key_ids: tuple[str, ...] = (),
+    readable: tuple[str, ...] = (),
 ) -> str:
     """Return the session policy for one prefix, as compact JSON.
 
@@ -89,26 +94,25 @@ def session_policy(
         prefix: Ends in `/`, so that `run7/` never covers `run70/`.
         role_arn: The role that is narrowed; its partition is that of the bucket.
         key_ids: Keys of KMS that the bucket encrypts with; those that are no ARN need no right.
+        readable: Other prefixes of the bucket, which it reads and does not write.
 
     Raises:
-        InvalidInput: The prefix does not end in `/`, holds a letter that a policy reads as a
-            pattern, or makes the policy longer than AssumeRole takes.
+        InvalidInput: A prefix does not end in `/`, holds a letter that a policy reads as a pattern,
+            or makes the policy longer than AssumeRole takes.
     """
-    if not _PLAIN_PREFIX.fullmatch(prefix) or prefix.startswith("/") or "//" in prefix:
-        raise InvalidInput(
-            "BadPrefix",
-            f"prefix {prefix!r} cannot be granted: it must end in '/', not start with one, and hold"
-            " no pattern such as * ? or ${",
-        )
+    for each in (prefix, *readable):
+        _require_plain(each)
     partition = partition_of(role_arn)
     own = objects_arn(partition, bucket, f"{prefix}*")
+    listed = (prefix, *readable)
     statements: list[dict[str, Any]] = [
         {"Effect": "Allow", "Action": list(_WRITE), "Resource": [own]},
+        *_reading(partition, bucket, readable),
         {
             "Effect": "Allow",
             "Action": ["s3:ListBucket"],
             "Resource": [bucket_arn(partition, bucket)],
-            "Condition": {"StringLike": {"s3:prefix": [f"{prefix}*"]}},
+            "Condition": {"StringLike": {"s3:prefix": [f"{each}*" for each in listed]}},
         },
         *kms_rights(key_ids, *_ENCRYPT),
         # Not allowed above either; said again, because a store that forgets to intersect may still
@@ -130,6 +134,22 @@ def session_policy(
     return policy
 
 
+def _require_plain(prefix: str) -> None:
+    if not _PLAIN_PREFIX.fullmatch(prefix) or prefix.startswith("/") or "//" in prefix:
+        raise InvalidInput(
+            "BadPrefix",
+            f"prefix {prefix!r} cannot be granted: it must end in '/', not start with one, and hold"
+            " no pattern such as * ? or ${",
+        )
+
+
+def _reading(partition: str, bucket: str, prefixes: tuple[str, ...]) -> list[dict[str, Any]]:
+    if not prefixes:
+        return []
+    resources = [objects_arn(partition, bucket, f"{each}*") for each in prefixes]
+    return [{"Effect": "Allow", "Action": list(_READ), "Resource": resources}]
+
+
 async def issue_credentials(
     store: Store,
     *,
@@ -139,6 +159,7 @@ async def issue_credentials(
     session_name: str,
     duration_seconds: int = 1800,
     key_ids: tuple[str, ...] = (),
+    readable: tuple[str, ...] = (),
 ) -> SessionCredentials:
     """Assume the role for one prefix.
 
@@ -150,13 +171,22 @@ async def issue_credentials(
         session_name: Shows up in the store's audit log; 2 to 64 of letters, digits and `+=,.@_-`.
         duration_seconds: 900 to 3600.
         key_ids: As in `session_policy`.
+        readable: As in `session_policy`.
 
     Raises:
         InvalidInput: An argument is out of its range.
         GloveboxError: The store does not answer, or does not let the operator assume the role.
     """
     return await store.run(
-        assume_for_prefix, store, role_arn, bucket, prefix, session_name, duration_seconds, key_ids
+        assume_for_prefix,
+        store,
+        role_arn,
+        bucket,
+        prefix,
+        session_name,
+        duration_seconds,
+        key_ids,
+        readable,
     )
 
 
@@ -168,12 +198,13 @@ def assume_for_prefix(
     session_name: str,
     duration_seconds: int,
     key_ids: tuple[str, ...] = (),
+    readable: tuple[str, ...] = (),
 ) -> SessionCredentials:
     """Do what `issue_credentials` says. Blocks: for jobs."""
     return assume_with_policy(
         store,
         role_arn,
-        session_policy(bucket, prefix, role_arn, key_ids),
+        session_policy(bucket, prefix, role_arn, key_ids, readable),
         f"prefix {prefix}",
         session_name,
         duration_seconds,

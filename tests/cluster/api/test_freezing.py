@@ -52,7 +52,7 @@ CHANGES: dict[str, Any] = {
         ]
     },
     "resources": {"quota": {"requests.cpu": "3"}},
-    "run": {"retries": 2},
+    "stages": [{"name": "train", "image": "trainer", "command": ["python"], "retries": 2}],
     "artifacts": {"retention": {"days": 2}},
 }
 
@@ -94,8 +94,8 @@ WAYS = [by_update, by_merge_patch, by_json_patch, by_forced_apply]
 def frozen(crds: Cluster, make: Callable[..., Json]) -> str:
     """The path of an Experiment whose snapshot is taken."""
     code = {"repository": "https://git.example/flights", "commit": "1" * 40}
-    run = {"image": "trainer", "command": ["python"], "retries": 1}
-    made = make("Experiment", "frozen", {"spec": {"run": run, "code": code}})
+    stages = [{"name": "train", "image": "trainer", "command": ["python"], "retries": 1}]
+    made = make("Experiment", "frozen", {"spec": {"stages": stages, "code": code}})
     path = object_path("Experiment", made["metadata"]["name"])
     status = {"digest": DIGEST, "namespace": "gbx-a", "platform": "{}", "observedGeneration": 1}
     crds.api.patch(f"{path}/status", {"status": status})
@@ -167,10 +167,9 @@ def test_a_frozen_field_cannot_be_added_where_there_was_none(
         "Experiment", make("Experiment", "bare", {"spec": absent})["metadata"]["name"]
     )
     crds.api.patch(f"{path}/status", {"status": {"digest": DIGEST}})
-    value = {"image": "trainer", "command": ["python"]} if field == "run" else CHANGES[field]
 
     with pytest.raises(ApiError, match=rf"spec\.{field}: Forbidden: must stay as it is"):
-        crds.api.patch(path, {"spec": {field: value}})
+        crds.api.patch(path, {"spec": {field: CHANGES[field]}})
 
 
 def test_the_order_of_named_lists_is_no_change(crds: Cluster, frozen: str) -> None:
@@ -196,8 +195,9 @@ def test_life_cycle_fields_stay_free(crds: Cluster, frozen: str) -> None:
 def test_before_the_snapshot_everything_is_free(
     crds: Cluster, make: Callable[..., Json], field: str
 ) -> None:
-    run = {"spec": {"run": {"image": "trainer", "command": ["python"], "retries": 1}}}
-    path = object_path("Experiment", make("Experiment", "open", run)["metadata"]["name"])
+    stage = {"name": "train", "image": "trainer", "command": ["python"], "retries": 1}
+    made = make("Experiment", "open", {"spec": {"stages": [stage]}})
+    path = object_path("Experiment", made["metadata"]["name"])
     crds.api.patch(f"{path}/status", {"status": {"digest": "", "observedGeneration": 1}})
 
     crds.api.patch(path, {"spec": {field: CHANGES[field]}})

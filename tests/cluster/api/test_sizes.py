@@ -21,13 +21,13 @@ DIGEST = "sha256:" + "a" * 64
 def run(characters: int) -> Json:
     words = ["x" * 4096] * (characters // 4096) + ["y" * (characters % 4096)]
     run = {"image": "trainer", "command": words[:8], "args": words[8:]}
-    return {"kind": "Experiment", "change": {"spec": {"run": run}}}
+    return {"kind": "Experiment", "change": {"spec": {"stages": {0: run}}}}
 
 
 def command(characters: int) -> Json:
     words = ["x" * 4096] * (characters // 4096) + ["y" * (characters % 4096)]
     run = {"image": "trainer", "command": words, "args": None}
-    return {"kind": "Experiment", "change": {"spec": {"run": run}}}
+    return {"kind": "Experiment", "change": {"spec": {"stages": {0: run}}}}
 
 
 def listed(characters: int) -> Json:
@@ -76,7 +76,10 @@ def seeded(characters: int) -> Json:
 
 
 def set_as_variable(characters: int) -> Json:
-    return {"kind": "Experiment", "change": {"spec": {"run": {"env": {"X" * characters: "1"}}}}}
+    return {
+        "kind": "Experiment",
+        "change": {"spec": {"stages": {0: {"env": {"X" * characters: "1"}}}}},
+    }
 
 
 def generated_by(characters: int) -> Json:
@@ -91,7 +94,7 @@ def counted(characters: int) -> Json:
 
 def asked(characters: int) -> Json:
     name = "example.com/" + "x" * (characters - len("example.com/"))
-    return {"kind": "Experiment", "change": {"spec": {"run": {"resources": {name: 1}}}}}
+    return {"kind": "Experiment", "change": {"spec": {"stages": {0: {"resources": {name: 1}}}}}}
 
 
 def produced(characters: int) -> Json:
@@ -142,7 +145,7 @@ def answer(crds: Cluster, case: Json) -> str:
         pytest.param(
             run,
             65536,
-            "spec.run.command: Invalid value: `command` and `args` must have at most 65536"
+            "spec.stages[0].command: Invalid value: `command` and `args` must have at most 65536"
             " characters together: put a long program or list into the image or a dataset, and name"
             " its file here",
             id="command and arguments",
@@ -150,7 +153,7 @@ def answer(crds: Cluster, case: Json) -> str:
         pytest.param(
             command,
             65536,
-            "spec.run.command: Invalid value: `command` and `args` must have at most 65536"
+            "spec.stages[0].command: Invalid value: `command` and `args` must have at most 65536"
             " characters together: put a long program or list into the image or a dataset, and name"
             " its file here",
             id="command alone",

@@ -13,6 +13,7 @@ import yaml
 
 from golden.cases import ROOT
 from support.api import path_of
+from support.stages import jobs_of
 
 if TYPE_CHECKING:
     from support.cluster import Cluster
@@ -46,7 +47,8 @@ def with_classes(bare: Cluster) -> Cluster:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.name}")
 def test_the_api_server_takes_it_and_keeps_every_field(with_classes: Cluster, case: Any) -> None:
-    for wanted in yaml.safe_load_all((case / "expected.yaml").read_text()):
+    documents = yaml.safe_load_all((case / "expected.yaml").read_text())
+    for wanted in (each for obj in documents for each in parts(obj)):
         if "namespace" in wanted["metadata"]:
             wanted["metadata"]["namespace"] = "default"
         made = attempt(with_classes, wanted)
@@ -63,6 +65,11 @@ def test_the_api_server_takes_it_and_keeps_every_field(with_classes: Cluster, ca
             # The account is the experiment's own; this namespace has another.
             pod["spec"] |= {"serviceAccountName": "default"}
             assert lost(pod["spec"], attempt(with_classes, pod)["spec"]) == []
+
+
+def parts(obj: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what the API server itself knows: of a JobSet the Jobs."""
+    return jobs_of(obj) if obj["kind"] == "JobSet" else [obj]
 
 
 def attempt(cluster: Cluster, wanted: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from cluster.guards.actors import (
     Kubectl,
     expect_admitted,
 )
+from support.stages import jobs_of
 
 SPACE = "gbx-flights-inputs-abcdefghij"
 PLATFORM = "registry.example/glovebox@sha256:" + "e" * 64
@@ -67,6 +68,7 @@ FETCHER_MOUNTS = [
     PLAN_MOUNT,
     TMP_MOUNT,
 ]
+INDEX = "metadata.labels['batch.kubernetes.io/job-completion-index']"
 SHOW_KEYS = {"exec": {"command": ["sh", "-c", "cat /var/run/glovebox/inputs/*"]}}
 
 
@@ -106,7 +108,18 @@ def test_inputs_that_are_fetched_and_then_only_read_are_admitted(
     expect_admitted(inputs.create(actor, objects.job(SPACE, **pod())))
 
 
+@pytest.mark.parametrize("actor", EVERYBODY)
+def test_a_fetcher_may_be_told_which_worker_its_pod_is(inputs: Kubectl, actor: Actor) -> None:
+    """The Job controller tells it to every container of an indexed Job."""
+    number = {"name": "JOB_COMPLETION_INDEX", "valueFrom": {"fieldRef": {"fieldPath": INDEX}}}
+    expect_admitted(inputs.create(actor, objects.pod(SPACE, **pod(first=fetcher(env=[number])))))
+
+
 ATTACKS: dict[str, tuple[dict[str, Any], str]] = {
+    "a fetcher with that variable, and another value in it": (
+        pod(first=fetcher(env=[{"name": "JOB_COMPLETION_INDEX", "value": "x"}])),
+        READ_ONLY,
+    ),
     "a writable mount": (
         pod(reader({"name": "glovebox-inputs", "mountPath": "/inputs"})),
         READ_ONLY,
@@ -319,8 +332,13 @@ def test_the_run_that_the_code_renders_has_a_fetcher_that_is_known_as_one(
     inputs: Kubectl, case: Path
 ) -> None:
     """In every mode of delivery: the guards name its folders and volumes once more."""
-    job = yaml.safe_load(case.read_text())
-    job["metadata"]["namespace"] = SPACE
+    for job in jobs_of(yaml.safe_load(case.read_text())):
+        job["metadata"]["namespace"] = SPACE
+        expect_admitted(inputs.create(OPERATOR, with_known_images(job)))
+
+
+def with_known_images(job: dict[str, Any]) -> dict[str, Any]:
+    """Return a Job with the images that the snapshot of these tests knows."""
     template = job["spec"]["template"]["spec"]
     for container in template.get("initContainers", []):
         container["image"] = PLATFORM
@@ -333,7 +351,7 @@ def test_the_run_that_the_code_renders_has_a_fetcher_that_is_known_as_one(
     for volume in template["volumes"]:
         if "image" in volume:
             volume["image"]["reference"] = DATA_IMAGE
-    expect_admitted(inputs.create(OPERATOR, job))
+    return job
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ PLACED: Final = [
 ]
 CLAIMED: Final = (
     "devices are claimed for an experiment's pods by the scheduler alone; ask for them by the name"
-    " of their resource in `resources` of a container, or in `spec.run.resources` of the Experiment"
+    " of their resource in `resources` of a container, or in `resources` of a stage"
 )
 REFERRED: Final = (
     "`resourceClaims` must be left out: devices are asked for by the name of their resource, in"

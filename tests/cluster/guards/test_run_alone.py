@@ -29,15 +29,15 @@ SPACE: Final = objects.ALONE_NAMESPACE
 ALONE: Final = (
     "this Experiment has a run, and nothing but that may run in its namespace, so that what it"
     " writes and whom it talks to is nobody else's; for work by hand declare another Experiment"
-    " without `spec.run`"
+    " without `spec.stages`"
 )
 NO_ENTRY: Final = (
     "nobody may come into a pod of the Glovebox operator's: what runs is what was declared. Read"
-    " its log, or declare another Experiment without `spec.run`"
+    " its log, or declare another Experiment without `spec.stages`"
 )
 NO_SERVICE: Final = (
     "this Experiment has a run, and no Service leads to its pod by way of the API server: what runs"
-    " is what was declared. Read its log, or declare another Experiment without `spec.run`"
+    " is what was declared. Read its log, or declare another Experiment without `spec.stages`"
 )
 NO_FETCHER: Final = (
     "nobody may come into a container of the name 'fetch': it holds the credentials of the inputs."

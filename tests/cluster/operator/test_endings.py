@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from support.api import Api, path_of
 from support.cluster import Cluster
+from support.examples import one_stage
 from support.kubelet import end_pod, run_pod
 from support.operator_process import Operator, Team, experiment_spec
 from support.waiting import eventually
@@ -22,7 +23,7 @@ ENDS_SECONDS = 120
 def began(team: Team, name: str, *, run: bool = True, policy: str = "Freeze") -> dict[str, Any]:
     """Declare an Experiment, wait for its pod, and let it have written something."""
     spec = experiment_spec("standard", "primary", lifecycle={"deletionPolicy": policy})
-    team.declare("Experiment", name, spec | ({"run": RUN} if run else {}))
+    team.declare("Experiment", name, spec | ({"stages": one_stage(RUN)} if run else {}))
     made = team.expect("Experiment", name)
     if run:
         run_pod(team.api, made["status"]["namespace"])

@@ -18,6 +18,7 @@ import pytest
 from glovebox import names
 from glovebox_local.operator_process import OPERATOR_USER
 from support.cluster import Cluster
+from support.examples import one_stage
 from support.kubelet import end_pod
 from support.numbered_operator import Numbered
 from support.numbering_proxy import Cut
@@ -209,7 +210,7 @@ LIVES = {
     "freeze": (provision, freeze_and_go_on, delete),
 }
 CHANGES: dict[str, dict[str, Any]] = {
-    "run": {"run": RUN, "lifecycle": {"deletionPolicy": "Delete"}},
+    "run": {"stages": one_stage(RUN), "lifecycle": {"deletionPolicy": "Delete"}},
     "freeze": {"lifecycle": {"deletionPolicy": "Freeze"}},
 }
 

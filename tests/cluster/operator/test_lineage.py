@@ -16,6 +16,7 @@ import pytest
 from glovebox import names
 from support.api import path_of
 from support.cluster import Cluster
+from support.examples import one_stage
 from support.kubelet import end_pod, run_pod
 from support.lineage import problems_of
 from support.lineage_sink import STALL, TAKEN, HttpSink, said, sink_in_a_thread
@@ -90,7 +91,7 @@ def test_a_life_is_told_whole_although_consumer_and_operator_go_away_in_its_mids
         telling(cluster, operator, tmp_path, sink.port) as running,
     ):
         spec = experiment_spec("standard", "primary", lifecycle={"deletionPolicy": "Delete"})
-        team.declare("Experiment", "told", spec | {"run": RUN})
+        team.declare("Experiment", "told", spec | {"stages": one_stage(RUN)})
         made = team.expect("Experiment", "told")
         namespace, uid = made["status"]["namespace"], made["metadata"]["uid"]
         pod = run_pod(team.api, namespace)

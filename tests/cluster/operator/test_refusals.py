@@ -8,8 +8,11 @@ import pytest
 
 from glovebox import names
 from support.cluster import Cluster
+from support.examples import one_stage
 from support.operator_process import Operator, Team, experiment_spec, profile_spec
 from support.waiting import eventually
+
+PROGRAM = {"image": "trainer", "command": ["true"]}
 
 
 def namespaces_of(team: Team, name: str) -> list[str]:
@@ -32,18 +35,28 @@ def namespaces_of(team: Team, name: str) -> list[str]:
         ),
         pytest.param(
             "giant",
-            {"run": {"image": "trainer", "command": ["true"], "resources": {"cpu": 64}}},
+            {
+                "stages": one_stage(
+                    {"image": "trainer", "command": ["true"], "resources": {"cpu": 64}}
+                )
+            },
             "RunOutOfRange",
-            "spec.run.resources['cpu'] asks for 64, more than the 1 of requests.cpu that this"
+            "spec.stages[train].resources['cpu'] asks for 64, more than the 1 of requests.cpu"
+            " that this"
             " experiment's quota has: ask for less, or choose a profile that offers more"
             " requests.cpu",
             id="a run whose pod its quota would never admit",
         ),
         pytest.param(
             "accelerated",
-            {"run": {"image": "trainer", "command": ["true"], "resources": {"nvidia.com/gpu": 1}}},
+            {
+                "stages": one_stage(
+                    {"image": "trainer", "command": ["true"], "resources": {"nvidia.com/gpu": 1}}
+                )
+            },
             "RunOutOfRange",
-            "spec.run.resources['nvidia.com/gpu'] asks for 1, but IsolationProfile standard does"
+            "spec.stages[train].resources['nvidia.com/gpu'] asks for 1, but IsolationProfile"
+            " standard does"
             " not offer nvidia.com/gpu: leave it out, or choose a profile that offers it (this one"
             " offers none)",
             id="an accelerator that the profile does not offer",

@@ -458,7 +458,7 @@ def test_tampering_after_the_seal_is_found(cluster: Cluster, team: Team) -> None
 @pytest.mark.parametrize(
     ("run", "words"),
     [
-        ({"retries": 9}, "spec.run.retries asks for 9, more than the 3"),
+        ({"retries": 9}, "spec.stages[train].retries asks for 9, more than the 3"),
         ({"activeDeadlineSeconds": 9999999}, "asks for 9999999, more than"),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 
 from simulation.world import experiment_spec, profile_spec
 from support.api import ApiError
+from support.examples import one_stage
 
 Json = dict[str, Any]
 GLOVEBOX = "/apis/glovebox.dev/v1alpha1"
@@ -426,10 +427,11 @@ def test_what_is_set_once_in_the_status_stays(api: Any, namespace: str, field: s
 def test_the_spec_is_frozen_with_the_digest(api: Any, namespace: str) -> None:
     experiment(api, namespace)
     path = f"{experiments(namespace)}/x"
-    api.patch(path, {"spec": {"run": {"command": ["a", "b"]}}})
+    program = {"image": "trainer"}
+    api.patch(path, {"spec": {"stages": one_stage(program | {"command": ["a", "b"]})}})
     api.patch(f"{path}/status", {"status": {"digest": "sha256:" + "a" * 64}})
     with refused(422, "Invalid", "must stay as it is"):
-        api.patch(path, {"spec": {"run": {"command": ["c"]}}})
+        api.patch(path, {"spec": {"stages": one_stage(program | {"command": ["c"]})}})
     api.patch(path, {"spec": {"purpose": {"description": "free to edit"}}})
 
 

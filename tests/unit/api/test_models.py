@@ -48,11 +48,11 @@ def test_what_is_read_is_written_again(document: dict[str, Any]) -> None:
     read = BY_NAME[document["kind"]].model.model_validate(document)
     written = read.spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
     # Amounts are text, whichever way they were written.
-    amounts = written.get("run", {}).get("resources", {})
     stated = document["spec"]
-    if amounts:
-        numbers = {name: str(each) for name, each in stated["run"]["resources"].items()}
-        stated = merged(stated, {"run": {"resources": numbers}})
+    for at, stage in enumerate(stated.get("stages", ())):
+        amounts = {name: str(each) for name, each in stage.get("resources", {}).items()}
+        if amounts:
+            stated = merged(stated, {"stages": {at: {"resources": amounts}}})
 
     assert merged(written, stated) == written
 

@@ -24,11 +24,15 @@ ALL = [
     f"Secret {names.CREDENTIALS_SECRET}",
     f"Secret {names.INPUTS_CREDENTIALS_SECRET}",
     f"Secret {names.PULL_SECRET}",
+    "JobSet one",
+    "JobSet two",
     "Job one",
     "Job two",
     "Pod one",
     "Pod two",
 ]
+
+WORKLOADS = set(ALL[5:])
 
 
 class World:
@@ -122,7 +126,7 @@ def test_the_first_failure_is_the_one_that_is_told() -> None:
     )
     with pytest.raises(Rejected, match="the first"):
         close(world)
-    assert world.tried == [step for step in ALL if not step.startswith("Job")]
+    assert world.tried == [step for step in ALL if not step.startswith("Job ")]
 
 
 def test_who_may_not_write_any_more_tries_nothing_else() -> None:
@@ -136,10 +140,11 @@ def test_who_may_not_write_any_more_tries_nothing_else() -> None:
     ("options", "left"),
     [
         ({"keep_access": True}, {f"RoleBinding {names.TENANT_ROLE_BINDING}"}),
-        ({"keep_workloads": True}, {"Job one", "Job two", "Pod one", "Pod two"}),
-        ({"keep_own": True}, {"Job two", "Pod two"}),
+        ({"keep_workloads": True}, WORKLOADS),
+        ({"keep_own": True}, {"JobSet one", "JobSet two", "Job two", "Pod two"}),
+        ({"may_have_job_set": False}, {"JobSet one", "JobSet two"}),
     ],
-    ids=["access", "workloads", "own"],
+    ids=["access", "workloads", "own", "no JobSet"],
 )
 def test_what_is_to_stay_stays(options: dict[str, bool], left: set[str]) -> None:
     world = World()

@@ -170,7 +170,9 @@ async def test_a_grant_that_was_withdrawn_a_moment_ago_issues_nothing(
     scope: Any = SimpleNamespace(
         ports=SimpleNamespace(reader=SimpleNamespace(get=get)),
         namespace="gbx-team-exp-0123456789",
-        experiment=SimpleNamespace(status=SimpleNamespace(inputs=inputs)),
+        experiment=SimpleNamespace(
+            status=SimpleNamespace(inputs=inputs), spec=SimpleNamespace(stages=())
+        ),
         now=datetime(2026, 1, 1, tzinfo=UTC),
     )
     credentials = SimpleNamespace(duration_seconds=900)
@@ -208,7 +210,9 @@ async def test_the_session_that_ends_first_is_renewed_in_time(
     scope: Any = SimpleNamespace(
         ports=SimpleNamespace(reader=SimpleNamespace(get=get)),
         namespace="gbx-team-exp-0123456789",
-        experiment=SimpleNamespace(status=status, namespace="team", uid="u"),
+        experiment=SimpleNamespace(
+            status=status, namespace="team", uid="u", spec=SimpleNamespace(stages=())
+        ),
         key="Experiment/team/exp",
         now=now,
     )

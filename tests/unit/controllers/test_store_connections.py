@@ -103,7 +103,9 @@ async def test_each_session_gets_the_keys_that_it_needs(monkeypatch: pytest.Monk
     monkeypatch.setattr(input_credentials, "issue_input_credentials", issuing("inputs"))
     given.metrics = SimpleNamespace(on_store=lambda _: contextlib.nullcontext())  # type: ignore[assignment]
     profile = SimpleNamespace(spec=SimpleNamespace(credentials=SimpleNamespace(duration_seconds=1)))
-    experiment = SimpleNamespace(uid="u", namespace="team", name="exp")
+    experiment = SimpleNamespace(
+        uid="u", namespace="team", name="exp", spec=SimpleNamespace(stages=())
+    )
     scope: Any = SimpleNamespace(ports=given, experiment=experiment)
     resolved: Any = SimpleNamespace(platform=SimpleNamespace(store=store, profile=profile))
     await artifact_credentials._ask(scope, resolved)

@@ -23,7 +23,7 @@ OFFER: dict[str, Any] = {
 
 def asks(**amounts: int | str) -> dict[str, Any]:
     resources = {f"{name}.example/gpu": amount for name, amount in amounts.items()}
-    return {"kind": "Experiment", "spec": {"run": {"resources": resources}}}
+    return {"kind": "Experiment", "spec": {"stages": {0: {"resources": resources}}}}
 
 
 @pytest.mark.parametrize(

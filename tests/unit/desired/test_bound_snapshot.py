@@ -41,7 +41,7 @@ def test_what_was_bound_is_read_back() -> None:
     assert read.platform.store.spec == inputs.store.spec
     assert read.digest == digest_of(orjson.loads(read.text))
     assert set(read.images) == set(written["data"]["images"].split())
-    assert read.has_run is (inputs.experiment.spec.run is not None)
+    assert read.has_run is (inputs.experiment.spec.has_run)
 
 
 def test_what_lies_beside_the_snapshot_is_no_part_of_the_digest() -> None:

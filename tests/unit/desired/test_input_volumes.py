@@ -17,7 +17,7 @@ from glovebox.desired.delivery_modes import check_deliverable
 from glovebox.desired.input_volumes import input_volumes, with_source
 from glovebox.desired.inputs import ResolvedInput
 from glovebox.desired.plan import desired_objects
-from glovebox.desired.run import run_job
+from glovebox.desired.run import stage_jobs
 from glovebox.errors import Refused
 from golden.cases import inputs_from
 
@@ -174,9 +174,8 @@ def test_small_files_have_room_for_their_blocks_and_folders() -> None:
     inputs = inputs_from(TINY)
     on_disk = 30_000 * 2 * 4096
     assert inputs.delivered_bytes > on_disk
-    job = run_job(inputs)
-    assert job is not None
-    (container,) = job["spec"]["template"]["spec"]["containers"]
+    ((_, job),) = stage_jobs(inputs)
+    (container,) = job["template"]["spec"]["containers"]
     asked = container["resources"]["requests"]["ephemeral-storage"]
     assert quantity.parse(asked) > on_disk
 

@@ -10,6 +10,7 @@ import pytest
 from glovebox.api.coverage import Coverage
 from glovebox.api.experiment_inputs import AllowedOverlap
 from glovebox.api.leakage_status import LeakStatus
+from glovebox.api.stages import Stage
 from glovebox.data.overlap import Overlap, Shared
 from glovebox.desired.covered import Covered, needs_comparison
 from glovebox.desired.leakage import leakage_sheet, recorded_sheet, sheet_text
@@ -38,13 +39,19 @@ def allow(*of: str, reason: str = "split by aircraft") -> tuple[AllowedOverlap, 
     return (AllowedOverlap.model_validate(entry),)
 
 
+def stage(name: str, *inputs: str, needs: tuple[str, ...] = ()) -> Stage:
+    return Stage(name=name, needs=needs, inputs=inputs, image="trainer", command=("python",))
+
+
 def sheet(
     *inputs: Covered,
     overlap: Overlap = NOTHING,
     allowed: tuple[AllowedOverlap, ...] = (),
-    has_run: bool = True,
+    stages: tuple[Stage, ...] | None = None,
 ) -> dict[str, LeakStatus]:
-    rows = leakage_sheet(inputs, allowed, overlap, has_run=has_run)
+    everything = stage("train", *(each.name for each in inputs))
+    given = (everything,) if stages is None else stages
+    rows = leakage_sheet(inputs, allowed, overlap, stages=given)
     assert len({row.type for row in rows}) == len(rows) == 8
     return {row.type: row for row in rows}
 
@@ -334,9 +341,63 @@ def test_the_side_with_more_copies_is_counted() -> None:
 
 def test_who_can_read_everything_is_told() -> None:
     inputs = covered("train"), covered("test")
-    assert sheet(*inputs)["TestDataInTraining"].message.startswith("one run reads all inputs")
-    message = sheet(*inputs, has_run=False)["TestDataInTraining"].message
+    message = sheet(*inputs)["TestDataInTraining"].message
+    assert message.startswith("stage `train` is given `test` beside other data")
+    message = sheet(*inputs, stages=())["TestDataInTraining"].message
     assert message.startswith("every pod may read all inputs")
+
+
+@pytest.mark.parametrize(
+    ("stages", "level", "told", "why"),
+    [
+        (
+            (stage("fit"), stage("score", "test", needs=("fit",))),
+            "Proved",
+            "no stage with training data is given `test`, or runs after or beside one that is",
+            "training is over before the test data are given to anybody",
+        ),
+        (
+            (
+                stage("fit"),
+                stage("between", "train", needs=("fit",)),
+                stage("score", "test", needs=("between",)),
+            ),
+            "Proved",
+            "no stage with training data",
+            "what a stage needs is needed by those that need it",
+        ),
+        (
+            (stage("fit"), stage("score", "test")),
+            "Unknown",
+            "stage `fit` may run after `score` or beside it, which is given `test`",
+            "they may talk to each other",
+        ),
+        (
+            (stage("look", "test"), stage("fit", needs=("look",))),
+            "Unknown",
+            "stage `fit` may run after `look` or beside it",
+            "results may hand on what was read",
+        ),
+        (
+            (stage("fit"), stage("score", "test", "train", needs=("fit",))),
+            "Unknown",
+            "stage `score` is given `test` beside other data",
+            "one program has both",
+        ),
+        (
+            (stage("fit"), stage("again"), stage("score", "test", needs=("fit",))),
+            "Unknown",
+            "stage `again` may run after `score` or beside it",
+            "one of several is not waited for",
+        ),
+    ],
+)
+def test_what_the_stages_prove_of_test_data(
+    stages: tuple[Stage, ...], level: str, told: str, why: str
+) -> None:
+    row = sheet(covered("train"), covered("test"), stages=stages)["TestDataInTraining"]
+    assert row.level == level, why
+    assert row.message.startswith(told), why
 
 
 def test_a_holdout_is_a_test_set() -> None:
@@ -414,7 +475,7 @@ def test_hostile_and_long_names_neither_act_nor_flood() -> None:
 
 def test_the_sheet_has_one_spelling() -> None:
     inputs = covered("train"), covered("test")
-    rows = leakage_sheet(inputs, (), NOTHING, has_run=True)
+    rows = leakage_sheet(inputs, (), NOTHING, stages=())
     text = sheet_text(rows)
     assert text == sheet_text(
         tuple(LeakStatus.model_validate_json(r.model_dump_json(by_alias=True)) for r in rows)

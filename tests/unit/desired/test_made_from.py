@@ -158,9 +158,9 @@ def test_what_the_seals_do_not_name_is_unknown_and_never_taken_for_apart(
         replace(fit, splits=(part("train", "f"),)),
         replace(final, splits=(part("test", "f"),)),
     )
-    apart = leakage_sheet(inputs, (), Overlap(), has_run=True)
+    apart = leakage_sheet(inputs, (), Overlap(), stages=())
     assert next(each.level for each in apart if each.type == "SharedRows") == "Proved"
-    sheet = leakage_sheet((fit, final), (), Overlap(), has_run=True)
+    sheet = leakage_sheet((fit, final), (), Overlap(), stages=())
     rows = next(each for each in sheet if each.type == "SharedRows")
     said = "more went into `fit` (train) than its seals name"
     assert (said in rows.message) == is_unknown

@@ -44,7 +44,7 @@ def part(role: str, *splits: PartOfSplit, digest: str = "", **coverage: Any) -> 
 def sheet(*inputs: Covered, groups: bool = False) -> dict[str, LeakStatus]:
     numbers = {each.name: 9 for each in inputs}
     overlap = Overlap((), numbers, numbers if groups else {}, {})
-    return {row.type: row for row in leakage_sheet(inputs, (), overlap, has_run=True)}
+    return {row.type: row for row in leakage_sheet(inputs, (), overlap, stages=())}
 
 
 def level(leak: str, *inputs: Covered, groups: bool = False) -> str:

@@ -114,7 +114,7 @@ def test_pods_that_have_ended_have_a_bound_of_their_own(
     run = {"image": "trainer", "command": ["train"], "retries": retries}
     inputs = inputs_from(
         {"kind": "IsolationProfile", "spec": {"quota": ranges}},
-        {"kind": "Experiment", "spec": {"resources": {"quota": asked}, "run": run}},
+        {"kind": "Experiment", "spec": {"resources": {"quota": asked}, "stages": {0: run}}},
     )
     assert resource_quota(inputs)["spec"]["hard"]["count/pods"] == str(bound)
 

@@ -164,7 +164,7 @@ GPU: dict[str, Any] = {
 def test_an_edit_of_accelerators_of_which_an_experiment_has_some(
     offers: list[dict[str, Any]], changes: tuple[str, ...], why: str
 ) -> None:
-    asking = {"kind": "Experiment", "spec": {"run": {"resources": {"nvidia.com/gpu": 2}}}}
+    asking = {"kind": "Experiment", "spec": {"stages": {0: {"resources": {"nvidia.com/gpu": 2}}}}}
     before = inputs_from(asking, {"kind": "IsolationProfile", "spec": {"accelerators": [GPU]}})
     used = used_accelerators(before.experiment, before.profile)
     assert [(each.resource, pieces) for each, pieces in used] == [("nvidia.com/gpu", 2)]
@@ -180,7 +180,7 @@ def test_an_edit_of_accelerators_of_which_an_experiment_has_some(
 def test_more_accelerators_than_there_are_can_still_be_written_down_and_read() -> None:
     """The gate refuses them, which comes after that."""
     inputs = inputs_from(
-        {"kind": "Experiment", "spec": {"run": {"resources": {"nvidia.com/gpu": "1E"}}}},
+        {"kind": "Experiment", "spec": {"stages": {0: {"resources": {"nvidia.com/gpu": "1E"}}}}},
         {"kind": "IsolationProfile", "spec": {"accelerators": [GPU]}},
     )
     used = used_accelerators(inputs.experiment, inputs.profile)

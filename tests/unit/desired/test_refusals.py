@@ -18,6 +18,8 @@ DIGEST = "@sha256:" + "1" * 64
 
 
 def experiment(**spec: Any) -> dict[str, Any]:
+    if "stage" in spec:
+        spec["stages"] = {0: spec.pop("stage")}
     return {"kind": "Experiment", "spec": spec}
 
 
@@ -46,7 +48,7 @@ def egress(cidr: str, *ports: int) -> dict[str, Any]:
 
 
 def asks(**amounts: str | int) -> dict[str, Any]:
-    return experiment(run={"resources": amounts})
+    return experiment(stage={"resources": amounts})
 
 
 NOTHING_COUNTED = [
@@ -270,10 +272,11 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
     ),
     (
         "a run of an image that is not pinned",
-        [experiment(run={"image": "tester"})],
+        [experiment(stage={"image": "tester"})],
         "InvalidSpec",
         (
-            "spec.run.image names tester, which spec.images does not have: add it there by digest,"
+            "spec.stages[train].image names tester, which spec.images does not have: add it"
+            " there by digest,"
             " or name one of those (trainer)"
         ),
     ),
@@ -282,7 +285,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [asks(cpu="3")],
         "RunOutOfRange",
         (
-            "spec.run.resources['cpu'] asks for 3, more than the 2 of requests.cpu that this"
+            "spec.stages[train].resources['cpu'] asks for 3, more than the 2 of requests.cpu"
+            " that this"
             " experiment's quota has: ask for less, or ask for 3 in"
             " spec.resources.quota['requests.cpu'] (at most 8)"
         ),
@@ -292,7 +296,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [experiment(resources=Only(quota={"requests.cpu": "8"})), asks(cpu="2001m")],
         "RunOutOfRange",
         (
-            "spec.run.resources['cpu'] asks for 2001m, more than the 2 of limits.cpu that this"
+            "spec.stages[train].resources['cpu'] asks for 2001m, more than the 2 of limits.cpu"
+            " that this"
             " experiment's quota has: ask for less, or ask for 2001m in"
             " spec.resources.quota['limits.cpu'] (at most 8)"
         ),
@@ -302,7 +307,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [asks(memory="64Gi")],
         "RunOutOfRange",
         (
-            "spec.run.resources['memory'] asks for 64Gi, more than the 4Gi of requests.memory"
+            "spec.stages[train].resources['memory'] asks for 64Gi, more than the 4Gi of"
+            " requests.memory"
             " that this experiment's quota has: ask for less, or choose a profile that offers"
             " more requests.memory"
         ),
@@ -312,7 +318,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [profile(limits={"maxCpu": "1"}), asks(cpu="1500m")],
         "RunOutOfRange",
         (
-            "spec.run.resources['cpu'] asks for 1500m, more than the 1 that IsolationProfile"
+            "spec.stages[train].resources['cpu'] asks for 1500m, more than the 1 that"
+            " IsolationProfile"
             " standard allows one container (spec.limits.maxCpu): ask for at most 1, or choose a"
             " profile that allows more"
         ),
@@ -322,7 +329,7 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [profile(limits={"maxMemory": "1Gi"}), asks(memory="1025Mi")],
         "RunOutOfRange",
         (
-            "spec.run.resources['memory'] asks for 1025Mi, more than the 1Gi that"
+            "spec.stages[train].resources['memory'] asks for 1025Mi, more than the 1Gi that"
             " IsolationProfile standard allows one container (spec.limits.maxMemory): ask for at"
             " most 1Gi, or choose a profile that allows more"
         ),
@@ -332,7 +339,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [*NOTHING_COUNTED, asks(memory="1Gi")],
         "RunOutOfRange",
         (
-            "spec.run.resources['memory'] asks for 1Gi, more than the 512Mi that IsolationProfile"
+            "spec.stages[train].resources['memory'] asks for 1Gi, more than the 512Mi that"
+            " IsolationProfile"
             " standard allows one container (it sets no spec.limits.maxMemory): ask for at most"
             " 512Mi, or choose a profile that allows more"
         ),
@@ -342,9 +350,11 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [quota("limits.memory", "256Mi")],
         "RunOutOfRange",
         (
-            "spec.run.resources['memory'] is not set, and a container that sets none gets 512Mi"
+            "spec.stages[train].resources['memory'] is not set, and a container that sets none"
+            " gets 512Mi"
             " (spec.limits.defaultMemory of IsolationProfile standard), more than the 256Mi of"
-            " limits.memory that this experiment's quota has: set spec.run.resources['memory'] to"
+            " limits.memory that this experiment's quota has: set"
+            " spec.stages[train].resources['memory'] to"
             " at most 256Mi, or ask for 512Mi in spec.resources.quota['limits.memory'] (at most"
             " 32Gi)"
         ),
@@ -365,35 +375,39 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [asks(memory="0")],
         "RunOutOfRange",
         (
-            "spec.run.resources['memory'] asks for 0, which Kubernetes takes for no limit: write"
+            "spec.stages[train].resources['memory'] asks for 0, which Kubernetes takes for no"
+            " limit: write"
             " what the run needs, or leave it out"
         ),
     ),
     (
         "no shared memory, which Kubernetes takes for as much as there is",
-        [experiment(run={"sharedMemory": 0})],
+        [experiment(stage={"sharedMemory": 0})],
         "RunOutOfRange",
         (
-            "spec.run.sharedMemory asks for 0, which Kubernetes takes for no limit: write what the"
+            "spec.stages[train].sharedMemory asks for 0, which Kubernetes takes for no limit:"
+            " write what the"
             " run needs, or leave it out"
         ),
     ),
     (
         "shared memory that is too much beside the memory",
-        [asks(memory="3Gi"), experiment(run={"sharedMemory": "1100Mi"})],
+        [asks(memory="3Gi"), experiment(stage={"sharedMemory": "1100Mi"})],
         "RunOutOfRange",
         (
-            "spec.run.resources['memory'] and spec.run.sharedMemory ask for 4172Mi together, more"
+            "spec.stages[train].resources['memory'] and spec.stages[train].sharedMemory ask for"
+            " 4172Mi together, more"
             " than the 4Gi of requests.memory that this experiment's quota has: ask for less, or"
             " ask for 4172Mi in spec.resources.quota['requests.memory'] (at most 32Gi)"
         ),
     ),
     (
         "shared memory that is too much beside the default",
-        [experiment(run={"sharedMemory": "4Gi"})],
+        [experiment(stage={"sharedMemory": "4Gi"})],
         "RunOutOfRange",
         (
-            "spec.run.sharedMemory asks for 4Gi, which is 4224Mi with the 128Mi that a container"
+            "spec.stages[train].sharedMemory asks for 4Gi, which is 4224Mi with the 128Mi that a"
+            " container"
             " gets that sets no memory (spec.limits.defaultRequestMemory of IsolationProfile"
             " standard), more than the 4Gi of requests.memory that this experiment's quota has: ask"
             " for less, or ask for 4224Mi in spec.resources.quota['requests.memory'] (at most 32Gi)"
@@ -401,10 +415,11 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
     ),
     (
         "shared memory that is too much for one container",
-        [profile(limits={"maxMemory": "2Gi"}), experiment(run={"sharedMemory": "2Gi"})],
+        [profile(limits={"maxMemory": "2Gi"}), experiment(stage={"sharedMemory": "2Gi"})],
         "RunOutOfRange",
         (
-            "spec.run.sharedMemory asks for 2Gi, which is 2560Mi with the 512Mi that a container"
+            "spec.stages[train].sharedMemory asks for 2Gi, which is 2560Mi with the 512Mi that a"
+            " container"
             " gets that sets no memory (spec.limits.defaultMemory of IsolationProfile standard),"
             " more than the 2Gi that IsolationProfile standard allows one container"
             " (spec.limits.maxMemory): ask for at most 2Gi, or choose a profile that allows more"
@@ -412,20 +427,22 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
     ),
     (
         "more scratch than one container may have",
-        [profile(limits={"maxEphemeralStorage": "20Gi"}), experiment(run={"scratch": "21Gi"})],
+        [profile(limits={"maxEphemeralStorage": "20Gi"}), experiment(stage={"scratch": "21Gi"})],
         "RunOutOfRange",
         (
-            "spec.run.scratch asks for 21Gi, more than the 20Gi that IsolationProfile standard"
+            "spec.stages[train].scratch asks for 21Gi, more than the 20Gi that IsolationProfile"
+            " standard"
             " allows one container (spec.limits.maxEphemeralStorage): ask for at most 20Gi, or"
             " choose a profile that allows more"
         ),
     ),
     (
         "more scratch than the default, where the profile allows no more",
-        [experiment(run={"scratch": "50Gi"})],
+        [experiment(stage={"scratch": "50Gi"})],
         "RunOutOfRange",
         (
-            "spec.run.scratch asks for 50Gi, more than the 10Gi that IsolationProfile standard"
+            "spec.stages[train].scratch asks for 50Gi, more than the 10Gi that IsolationProfile"
+            " standard"
             " allows one container (spec.limits.defaultEphemeralStorage, as it sets no"
             " maxEphemeralStorage): ask for at most 10Gi, or choose a profile that allows more"
         ),
@@ -435,7 +452,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [GPUS, asks(**{"amd.com/gpu": 1})],
         "RunOutOfRange",
         (
-            "spec.run.resources['amd.com/gpu'] asks for 1, but IsolationProfile standard does not"
+            "spec.stages[train].resources['amd.com/gpu'] asks for 1, but IsolationProfile"
+            " standard does not"
             " offer amd.com/gpu: leave it out, or choose a profile that offers it (this one offers"
             " nvidia.com/gpu, nvidia.com/mig-1g.10gb)"
         ),
@@ -445,7 +463,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [asks(**{"nvidia.com/gpu": 1})],
         "RunOutOfRange",
         (
-            "spec.run.resources['nvidia.com/gpu'] asks for 1, but IsolationProfile standard does"
+            "spec.stages[train].resources['nvidia.com/gpu'] asks for 1, but IsolationProfile"
+            " standard does"
             " not offer nvidia.com/gpu: leave it out, or choose a profile that offers it (this one"
             " offers none)"
         ),
@@ -455,7 +474,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [GPUS, asks(**{"nvidia.com/gpu": 5})],
         "RunOutOfRange",
         (
-            "spec.run.resources['nvidia.com/gpu'] asks for 5, more than the 4 that IsolationProfile"
+            "spec.stages[train].resources['nvidia.com/gpu'] asks for 5, more than the 4 that"
+            " IsolationProfile"
             " standard allows: ask for at most 4, or choose a profile that allows more"
         ),
     ),
@@ -464,7 +484,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [GPUS, asks(**{"nvidia.com/gpu": "500m"})],
         "RunOutOfRange",
         (
-            "spec.run.resources['nvidia.com/gpu'] asks for 500m, but nvidia.com/gpu is counted in"
+            "spec.stages[train].resources['nvidia.com/gpu'] asks for 500m, but nvidia.com/gpu is"
+            " counted in"
             " whole numbers: write a whole number"
         ),
     ),
@@ -473,7 +494,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [GPUS, asks(**{"nvidia.com/gpu": 0})],
         "RunOutOfRange",
         (
-            "spec.run.resources['nvidia.com/gpu'] asks for 0, which Kubernetes takes for no limit:"
+            "spec.stages[train].resources['nvidia.com/gpu'] asks for 0, which Kubernetes takes"
+            " for no limit:"
             " write what the run needs, or leave it out"
         ),
     ),
@@ -482,7 +504,7 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [GPUS, quota("requests.nvidia.com/gpu", "1"), asks(**{"nvidia.com/gpu": 2})],
         "RunOutOfRange",
         (
-            "spec.run.resources['nvidia.com/gpu'] asks for 2, more than the 1 of"
+            "spec.stages[train].resources['nvidia.com/gpu'] asks for 2, more than the 1 of"
             " requests.nvidia.com/gpu that this experiment's quota has: ask for less, or ask for 2"
             " in spec.resources.quota['requests.nvidia.com/gpu'] (at most 4)"
         ),
@@ -518,7 +540,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         ],
         "RunOutOfRange",
         (
-            "spec.run.resources['count/jobs.batch'] asks for 1, but IsolationProfile standard does"
+            "spec.stages[train].resources['count/jobs.batch'] asks for 1, but IsolationProfile"
+            " standard does"
             " not offer count/jobs.batch: leave it out, or choose a profile that offers it (this"
             " one offers none)"
         ),
@@ -534,18 +557,18 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
             ),
         )
         for field, amount, changes in (
-            ("spec.run.resources['memory']", "1000E", asks(memory="1000E")),
+            ("spec.stages[train].resources['memory']", "1000E", asks(memory="1000E")),
             (
-                "spec.run.resources['nvidia.com/gpu']",
+                "spec.stages[train].resources['nvidia.com/gpu']",
                 "10000000000000000000",
                 asks(**{"nvidia.com/gpu": "10000000000000000000"}),
             ),
-            ("spec.run.sharedMemory", "10E", experiment(run={"sharedMemory": "10E"})),
-            ("spec.run.scratch", "10E", experiment(run={"scratch": "10E"})),
+            ("spec.stages[train].sharedMemory", "10E", experiment(stage={"sharedMemory": "10E"})),
+            ("spec.stages[train].scratch", "10E", experiment(stage={"scratch": "10E"})),
             (
-                "spec.run.sharedMemory and the memory of the run",
+                "spec.stages[train].sharedMemory and the memory of it",
                 "10000000000000000000",
-                experiment(run={"sharedMemory": "5E", "resources": {"memory": "5E"}}),
+                experiment(stage={"sharedMemory": "5E", "resources": {"memory": "5E"}}),
             ),
             ("spec.resources.quota['requests.cpu']", "10E", quota("requests.cpu", "10E")),
         )
@@ -643,7 +666,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         [GPUS, asks(**{"nvidia.com/gpu": 1, "nvidia.com/mig-1g.10gb": 1})],
         "RunOutOfRange",
         (
-            "spec.run.resources asks for nvidia.com/gpu, nvidia.com/mig-1g.10gb, which no node has"
+            "spec.stages[train].resources asks for nvidia.com/gpu, nvidia.com/mig-1g.10gb, which"
+            " no node has"
             " together, because by IsolationProfile standard label mode of a node is whole in"
             " spec.accelerators[nvidia.com/gpu] and parts in"
             " spec.accelerators[nvidia.com/mig-1g.10gb]: ask for one of them"
@@ -658,7 +682,7 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         ],
         "RunOutOfRange",
         (
-            "spec.run.resources['example.com/fpga'] asks for 1, more than the 0 of"
+            "spec.stages[train].resources['example.com/fpga'] asks for 1, more than the 0 of"
             " requests.example.com/fpga that this experiment's quota has: ask for less, or ask for"
             " 1 in spec.resources.quota['requests.example.com/fpga'] (at most 2)"
         ),
@@ -718,11 +742,12 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
     ),
     (
         "a declaration that fits into no snapshot",
-        [experiment(run={"args": ["x" * 4096] * 256})],
+        [experiment(stage={"args": ["x" * 4096] * 256})],
         "InvalidSpec",
         (
-            "the declaration takes 1050006 bytes, more than the 917504 that a snapshot holds: "
-            "shorten spec.run.args and spec.config.parameters, or pin long ones as a dataset"
+            "the declaration takes 1050071 bytes, more than the 917504 that a snapshot holds: "
+            "shorten the `args` of its stages and spec.config.parameters, or pin long ones as a"
+            " dataset"
         ),
     ),
     (
@@ -1017,15 +1042,15 @@ ACCEPTED: list[tuple[str, list[dict[str, Any]]]] = [
     ("a quota of accelerators without a run", [GPUS, quota("requests.nvidia.com/gpu", "4")]),
     (
         "shared memory that fits beside the memory",
-        [asks(memory="3Gi"), experiment(run={"sharedMemory": "1Gi"})],
+        [asks(memory="3Gi"), experiment(stage={"sharedMemory": "1Gi"})],
     ),
-    ("as much scratch as the default", [experiment(run={"scratch": "10Gi"})]),
+    ("as much scratch as the default", [experiment(stage={"scratch": "10Gi"})]),
     (
         "as much scratch as one container may have",
-        [profile(limits={"maxEphemeralStorage": "50Gi"}), experiment(run={"scratch": "50Gi"})],
+        [profile(limits={"maxEphemeralStorage": "50Gi"}), experiment(stage={"scratch": "50Gi"})],
     ),
     ("any amount of what nothing counts", [*NOTHING_COUNTED, asks(cpu="512")]),
-    ("no run at all", [experiment(run=None, images=[])]),
+    ("no run at all", [experiment(stages=[], images=[])]),
     ("the profile's retention", [experiment(artifacts={"retention": None})]),
     (
         "a stronger lock than the profile demands",

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from glovebox.api.run_config import Config
+from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.run_environment import (
     colliding_names,
     declared_variables,
@@ -48,11 +49,16 @@ def test_seeds_and_parameters_have_variables_of_their_own() -> None:
     assert declared == {"GLOVEBOX_SEED_NUMPY": "7", "GLOVEBOX_PARAM_MAX_DEPTH": "8"}
 
 
+def variables_of(inputs: ExperimentInputs) -> dict[str, str]:
+    (stage,) = inputs.experiment.spec.stages
+    return {each["name"]: each["value"] for each in run_environment(inputs, stage)}
+
+
 def environment(*, run: dict[str, Any] | None = None, **config: Any) -> dict[str, str]:
     """Return the variables of a run that is declared so."""
-    changes = {"config": Only(config), "run": run or {}}
+    changes = {"config": Only(config), "stages": {0: run or {}}}
     inputs = inputs_from({"kind": "Experiment", "spec": changes})
-    return {each["name"]: each["value"] for each in run_environment(inputs)}
+    return variables_of(inputs)
 
 
 def test_a_user_without_an_entry_in_passwd_has_a_name_and_a_place() -> None:
@@ -124,7 +130,7 @@ def test_what_a_variable_may_be(name: str) -> None:
 )
 def test_a_parameter_is_in_the_run_as_it_is_in_the_snapshot(value: str) -> None:
     inputs = inputs_from({"kind": "Experiment", "spec": {"config": {"parameters": {"x": value}}}})
-    written = {each["name"]: each["value"] for each in run_environment(inputs)}
+    written = variables_of(inputs)
     known = {**written, "KUBERNETES_SERVICE_HOST": "10.96.0.1"}
     assert expanded(written["GLOVEBOX_PARAM_X"], known) == value
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from glovebox.desired.run import run_job
+from glovebox.desired.run import stage_jobs
 from glovebox.desired.run_resources import why_disk_never_fits
 from golden.cases import Only, inputs_from
 
@@ -18,7 +18,7 @@ def disk(amount: str, maximum: str = "100Gi") -> dict[str, Any]:
 
 
 def less() -> dict[str, Any]:
-    return {"kind": "Experiment", "spec": {"run": {"scratch": "2Gi"}}}
+    return {"kind": "Experiment", "spec": {"stages": {0: {"scratch": "2Gi"}}}}
 
 
 WITHOUT_INPUTS = (
@@ -29,26 +29,25 @@ WITHOUT_INPUTS = (
 
 def why(*changes: dict[str, Any]) -> str | None:
     inputs = inputs_from(*changes)
-    job = run_job(inputs)
-    assert job is not None
-    return why_disk_never_fits(inputs.experiment, inputs.profile, job)
+    ((stage, job),) = stage_jobs(inputs)
+    return why_disk_never_fits(inputs.experiment, inputs.profile, stage, job)
 
 
 def test_a_quota_that_holds_the_default_alone_has_no_room_for_inputs() -> None:
     said = why(disk("10Gi"))
 
     assert said is not None
-    assert said.startswith("the run gets 10")
+    assert said.startswith("stage `train` gets 10")
     assert "more than the 10Gi of limits.ephemeral-storage that this experiment's quota" in said
     assert "in spec.resources.quota['limits.ephemeral-storage'] (at most 100Gi)" in said
 
 
 def test_scratch_that_the_quota_has_no_room_for_is_named() -> None:
-    asked = {"kind": "Experiment", "spec": {"run": {"scratch": "12Gi"}}}
+    asked = {"kind": "Experiment", "spec": {"stages": {0: {"scratch": "12Gi"}}}}
     said = why(asked, disk("11Gi"))
 
     assert said is not None
-    assert "of local disk (spec.run.scratch, 12Gi, and the size of the inputs)" in said
+    assert "of local disk (spec.stages[train].scratch, 12Gi, and the size of its inputs)" in said
 
 
 @pytest.mark.parametrize(

@@ -121,11 +121,11 @@ ANOTHER: list[tuple[str, ExperimentInputs]] = [
         ),
     ),
     ("other resources", changed(RICH, spec={"resources": {"quota": {"requests.cpu": "3"}}})),
-    ("another command", changed(RICH, spec={"run": {"command": ["python"]}})),
-    ("other arguments", changed(RICH, spec={"run": {"args": ["--fold", "4"]}})),
-    ("arguments in another order", changed(RICH, spec={"run": {"args": ["3", "--fold"]}})),
-    ("another deadline", changed(RICH, spec={"run": {"activeDeadlineSeconds": 60}})),
-    ("other retries", changed(RICH, spec={"run": {"retries": 0}})),
+    ("another command", changed(RICH, spec={"stages": {0: {"command": ["python"]}}})),
+    ("other arguments", changed(RICH, spec={"stages": {0: {"args": ["--fold", "4"]}}})),
+    ("arguments in another order", changed(RICH, spec={"stages": {0: {"args": ["3", "--fold"]}}})),
+    ("another deadline", changed(RICH, spec={"stages": {0: {"activeDeadlineSeconds": 60}}})),
+    ("other retries", changed(RICH, spec={"stages": {0: {"retries": 0}}})),
     ("another store", changed(RICH, spec={"artifacts": {"storeRef": {"name": "second"}}})),
     ("another retention", changed(RICH, spec={"artifacts": {"retention": {"days": 366}}})),
 ]
@@ -244,7 +244,7 @@ def test_the_image_guard_reads_each_reference_once_on_a_line_of_its_own() -> Non
 
 def test_an_experiment_without_images_lists_none() -> None:
     assert (
-        snapshot(inputs_from({"kind": "Experiment", "spec": {"images": [], "run": None}}))["data"][
+        snapshot(inputs_from({"kind": "Experiment", "spec": {"images": [], "stages": []}}))["data"][
             "images"
         ]
         == ""

@@ -9,7 +9,7 @@ import pytest
 from glovebox import names
 from glovebox.api.object_store import ObjectStoreSpec
 from glovebox.data.probing import Expected
-from glovebox.desired.inputs import StoreRoute
+from glovebox.desired.inputs import ExperimentInputs, StoreRoute
 from glovebox.desired.network_policy import network_policies, store_route
 from glovebox.desired.platform import store_changes
 from glovebox.desired.probe import probe_plan
@@ -58,9 +58,14 @@ def test_the_isolation_check_wants_the_proxy_reachable_and_the_store_blocked() -
     assert plan.s3.proxy == PROXY
 
 
+def variables_of(inputs: ExperimentInputs) -> list[dict[str, str]]:
+    (stage,) = inputs.experiment.spec.stages
+    return run_environment(inputs, stage)
+
+
 def test_a_run_is_told_by_its_environment() -> None:
     inputs = inputs_from(spec(url=f"{PROXY}/", noProxy=["git.example"]))
-    found = {each["name"]: each["value"] for each in run_environment(inputs)}
+    found = {each["name"]: each["value"] for each in variables_of(inputs)}
     assert found["HTTPS_PROXY"] == found["https_proxy"] == PROXY
     assert found["NO_PROXY"] == found["no_proxy"] == "localhost,127.0.0.1,::1,git.example"
     assert "HTTP_PROXY" not in found
@@ -68,7 +73,7 @@ def test_a_run_is_told_by_its_environment() -> None:
 
 def test_without_a_proxy_nothing_speaks_of_one() -> None:
     inputs = inputs_from()
-    assert "PROXY" not in str(run_environment(inputs)).upper()
+    assert "PROXY" not in str(variables_of(inputs)).upper()
     assert "proxy" not in str(probe_plan(inputs).model_dump(exclude_none=True))
 
 

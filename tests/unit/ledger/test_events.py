@@ -206,7 +206,7 @@ def beside(*created: str, run: bool = True) -> Json:
     """Return an Experiment in whose namespace others had pods, created at these times."""
     pods = [{"name": f"p{n}", "uid": f"u{n}", "creationTime": at} for n, at in enumerate(created)]
     obj = experiment(digest=DIGEST, tenantPods={"pods": pods})
-    return {**obj, "spec": {"run": {"image": "trainer"}} if run else {}}
+    return {**obj, "spec": {"stages": [{"name": "fit"}]} if run else {}}
 
 
 def test_pods_of_others_beside_a_run_are_broken_glass_and_elsewhere_they_are_work() -> None:

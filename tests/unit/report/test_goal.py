@@ -38,7 +38,7 @@ def made(conditions: str, *, has_run: bool = True, **changes: Any) -> Experiment
     obj["metadata"] |= metadata
     obj["spec"] |= spec
     if not has_run:
-        del obj["spec"]["run"]
+        del obj["spec"]["stages"]
     return Experiment.model_validate({**obj, "status": status | changes})
 
 

@@ -96,7 +96,7 @@ LEFT_OUT = re.compile(
     r"|artifacts\.sessionsEndTime|isolation\.(attempts|policyDigest|jobUid)"
     r"|run\.(jobUid|record|pods\.(uid|startTime|completionTime|containers\.image"
     r"|containers\.log\.(key|digest|bytes|final|truncated|redactions))|nodes\.kubeletVersion"
-    r"|pods\.phase)"
+    r"|pods\.(phase|stage)|stages\.(startTime|completionTime))"
     r"|tenantPods\.pods\.(uid|creationTime)|seal\.(attestationVersion|sessionsEndTime)"
     r"|sealSupplement\.(attestationVersion|manifestDigest|keyId)"
     r"|conclusion\.(attestationVersion|keyId)|drift\.(last|outstanding\.first)\.change"

@@ -22,6 +22,8 @@ DATASETS: Json = {"datasets": [{"name": "train", "pinRef": {"name": "rows"}, "ro
 FEATURES: Json = {"features": [{"name": "base", "pinRef": {"name": "v3"}}]}
 THERE = done(DeliveryFacts("they are there"))
 
+RUN = {"stages": [{"name": "a", "image": "a", "command": ["b"]}]}
+
 
 def experiment(status: Mapping[str, Any] | None = None, **spec: Any) -> Json:
     before = {"digest": DIGEST, "namespace": "gbx-x"} | dict(status or {})
@@ -51,7 +53,10 @@ def unavailable(*, lasting: bool) -> Outcome:
 @pytest.mark.parametrize(
     ("spec", "why"),
     [
-        ({"run": {"image": "a", "command": ["b"]}}, "a run's pod checks what it was given"),
+        (
+            {"stages": [{"name": "a", "image": "a", "command": ["b"]}]},
+            "a run's pod checks what it was given",
+        ),
         ({"inputs": {}}, "nothing is to be delivered"),
     ],
 )
@@ -109,7 +114,7 @@ def test_where_the_operator_has_no_image_it_is_said_and_the_namespace_is_ready()
 
 
 def test_with_a_run_it_is_said_of_the_run() -> None:
-    spec = {"run": {"image": "a", "command": ["b"]}}
+    spec = RUN
     status = look(of_error(Refused(reasons.INPUTS_REFUSED, "no")), spec=spec)
     assert answers(status)["Succeeded"] == ("False", reasons.INPUTS_REFUSED)
 

@@ -63,6 +63,11 @@ def with_condition(**changes: Any) -> dict[str, Any]:
             False,
             id="the answer is for a newer spec: whoever changed it waits for it",
         ),
+        pytest.param(
+            {**SHOWN, "run": {"jobUid": "u", "stages": [{"name": "fit", "phase": "Running"}]}},
+            False,
+            id="a stage began",
+        ),
         pytest.param({**SHOWN, "run": {"jobUid": "v"}}, False, id="another Job"),
         pytest.param({**SHOWN, "run": ENDED}, False, id="the run ended"),
         pytest.param({**SHOWN, "conditions": []}, False, id="a condition went"),
@@ -76,3 +81,11 @@ def test_what_may_wait(after: dict[str, Any], *, words_alone: bool) -> None:
 def test_the_attempts_of_a_run_that_ended_are_part_of_how_it_ended() -> None:
     before = {**SHOWN, "run": ENDED}
     assert not differ_in_words_alone(before, {**before, "run": {**ENDED, "attempts": 2}})
+
+
+def test_how_many_pods_a_stage_has_waits_as_the_run_s_pods_do() -> None:
+    def staged(attempts: int) -> dict[str, object]:
+        stage = {"name": "fit", "phase": "Running", "attempts": attempts}
+        return {**SHOWN, "run": {"jobUid": "u", "stages": [stage]}}
+
+    assert differ_in_words_alone(staged(1), staged(2))

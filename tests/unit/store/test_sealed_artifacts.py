@@ -37,7 +37,7 @@ KEY = trusted(PAIR.public)
 IMAGE = "registry.example/fit@sha256:" + "d" * 64
 DIGEST = "sha256:" + "a" * 64
 SEALED = datetime(2026, 11, 27, tzinfo=UTC)
-RUN = {"images": {"fit": IMAGE}, "run": {"image": "fit"}}
+RUN = {"images": {"fit": IMAGE}, "stages": [{"name": "fit", "image": "fit"}]}
 STORE = cast("Store", None)
 
 

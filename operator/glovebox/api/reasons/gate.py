@@ -73,10 +73,17 @@ RETENTION_OUT_OF_RANGE: Final = _reason(
     "The requested retention is outside of the profile's range, or longer than the bucket locks.",
     "Change `spec.artifacts.retention`, or name a store that locks longer.",
 )
+JOB_SET_MISSING: Final = _reason(
+    "JobSetMissing",
+    "Experiment `Ready`",
+    "The run has several stages or workers, and the cluster does not serve JobSets.",
+    "Install JobSet (`jobset.x-k8s.io/v1alpha2`), or declare one stage of one worker; the"
+    " Experiment goes on within a minute.",
+)
 RUN_OUT_OF_RANGE: Final = _reason(
     "RunOutOfRange",
     "Experiment `Succeeded`, `Ready`",
-    "`spec.run` asks for more retries, a longer deadline, or more of a resource than the profile or"
+    "A stage asks for more retries, a longer deadline, or more of a resource than the profile or"
     " the experiment's quota allows, or for one that the profile does not offer.",
     "Ask for what the message names, or choose another profile.",
 )

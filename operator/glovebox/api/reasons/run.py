@@ -9,7 +9,7 @@ from glovebox.api.reasons.meaning import reason as _reason
 RUN_NOT_REQUESTED: Final = _reason(
     "RunNotRequested",
     "Experiment `Succeeded`",
-    "`spec.run` is not set: the namespace is for interactive use.",
+    "There are no `spec.stages`: the namespace is for interactive use.",
 )
 RUN_PENDING: Final = _reason(
     "RunPending",
@@ -112,6 +112,6 @@ ALREADY_RAN: Final = _reason(
 DEADLINE_EXCEEDED: Final = _reason(
     "DeadlineExceeded",
     "Experiment `Succeeded`, `Ready`, `Stalled`; Event",
-    "The run took longer than `spec.run.activeDeadlineSeconds`.",
+    "The run, or a stage of it, took longer than its `activeDeadlineSeconds`.",
     "Create a new Experiment with a longer deadline.",
 )

@@ -1,6 +1,7 @@
 """Phase `credentials`: short-lived credentials to write an experiment's artifacts.
 
-They are for its own prefix alone, and rotated ahead of their expiry.
+They are for its own prefix alone, and rotated ahead of their expiry. Of several stages each has a
+session of its own, for its own part of that prefix.
 
 They are access, so none are written before isolation is complete; once the namespace was recorded
 as complete they are renewed whatever else fails. They are no pure function of what is declared: the
@@ -18,6 +19,7 @@ from datetime import datetime, timedelta
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore
+from glovebox.api.stages import Stage
 from glovebox.controllers.experiment.isolation import LOOK_AGAIN_SECONDS, Stood, still_stands
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
@@ -26,6 +28,7 @@ from glovebox.controllers.experiment.session_secret import (
     session_metadata,
     write_session,
 )
+from glovebox.controllers.ports import Issued
 from glovebox.controllers.store_access import require_narrow_sessions
 from glovebox.controllers.store_connections import (
     authorities_of,
@@ -37,6 +40,8 @@ from glovebox.desired.difference import fingerprint
 from glovebox.desired.drift import Applied, Drift
 from glovebox.desired.session_files import session_files
 from glovebox.desired.session_secret import intact_until
+from glovebox.desired.stage_files import key_of
+from glovebox.desired.stage_results import needed_prefixes, result_prefix
 from glovebox.errors import GloveboxError, InvalidInput, NamespaceGone
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import NAMESPACE, SECRET
@@ -44,9 +49,14 @@ from glovebox.kube.objects import ObjectKey
 from glovebox.status.experiment_facts import CredentialsFacts, NamespaceFacts
 from glovebox.status.outcome import Outcome, Verdict, done, waiting
 from glovebox.status.text import format_time
-from glovebox.store.credentials import SessionCredentials, issue_credentials
+from glovebox.store.credentials import issue_credentials
 
 _RETRY_SECONDS = 15.0
+
+
+def _end(issued: Issued) -> datetime:
+    """Return when the first of the sessions ends."""
+    return min(session.expire_time for _, session in issued)
 
 
 async def ensure_credentials(  # noqa: C901, PLR0911 - one way out for each state of a Secret
@@ -90,7 +100,7 @@ async def ensure_credentials(  # noqa: C901, PLR0911 - one way out for each stat
         left = (expire - reserve - scope.now).total_seconds()
         return done(CredentialsFacts(uri, store.name, expire), retry_seconds=max(1.0, left))
     try:
-        credentials = await _issue(scope, resolved)
+        issued = await _issue(scope, resolved)
         stood = outcomes.facts("isolation", Stood)
         # A write of isolation, or the store, may have been waited for: what was seen is old then.
         if not latched and (stood is None or not await still_stands(scope, stood)):
@@ -99,7 +109,7 @@ async def ensure_credentials(  # noqa: C901, PLR0911 - one way out for each stat
                 "no credentials are issued until isolation is complete",
                 retry_seconds=LOOK_AGAIN_SECONDS,
             )
-        await _write(scope, store, credentials)
+        await _write(scope, store, issued)
     except NamespaceGone:
         raise
     except GloveboxError as error:
@@ -114,8 +124,8 @@ async def ensure_credentials(  # noqa: C901, PLR0911 - one way out for each stat
     if drift is not None:
         scope.ports.writer.note_repair(key)
     applied = (Applied(key, "repaired", drift, noticed=noticed),) if drift is not None else ()
-    left = (credentials.expire_time - reserve - scope.now).total_seconds()
-    facts = CredentialsFacts(uri, store.name, credentials.expire_time)
+    left = (_end(issued) - reserve - scope.now).total_seconds()
+    facts = CredentialsFacts(uri, store.name, _end(issued))
     return done(facts, applied=applied, retry_seconds=max(1.0, left))
 
 
@@ -151,7 +161,7 @@ def prefetch_credentials(scope: Scope, resolved: Resolved) -> None:
     scope.cleanups.append(drop)
 
 
-async def _issue(scope: Scope, resolved: Resolved) -> SessionCredentials:
+async def _issue(scope: Scope, resolved: Resolved) -> Issued:
     asked = scope.ports.prefetched.pop(scope.key, None)
     return await (asked or _ask(scope, resolved))
 
@@ -178,7 +188,8 @@ async def _look(scope: Scope, *, established: bool) -> tuple[datetime | None, Dr
     return expire, None
 
 
-async def _ask(scope: Scope, resolved: Resolved) -> SessionCredentials:
+async def _ask(scope: Scope, resolved: Resolved) -> Issued:
+    """Return a session for each stage; one for the whole prefix where there is one, or none."""
     store = resolved.platform.store
     if store.spec.sts is None:
         raise InvalidInput(
@@ -188,20 +199,40 @@ async def _ask(scope: Scope, resolved: Resolved) -> SessionCredentials:
         )
     require_narrow_sessions(scope.ports, store)
     connection = await open_store(scope.ports, store)
-    async with scope.ports.metrics.on_store("issue_credentials"):
-        return await issue_credentials(
-            connection,
-            role_arn=store.spec.sts.role_arn,
-            bucket=store.spec.artifacts.bucket,
-            prefix=_prefix(scope),
-            session_name=names.artifacts_session(scope.experiment.uid),
-            duration_seconds=resolved.platform.profile.spec.credentials.duration_seconds,
-            key_ids=encrypting_keys(scope.ports, store),
-        )
+    issued = []
+    for stage in scope.experiment.spec.stages or (None,):
+        prefix, readable = _reach(scope, stage)
+        async with scope.ports.metrics.on_store("issue_credentials"):
+            session = await issue_credentials(
+                connection,
+                role_arn=store.spec.sts.role_arn,
+                bucket=store.spec.artifacts.bucket,
+                prefix=prefix,
+                session_name=names.artifacts_session(scope.experiment.uid),
+                duration_seconds=resolved.platform.profile.spec.credentials.duration_seconds,
+                key_ids=encrypting_keys(scope.ports, store),
+                readable=readable,
+            )
+        issued.append((stage, session))
+    return tuple(issued)
 
 
-async def _write(scope: Scope, store: ObjectStore, credentials: SessionCredentials) -> None:
-    key = _key(scope)
+def _reach(scope: Scope, stage: Stage | None) -> tuple[str, tuple[str, ...]]:
+    """Return the prefix that a session writes below, and those that it reads besides."""
+    if stage is None:
+        return _prefix(scope), ()
+    others = needed_prefixes(scope.experiment, stage)
+    return result_prefix(scope.experiment, stage), tuple(others.values())
+
+
+async def _write(scope: Scope, store: ObjectStore, issued: Issued) -> None:
+    key, stages = _key(scope), scope.experiment.spec.stages
+    authorities = authorities_of(scope.ports, store)
+    files = {
+        key_of(stages, stage, file) if stage is not None else file: content
+        for stage, session in issued
+        for file, content in session_files(store.spec, session, authorities).items()
+    }
     child = scope.ports.children.get(key)
     live = (
         {"metadata": {"uid": child.uid, "resourceVersion": str(child.resource_version)}}
@@ -211,8 +242,8 @@ async def _write(scope: Scope, store: ObjectStore, credentials: SessionCredentia
     await write_session(
         scope.ports,
         session_metadata(scope.experiment, key),
-        session_files(store.spec, credentials, authorities_of(scope.ports, store)),
-        credentials.expire_time,
+        files,
+        _end(issued),
         live=live,
         watched=True,
         experiment=scope.key,

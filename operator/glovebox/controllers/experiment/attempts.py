@@ -13,7 +13,7 @@ is read again, for as long as the seal waits for the store.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from glovebox.api import reasons
 from glovebox.api.attempt_status import KeptLog, RunContainer, RunNode, RunPod
@@ -21,14 +21,16 @@ from glovebox.api.experiment_status import RunStatus
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.experiment.known_secrets import known_secrets
 from glovebox.controllers.experiment.log_redaction import redact_beside
+from glovebox.controllers.experiment.run import run_kind
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.held_logs import HeldLog, Place
 from glovebox.controllers.job_pods import pods_of
+from glovebox.controllers.run_work import find_run, pods_of_run
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.desired.platform import read_platform
 from glovebox.errors import Forbidden, GloveboxError, InvalidInput, Unavailable
 from glovebox.kube.answers import NotFound
-from glovebox.kube.kinds import NODE
+from glovebox.kube.kinds import JOB, JOB_SET, NODE
 from glovebox.status.attempts import ENDED, attempt_of, joined, node_of, with_recorded, without_node
 from glovebox.status.experiment_facts import AttemptFacts, ClosingFacts, RunFacts
 from glovebox.status.outcome import Outcome, done
@@ -77,11 +79,18 @@ async def _as_now(scope: Scope, run: RunStatus) -> RunStatus:
     if run.completion_time is None or all(pod.phase in ENDED for pod in run.pods):
         return run
     try:
-        pods = await pods_of(scope.ports, scope.namespace, run.job_uid)
+        pods = await _pods_of(scope, run.job_uid)
     except GloveboxError:
         return run
     now = run.model_copy(update={"pods": tuple(attempt_of(pod) for pod in pods)})
     return with_recorded(now, run)
+
+
+async def _pods_of(scope: Scope, uid: str) -> list[dict[str, Any]]:
+    if run_kind(scope) == JOB:
+        return await pods_of(scope.ports, scope.namespace, uid)
+    work = await find_run(scope.ports, scope.namespace, (JOB_SET,))
+    return await pods_of_run(scope.ports, work) if work is not None and work.uid == uid else []
 
 
 async def _with_nodes(scope: Scope, run: RunStatus) -> RunStatus:

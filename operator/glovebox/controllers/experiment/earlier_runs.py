@@ -48,7 +48,7 @@ async def refuse_what_ran(scope: Scope, store: ObjectStore, plan: Plan) -> None:
         GloveboxError: The store does not answer: nobody knows.
     """
     experiment = scope.experiment
-    if experiment.spec.run is None:
+    if not experiment.spec.has_run:
         return
     connection = await open_store(scope.ports, store)
     bucket, team, name = store.spec.artifacts.bucket, experiment.namespace, experiment.name

@@ -17,7 +17,8 @@ from glovebox.controllers.job_pods import pods_in
 from glovebox.controllers.ports import Ports
 from glovebox.desired.drift import describe_held
 from glovebox.errors import Conflict, Fenced, GloveboxError, Rejected
-from glovebox.kube.kinds import JOB, POD, ROLE_BINDING, SECRET, Kind
+from glovebox.kube.answers import NotFound
+from glovebox.kube.kinds import JOB, JOB_SET, POD, ROLE_BINDING, SECRET, Kind
 from glovebox.kube.objects import ObjectKey, key_of
 from glovebox.status.attempts import ENDED
 from glovebox.status.runs import job_end
@@ -41,6 +42,7 @@ async def close_namespace(
     keep_workloads: bool = False,
     keep_own: bool = False,
     keep_ended: bool = False,
+    may_have_job_set: bool = True,
 ) -> None:
     """Take away what opens a namespace: state label first, so that no pod comes back.
 
@@ -52,6 +54,7 @@ async def close_namespace(
         keep_workloads: Leave all workloads.
         keep_own: As `freeze`.
         keep_ended: As `freeze`.
+        may_have_job_set: As `freeze`.
 
     Raises:
         GloveboxError: The API server failed; the rest was taken, and calling again is safe.
@@ -63,12 +66,26 @@ async def close_namespace(
         partial(take_away, ports, name),
     ]
     if not keep_workloads:
-        steps.append(partial(freeze, ports, name, keep_own=keep_own, keep_ended=keep_ended))
+        steps.append(
+            partial(
+                freeze,
+                ports,
+                name,
+                keep_own=keep_own,
+                keep_ended=keep_ended,
+                may_have_job_set=may_have_job_set,
+            )
+        )
     await try_all(steps)
 
 
 async def freeze(
-    ports: Ports, namespace: str, *, keep_own: bool = False, keep_ended: bool = False
+    ports: Ports,
+    namespace: str,
+    *,
+    keep_own: bool = False,
+    keep_ended: bool = False,
+    may_have_job_set: bool = True,
 ) -> None:
     """Remove workloads; the namespace's state label must be set before, so that no pod comes back.
 
@@ -78,15 +95,26 @@ async def freeze(
         keep_own: Leave the run and its pods: what they say is to be recorded first.
         keep_ended: Leave of these what has ended, for its logs. What a run that is lost has left
             running would write behind its seal.
+        may_have_job_set: Whether to look for one, which a run of one Job does not have.
 
     Raises:
         GloveboxError: The API server failed; the rest was removed, and calling again is safe.
     """
     selector = _FOREIGN if keep_own else ""
-    await try_all(
+    steps: list[Step] = [
         partial(_remove_all, ports, kind, namespace, selector, keep_ended=keep_ended)
         for kind in (JOB, POD)
-    )
+    ]
+    if may_have_job_set and not keep_own and not keep_ended:
+        # First: its controller would make again what it misses. One that is left makes nothing in a
+        # closed namespace, and with it would go what has ended.
+        steps.insert(0, partial(_remove_job_set, ports, namespace))
+    await try_all(steps)
+
+
+async def _remove_job_set(ports: Ports, namespace: str) -> None:
+    with suppress(NotFound):  # nor the kind
+        await _remove_all(ports, JOB_SET, namespace, "", keep_ended=False)
 
 
 async def take_access(ports: Ports, namespace: str) -> None:

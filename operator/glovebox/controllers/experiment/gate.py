@@ -6,6 +6,9 @@ refused as well: see `earlier_runs.py`. Nothing here matters once the snapshot i
 
 from __future__ import annotations
 
+from typing import Final
+
+from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.stated_data import StatedData
@@ -15,16 +18,24 @@ from glovebox.controllers.experiment.pull_secret import check_sources
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.provenance import assess_pin
+from glovebox.controllers.store_connections import encrypting_keys
 from glovebox.desired import refusals
 from glovebox.desired.data_rules import DataInput, check_data
 from glovebox.desired.delivery_modes import check_deliverable
 from glovebox.desired.inputs import ResolvedInput
 from glovebox.desired.plan import Plan
 from glovebox.desired.run_resources import why_disk_never_fits
-from glovebox.errors import Refused
-from glovebox.kube.kinds import DATASET_PIN
+from glovebox.desired.stage_results import needed_prefixes, result_prefix
+from glovebox.errors import NotReady, Refused
+from glovebox.kube.answers import NotFound
+from glovebox.kube.kinds import DATASET_PIN, JOB_SET
 from glovebox.kube.resources import Key
 from glovebox.status.outcome import Outcome, done
+from glovebox.store.credentials import session_policy
+
+# As much as a ConfigMap holds, without its metadata.
+PLAN_BYTES_MAX: Final = 1000 * 1024
+_MISSING_SECONDS: Final = 60.0
 
 
 async def check_gate(scope: Scope, outcomes: Outcomes) -> Outcome:
@@ -34,6 +45,7 @@ async def check_gate(scope: Scope, outcomes: Outcomes) -> Outcome:
         return done()
     plan = check_declared(scope, resolved)
     await check_sources(scope, resolved)
+    await _require_job_sets(scope, plan)
     await refuse_what_ran(scope, resolved.platform.store, plan)
     return done()
 
@@ -74,12 +86,68 @@ def check_declared(scope: Scope, resolved: Resolved) -> Plan:
     mode = resolved.profile.spec.delivery.mode
     check_deliverable(mode, resolved.profile, resolved.datasets, scope.now)
     plan = render_plan(scope, resolved)
-    if plan.run is not None:
-        # How much disk the inputs need is known by their pins alone.
-        why = why_disk_never_fits(scope.experiment, resolved.profile, plan.run)
+    _require_fitting(plan)
+    _require_sessions(scope, resolved)
+    # How much disk the inputs need is known by their pins alone.
+    for stage, job in plan.stages:
+        why = why_disk_never_fits(scope.experiment, resolved.profile, stage, job)
         if why is not None:
             raise Refused(reasons.RUN_OUT_OF_RANGE, why)
     return plan
+
+
+def _require_sessions(scope: Scope, resolved: Resolved) -> None:
+    """Accept stages whose sessions can be issued: a policy holds so many prefixes.
+
+    Raises:
+        InvalidInput: `PolicyTooLong`.
+    """
+    experiment, store = scope.experiment, resolved.platform.store
+    role = store.spec.sts.role_arn if store.spec.sts is not None else ""
+    keys = encrypting_keys(scope.ports, store)
+    for stage in experiment.spec.stages:
+        others = tuple(needed_prefixes(experiment, stage).values())
+        own = result_prefix(experiment, stage)
+        session_policy(store.spec.artifacts.bucket, own, role, keys, others)
+
+
+async def _require_job_sets(scope: Scope, plan: Plan) -> None:
+    """Accept a run of several stages or workers where the cluster has what makes them.
+
+    Raises:
+        NotReady: `JobSetMissing`: looked for again, as nothing tells when it is installed.
+        GloveboxError: No answer.
+    """
+    if plan.run is None or plan.run["kind"] != JOB_SET.kind:
+        return
+    try:
+        async for _ in scope.ports.reader.pages(JOB_SET):
+            break
+    except NotFound:
+        raise NotReady(
+            reasons.JOB_SET_MISSING,
+            "a run of several stages, or of several workers, is a JobSet, and this cluster does not"
+            f" serve {JOB_SET.api_version}: ask the platform team to install JobSet"
+            " (https://jobset.sigs.k8s.io), or declare one stage of one worker",
+            retry_seconds=_MISSING_SECONDS,
+        ) from None
+
+
+def _require_fitting(plan: Plan) -> None:
+    """Accept plans of inputs that fit into one ConfigMap, which holds one for each stage.
+
+    Raises:
+        Refused: `InvalidSpec`.
+    """
+    named = (obj for obj in plan.isolation if obj["metadata"]["name"] == names.INPUTS_CONFIG_MAP)
+    size = sum(len(text.encode()) for obj in named for text in obj["data"].values())
+    if size > PLAN_BYTES_MAX:
+        raise Refused(
+            reasons.INVALID_SPEC,
+            f"what the fetchers of all stages have to know of the inputs takes {size} bytes, more"
+            f" than the {PLAN_BYTES_MAX} of one ConfigMap: give large feature sets, by the `inputs`"
+            " of the stages, to fewer of them",
+        )
 
 
 def _data_input(scope: Scope, entry: ResolvedInput, *, is_asked: bool) -> DataInput:

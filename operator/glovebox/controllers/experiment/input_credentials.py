@@ -1,17 +1,18 @@
 """Credentials with which the fetcher reads the pinned inputs, and nothing else.
 
-There is one session for each store, renewed ahead of its expiry.
+There is one session for each store and each stage of the run, which reads what that stage is given,
+and is renewed ahead of its expiry.
 
 They lie in a Secret of their own, which only the fetcher's container may mount; the guards see to
-that. The Secret is read whenever the experiment is looked at: no watch follows it, because nobody
-but the operator may write it. Everything comes from what was bound: a pin or a store that is gone
-keeps no run from its inputs.
+that. The fetcher of a stage mounts the keys of that stage. The Secret is read whenever the
+experiment is looked at: no watch follows it, because nobody but the operator may write it.
+Everything comes from what was bound: a pin or a store that is gone keeps no run from its inputs.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -29,10 +30,12 @@ from glovebox.controllers.experiment.session_secret import (
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_access import require_narrow_sessions, source_access
 from glovebox.controllers.store_connections import authorities_of, decrypting_keys, open_store
+from glovebox.data.delivery import CREDENTIALS_SUFFIX
 from glovebox.desired.inputs import ResolvedInput
 from glovebox.desired.platform import store_changes
 from glovebox.desired.session_files import credentials_files
 from glovebox.desired.session_secret import intact_until
+from glovebox.desired.stage_files import key_of
 from glovebox.errors import InvalidInput, Refused
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import OBJECT_STORE, SECRET
@@ -68,8 +71,9 @@ async def ensure_input_credentials(scope: Scope, resolved: Resolved) -> float | 
     ports = scope.ports
     key = ObjectKey(SECRET.kind, scope.namespace, names.INPUTS_CREDENTIALS_SECRET)
     datasets = tuple(item for item in resolved.datasets if item.name not in resolved.lapsed)
+    given = tuple(each for each in _given(scope, datasets) if each.datasets)
     left_out = _left_out(resolved)
-    if not datasets:
+    if not given:
         await ports.writer.remove_live(SECRET, key)
         return None
     duration = resolved.platform.profile.spec.credentials.duration_seconds
@@ -85,19 +89,10 @@ async def ensure_input_credentials(scope: Scope, resolved: Resolved) -> float | 
     if expire is None or said != left_out or scope.now >= expire - reserve:
         # Whatever the watch has not told yet.
         await _require_live(scope, datasets)
-        name = names.inputs_session(scope.experiment.uid)
         files: dict[str, str] = {}
         ends: list[datetime] = []
-        wanted = {item.store for item in datasets}
-        for store in resolved.platform.input_stores:
-            if store.name not in wanted:
-                continue
-            session = await issue_for(
-                ports, store, scope.experiment.namespace, datasets, name, duration
-            )
-            file, authorities = f"{store.name}.credentials", authorities_of(ports, store)
-            files |= credentials_files(file, session, authorities)
-            ends.append(session.expire_time)
+        for each in given:
+            await _issue_all(scope, resolved, each, files, ends)
         expire = min(ends)
         metadata = session_metadata(scope.experiment, key)
         if left_out:
@@ -106,6 +101,48 @@ async def ensure_input_credentials(scope: Scope, resolved: Resolved) -> float | 
             ports, metadata, files, expire, live=live, watched=False, experiment=scope.key
         )
     return max(1.0, (expire - reserve - scope.now).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """The datasets that one reader gets, and where its credentials lie.
+
+    Attributes:
+        datasets: Those of any store.
+        key: The key of the Secret for a file.
+    """
+
+    datasets: tuple[ResolvedInput, ...]
+    key: Callable[[str], str]
+
+
+def _given(scope: Scope, datasets: tuple[ResolvedInput, ...]) -> Iterator[_Given]:
+    """Yield what each stage is given; without stages all of it is for pods made by hand."""
+    stages = scope.experiment.spec.stages
+    for stage in stages:
+        own = tuple(item for item in datasets if stage.reads(item.name, item.role))
+        yield _Given(own, functools.partial(key_of, stages, stage))
+    if not stages:
+        yield _Given(datasets, str)
+
+
+async def _issue_all(
+    scope: Scope, resolved: Resolved, given: _Given, files: dict[str, str], ends: list[datetime]
+) -> None:
+    """Add the credentials of one reader for each store, and when they end."""
+    ports, duration = scope.ports, resolved.platform.profile.spec.credentials.duration_seconds
+    name = names.inputs_session(scope.experiment.uid)
+    wanted = {item.store for item in given.datasets}
+    for store in resolved.platform.input_stores:
+        if store.name not in wanted:
+            continue
+        session = await issue_for(
+            ports, store, scope.experiment.namespace, given.datasets, name, duration
+        )
+        file, authorities = f"{store.name}{CREDENTIALS_SUFFIX}", authorities_of(ports, store)
+        made = credentials_files(file, session, authorities)
+        files |= {given.key(each): content for each, content in made.items()}
+        ends.append(session.expire_time)
 
 
 def _left_out(resolved: Resolved) -> str:

@@ -15,7 +15,6 @@ well. A pod of our own Jobs runs what its Job's template says, and no more.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,6 +26,7 @@ from glovebox.controllers.experiment.scope import Scope
 from glovebox.controllers.job_pods import pods_in
 from glovebox.desired.drift import Applied, Drift
 from glovebox.desired.intruders import images_of, job_behind, why_inadmissible
+from glovebox.desired.job_set import needs_job_set
 from glovebox.desired.plan import Plan
 from glovebox.errors import Conflict, GloveboxError
 from glovebox.kube.answers import NotFound
@@ -120,14 +120,25 @@ async def _templates(
         status.isolation.job_uid if status.isolation is not None else "",
     )
     found: dict[str, frozenset[str] | None] = {uid: None for uid in recorded if uid}
-    claimed = {job_behind(pod)[0] for pod in pods}
-    for name in _OURS:
-        if name not in claimed:
+    behind = dict(job_behind(pod) for pod in pods)
+    for name in (*_OURS, *_of_stages(scope)):
+        if name not in behind:
             continue
-        with suppress(NotFound):
+        try:
             job = await scope.ports.reader.get(JOB, scope.namespace, name)
-            found[job["metadata"]["uid"]] = images_of(job["spec"]["template"]["spec"])
+        except NotFound:
+            if name not in _OURS:
+                # JobSet's controller takes Jobs away, and their pods after them.
+                found.setdefault(behind[name], None)
+            continue
+        found[job["metadata"]["uid"]] = images_of(job["spec"]["template"]["spec"])
     return found
+
+
+def _of_stages(scope: Scope) -> tuple[str, ...]:
+    """Return the names of the Jobs that JobSet's controller makes; nobody else makes any there."""
+    stages = scope.experiment.spec.stages
+    return tuple(names.stage_job(stage.name) for stage in stages) if needs_job_set(stages) else ()
 
 
 def _why(

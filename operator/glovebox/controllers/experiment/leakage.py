@@ -68,8 +68,8 @@ async def check_leakage(scope: Scope, outcomes: Outcomes) -> Outcome:
         overlap = compared
     else:
         scope.ports.tasks.drop(task)
-    has_run = scope.experiment.spec.run is not None
-    rows = leakage_sheet(inputs, allowed, overlap, has_run=has_run)
+    stages = scope.experiment.spec.stages
+    rows = leakage_sheet(inputs, allowed, overlap, stages=stages)
     check_known(resolved.profile, rows)
     return done(LeakageFacts(rows))
 

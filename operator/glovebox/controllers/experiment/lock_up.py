@@ -16,16 +16,17 @@ from glovebox.api import reasons
 from glovebox.controllers.experiment.freeze import close_namespace
 from glovebox.controllers.experiment.known_secrets import known_secrets
 from glovebox.controllers.experiment.namespace import check_own
+from glovebox.controllers.experiment.run import run_kind
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.job_pods import pods_in
+from glovebox.controllers.run_work import find_run
 from glovebox.errors import GloveboxError
 from glovebox.kube.answers import NotFound
-from glovebox.kube.kinds import JOB, NAMESPACE, SECRET
+from glovebox.kube.kinds import JOB_SET, NAMESPACE, SECRET
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.attempts import with_tenant_pods
 from glovebox.status.experiment_facts import ClosingFacts
 from glovebox.status.outcome import Outcome, done, waiting
-from glovebox.status.runs import job_end
 
 
 async def lock_up(scope: Scope, outcomes: Outcomes) -> Outcome:
@@ -63,6 +64,7 @@ async def lock_up(scope: Scope, outcomes: Outcomes) -> Outcome:
         keep_own=is_news,
         # A run that ended by itself is kept for its logs.
         keep_ended=ended and scope.state == names.STATE_SEALED,
+        may_have_job_set=run_kind(scope) == JOB_SET,
     )
     if failure is not None:
         raise failure
@@ -89,14 +91,13 @@ async def _in_it(scope: Scope) -> ClosingFacts:
 async def _is_news(scope: Scope) -> bool:
     """Whether the run's Job, or a log, says something that the status does not hold yet."""
     recorded = scope.experiment.status.run
-    if scope.experiment.spec.run is None or (recorded is not None and recorded.completion_time):
+    if not scope.experiment.spec.has_run or (recorded is not None and recorded.completion_time):
         return False
-    try:
-        live = await scope.ports.reader.get(JOB, scope.namespace, names.RUN_JOB)
-    except NotFound:
+    work = await find_run(scope.ports, scope.namespace, (run_kind(scope),), is_expected=False)
+    if work is None:
         return False
-    if recorded is None or recorded.job_uid != live["metadata"]["uid"]:
+    if recorded is None or recorded.job_uid != work.uid:
         return True
     # Of its pods the logs go with them.
     unread = any(each.log is None for pod in recorded.pods for each in pod.containers)
-    return unread or job_end(live) is not None
+    return unread or work.is_over

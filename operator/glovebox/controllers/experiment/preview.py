@@ -158,7 +158,7 @@ def _known_of_leaks(scope: Scope, resolved: Resolved) -> tuple[tuple[LeakStatus,
     spec = scope.experiment.spec
     check_overlap_allowed(resolved.profile, spec.inputs.allow_overlap)
     inputs = tuple(covered(scope, entry) for entry in resolved.datasets)
-    rows = leakage_sheet(inputs, spec.inputs.allow_overlap, Overlap(), has_run=spec.run is not None)
+    rows = leakage_sheet(inputs, spec.inputs.allow_overlap, Overlap(), stages=spec.stages)
     is_compared = needs_comparison(inputs)
     if not is_compared:
         check_known(resolved.profile, rows)

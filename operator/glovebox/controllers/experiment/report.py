@@ -128,7 +128,9 @@ def _report_steps(
     run: Mapping[str, Any],
 ) -> None:
     if Kind.RUN_STARTED in kinds:
-        ports.events.normal(obj, reasons.RUN_STARTED, "the run's Job was created", action="Run")
+        kind = "JobSet" if run.get("stages") else "Job"
+        message = f"the run's {kind} was created"
+        ports.events.normal(obj, reasons.RUN_STARTED, message, action="Run")
     if Kind.RUN_ENDED in kinds:
         succeeded = run.get("outcome") == "Succeeded"
         tell = ports.events.normal if succeeded else ports.events.warning

@@ -1,4 +1,4 @@
-"""Phase `run`: one Job, created once, followed to its end, and never a second time.
+"""Phase `run`: one Job or JobSet, created once, followed to its end, and never a second time.
 
 What is there decides, not what was remembered: a Job of the fixed name is the run, whoever of us
 created it and whenever we died. Its UID is recorded as soon as it was seen. A Job that was recorded
@@ -11,27 +11,28 @@ A run that has begun is followed whatever becomes of everything else; only the s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.experiment_status import BrokenInput, RunStatus
-from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.experiment.earlier_runs import begin, note, sealed_before
 from glovebox.controllers.experiment.isolation import Stood, was_changed
 from glovebox.controllers.experiment.known_secrets import known_secrets
 from glovebox.controllers.experiment.namespace import is_there
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
-from glovebox.controllers.job_pods import is_of_job, pods_in
-from glovebox.controllers.job_waits import JobWait, look_at_job
+from glovebox.controllers.job_pods import pods_in
+from glovebox.controllers.job_waits import JobWait, look_at_run
+from glovebox.controllers.run_work import RunWork, find_run, work_of
 from glovebox.desired.drift import Applied
+from glovebox.desired.job_set import needs_job_set
 from glovebox.desired.plan import Plan
 from glovebox.desired.platform import store_changes
-from glovebox.kube.kinds import JOB
+from glovebox.kube.kinds import JOB, JOB_SET, Kind
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.attempts import with_recorded, with_tenant_pods
 from glovebox.status.broken_inputs import (
@@ -44,8 +45,6 @@ from glovebox.status.experiment_facts import NamespaceFacts, ProofFacts, RunFact
 from glovebox.status.outcome import Outcome, done, waiting
 from glovebox.status.runs import (
     failed_by_input,
-    job_end,
-    job_ended,
     job_lost,
 )
 
@@ -62,18 +61,18 @@ async def follow_run(  # noqa: PLR0911, C901 - one way out for each state of a r
         Rejected, Forbidden: The API server does not take the Job.
         Unavailable: No answer.
     """
-    if scope.experiment.spec.run is None:
+    if not scope.experiment.spec.has_run:
         return done(RunFacts(requested=False))
     recorded = scope.experiment.status.run
     if recorded is not None and recorded.completion_time is not None:
         return done(RunFacts(requested=True, run=recorded))
-    live = await _job(scope)
-    known = live is not None or (recorded is not None and recorded.job_uid)
+    work = await _work(scope)
+    known = work is not None or (recorded is not None and recorded.job_uid)
     if known and (sealed := await sealed_before(scope)) is not None:
-        await _stop(scope, live)
+        await _stop(scope, work)
         return _ended(RunFacts(requested=True, run=_as_recorded(sealed, recorded)))
-    if live is not None:
-        return await _follow(scope, outcomes, live, started=False)
+    if work is not None:
+        return await _follow(scope, outcomes, work, started=False)
     if recorded is not None and recorded.job_uid:
         lost = job_lost(recorded, scope.now, *_why_gone(scope))
         return _ended(RunFacts(requested=True, run=lost))
@@ -104,43 +103,46 @@ async def follow_run(  # noqa: PLR0911, C901 - one way out for each state of a r
     before = await begin(scope, plan)
     if before is not None:
         return _ended(RunFacts(requested=True, run=before))
-    live = await scope.ports.writer.create_once(JOB, plan.run)  # another replica may be first
-    return await _follow(scope, outcomes, live, started=True)
+    kind = run_kind(scope)
+    live = await scope.ports.writer.create_once(kind, plan.run)  # another replica may be first
+    work = await work_of(scope.ports, kind, live)
+    return await _follow(scope, outcomes, work, started=True)
 
 
-async def _job(scope: Scope) -> dict[str, Any] | None:
+def run_kind(scope: Scope) -> Kind:
+    """Return what the run of an experiment is: a Job or a JobSet."""
+    return JOB_SET if needs_job_set(scope.experiment.spec.stages) else JOB
+
+
+async def _work(scope: Scope) -> RunWork | None:
     recorded = scope.experiment.status.run
     has_begun = recorded is not None and bool(recorded.job_uid)
-    live = await read_or_absent(
-        scope.ports, JOB, scope.namespace, names.RUN_JOB, is_expected=has_begun
-    )
-    if live is None:
+    work = await find_run(scope.ports, scope.namespace, (run_kind(scope),), is_expected=has_begun)
+    if work is None:
         return None
-    if recorded is not None and recorded.job_uid == live["metadata"]["uid"]:
-        return live
+    if recorded is not None and recorded.job_uid == work.uid:
+        return work
     # Another one's in a namespace that has the name by now is no run of this experiment.
-    return live if await is_there(scope) else None
+    return work if await is_there(scope) else None
 
 
-async def _follow(
-    scope: Scope, outcomes: Outcomes, live: Mapping[str, Any], *, started: bool
-) -> Outcome:
+async def _follow(scope: Scope, outcomes: Outcomes, work: RunWork, *, started: bool) -> Outcome:
     if started:
         scope.ports.unsealed_runs.add(scope.experiment.uid)
     everybody = await pods_in(scope.ports, scope.namespace)
-    pods = [pod for pod in everybody if is_of_job(pod, live["metadata"]["uid"])]
+    pods = [pod for pod in everybody if work.owns(pod)]
     known: Iterable[str] = ()
-    if job_end(live) is not None:
+    if work.is_over:
         # What its program said last goes where more people read than may read the pod.
         known = await known_secrets(scope.ports, scope.key, scope.namespace)
-    run = with_recorded(job_ended(live, pods, known), scope.experiment.status.run)
+    run = with_recorded(work.ended(pods, known), scope.experiment.status.run)
     broken = _broken(scope, outcomes)
     if stops_for_good(broken):
         run = failed_by_input(run, describe_broken(broken))
     run = await note(scope, run, outcomes.facts("bind", Plan))
     leaving = (pod["metadata"]["uid"] for pod in pods if pod["metadata"].get("deletionTimestamp"))
     has_ended = run.completion_time is not None
-    waits = JobWait(None) if has_ended else await look_at_job(scope.ports, live, pods)
+    waits = JobWait(None) if has_ended else await look_at_run(scope.ports, work, pods)
     facts = RunFacts(
         requested=True,
         run=run,
@@ -160,12 +162,12 @@ def _ended(facts: RunFacts) -> Outcome:
     return done(replace(facts, pending="", ended=True), retry_seconds=0.0)
 
 
-async def _stop(scope: Scope, live: Mapping[str, Any] | None) -> None:
-    """End a Job that a restore brought back: what it writes from now on is in no seal."""
-    if live is None or job_end(live) is not None:
+async def _stop(scope: Scope, work: RunWork | None) -> None:
+    """End a run that a restore brought back: what it writes from now on is in no seal."""
+    if work is None or work.is_over:
         return
-    key = ObjectKey(JOB.kind, scope.namespace, names.RUN_JOB)
-    await scope.ports.writer.delete(JOB, key, uid=live["metadata"]["uid"])
+    key = ObjectKey(work.kind.kind, scope.namespace, names.RUN_JOB)
+    await scope.ports.writer.delete(work.kind, key, uid=work.uid)
 
 
 def _as_recorded(sealed: RunStatus, recorded: RunStatus | None) -> RunStatus:

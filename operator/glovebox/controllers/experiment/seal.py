@@ -75,7 +75,7 @@ async def ensure_seal(  # noqa: PLR0911 - one way out for each thing that is wai
     if scope.state != names.STATE_SEALED and not scope.experiment.is_deleting:
         # Of a seal that is not wanted any more.
         drop_seal_tasks(scope.ports, scope.key, scope.experiment.uid)
-        said = not_sealed(scope.state, run=scope.experiment.spec.run is not None)
+        said = not_sealed(scope.state, run=scope.experiment.spec.has_run)
         return waiting(reasons.NOT_SEALED, said)
     run, tenants, pending = _seen(scope, outcomes)
     why_open = _why_open(outcomes)
@@ -192,7 +192,7 @@ def _bound_seal(
     images = {image.reference for image in experiment.spec.images}
     artifacts = experiment.status.artifacts
     outcome, reason = (run.outcome, run.reason) if run is not None else ("", "")
-    if not outcome and experiment.spec.run is not None and stops_for_good(resolved.broken):
+    if not outcome and experiment.spec.has_run and stops_for_good(resolved.broken):
         outcome, reason = "Failed", reasons.INPUT_BROKEN
     if experiment.is_deleting and not outcome:
         outcome, reason = _of_the_deletion(scope)
@@ -226,7 +226,7 @@ def _stays(scope: Scope) -> bool:
 
 def _of_the_deletion(scope: Scope) -> tuple[Literal["", "Failed"], str]:
     """Return outcome and reason of what is deleted without a run that ended."""
-    if scope.experiment.spec.run is not None:
+    if scope.experiment.spec.has_run:
         return "Failed", reasons.ABANDONED
     return "", "" if Retiring.of(scope.obj).is_closed else reasons.ABANDONED
 

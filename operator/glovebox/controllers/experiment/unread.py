@@ -28,14 +28,13 @@ from glovebox.controllers.bound_seal import (
 from glovebox.controllers.experiment.freeze import close_namespace
 from glovebox.controllers.experiment.retire import Retiring, own_namespace, shut_out
 from glovebox.controllers.experiment.seal import CLOSE_WAIT, CLOSING, doubts_of_closing
-from glovebox.controllers.job_pods import pods_of
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
+from glovebox.controllers.run_work import find_run, pods_of_run
 from glovebox.desired.bound_snapshot import BoundSnapshot, read_snapshot
 from glovebox.errors import Conflict, Fenced, GloveboxError, InvalidInput
-from glovebox.kube.kinds import CONFIG_MAP, JOB
+from glovebox.kube.kinds import CONFIG_MAP
 from glovebox.status.outcome import Outcome, waiting
-from glovebox.status.runs import job_ended
 
 _LOOK_AGAIN_SECONDS: Final = 5.0
 _MISSING_SECONDS: Final = 15.0
@@ -161,11 +160,11 @@ def _what_was_bound(config_map: Mapping[str, Any], obj: Mapping[str, Any]) -> Bo
 
 
 async def _run(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> RunStatus | None:
-    job = await read_or_absent(ports, JOB, retiring.namespace, names.RUN_JOB)
-    if job is None:
+    work = await find_run(ports, retiring.namespace)
+    if work is None:
         try:
             recorded = (obj.get("status") or {}).get("run")
             return RunStatus.model_validate(recorded) if recorded else None
         except ValidationError:
             return RunStatus()  # there was one, and that is all that is known
-    return job_ended(job, await pods_of(ports, retiring.namespace, job["metadata"]["uid"]))
+    return work.ended(await pods_of_run(ports, work))

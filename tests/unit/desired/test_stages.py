@@ -1,0 +1,164 @@
+"""Stages: who is given what, what can be at work at once, and what several of them need."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from glovebox.api.experiment import Experiment
+from glovebox.api.stages import Stage
+from glovebox.desired.refusals import inputs_nobody_reads
+from glovebox.desired.run_environment import colliding_stages, run_environment, worker_environment
+from glovebox.desired.run_resources import why_run_never_fits
+from glovebox.desired.stage_order import before, most_at_once
+from golden.cases import inputs_from
+
+Json = dict[str, Any]
+
+
+def stage(name: str, *needs: str, **changes: Any) -> Stage:
+    return Stage.model_validate(declared(name, *needs, **changes))
+
+
+def declared(name: str, *needs: str, **changes: Any) -> Json:
+    return {"name": name, "needs": list(needs), "image": "trainer", "command": ["work"], **changes}
+
+
+@pytest.mark.parametrize(
+    ("named", "role", "given", "why"),
+    [
+        ((), "train", True, "what is not to test with is everybody's"),
+        ((), "validation", True, "likewise"),
+        ((), "reference", True, "likewise"),
+        ((), None, True, "features are no data"),
+        ((), "test", False, "test data are given to nobody by default"),
+        ((), "holdout", False, "likewise"),
+        (("data",), "test", True, "it is named"),
+        (("data",), "train", True, "it is named"),
+        (("other",), "train", False, "what is named is all there is"),
+        (("other",), None, False, "features too"),
+    ],
+)
+def test_who_is_given_what(
+    named: tuple[str, ...], role: str | None, why: str, *, given: bool
+) -> None:
+    assert stage("fit", inputs=named).reads("data", role) is given, why
+
+
+CHAIN = (stage("a"), stage("b", "a"), stage("c", "b"))
+DIAMOND = (stage("a"), stage("b", "a"), stage("c", "a"), stage("d", "b", "c"))
+APART = (stage("a"), stage("b"), stage("c"))
+
+
+@pytest.mark.parametrize(
+    ("stages", "amounts", "most", "why"),
+    [
+        ((), {}, 0, "nothing runs"),
+        (CHAIN, {"a": 2, "b": 5, "c": 3}, 5, "one after the other"),
+        (APART, {"a": 2, "b": 5, "c": 3}, 10, "all at once"),
+        (DIAMOND, {"a": 4, "b": 3, "c": 2, "d": 1}, 5, "the two in the middle"),
+        (DIAMOND, {"a": 9, "b": 3, "c": 2, "d": 1}, 9, "the first alone is more"),
+        (
+            (*CHAIN, stage("d", "a")),
+            {"a": 1, "b": 1, "c": 4, "d": 4},
+            8,
+            "c waits for b, d does not",
+        ),
+    ],
+)
+def test_what_can_be_at_work_at_once(
+    stages: tuple[Stage, ...], amounts: dict[str, int], most: int, why: str
+) -> None:
+    assert most_at_once(stages, lambda each: Decimal(amounts[each.name])) == most, why
+
+
+def test_what_a_stage_waits_for_is_waited_for_by_those_that_need_it() -> None:
+    assert before(DIAMOND)["d"] == {"a", "b", "c"}
+    assert before(DIAMOND)["c"] == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("stages", "says"),
+    [
+        ([declared("a", "b"), declared("b")], "stand before it"),
+        ([declared("a", "a")], "stand before it"),
+        ([declared("a", "gone")], "stand before it"),
+        ([declared("a", workers=64), declared("b", workers=64, retries=1)], "at most 128"),
+        ([declared(name) for name in "abcdefghi"], "at most 8"),
+    ],
+)
+def test_what_the_api_server_refuses_the_operator_does_not_read(
+    stages: list[Json], says: str
+) -> None:
+    with pytest.raises(ValidationError, match=says):
+        inputs_from({"kind": "Experiment", "spec": {"stages": stages}})
+
+
+def several(*stages: Json) -> Experiment:
+    return inputs_from({"kind": "Experiment", "spec": {"stages": list(stages)}}).experiment
+
+
+def test_what_runs_at_once_has_to_fit_and_what_waits_does_not_count_twice() -> None:
+    profile = inputs_from().profile
+    asks = {"resources": {"cpu": "1500m"}}
+    chained = several(declared("a", **asks), declared("b", "a", **asks))
+    assert why_run_never_fits(chained, profile, fetches=False) is None
+    beside = several(declared("a", **asks), declared("b", **asks))
+    why = why_run_never_fits(beside, profile, fetches=False)
+    assert why is not None
+    assert why.startswith(
+        "the pods of the stages that can run at the same time need 3 of requests.cpu"
+    )
+    assert "let stages wait for each other (`needs`)" in why
+    workers = several(declared("a", workers=2, **asks))
+    assert why_run_never_fits(workers, profile, fetches=False) is not None
+
+
+def test_workers_find_each_other_and_a_single_one_looks_for_nobody() -> None:
+    assert worker_environment(stage("fit")) == []
+    names = {
+        each["name"]: each.get("value") for each in worker_environment(stage("fit", workers=3))
+    }
+    assert names == {
+        "GLOVEBOX_LEADER": "glovebox-run-fit-0-0.glovebox-run",
+        "GLOVEBOX_WORKER": None,
+        "GLOVEBOX_WORKERS": "3",
+    }
+
+
+def test_a_stage_finds_the_results_of_those_that_it_needs_and_of_no_other() -> None:
+    inputs = inputs_from(
+        {
+            "kind": "Experiment",
+            "spec": {
+                "stages": [declared("fit-it"), declared("other"), declared("score", "fit-it")]
+            },
+        }
+    )
+    own = {
+        each.name: {
+            entry["name"]: entry["value"].rpartition("/5f0c1f9e")[2].partition("/")[2]
+            for entry in run_environment(inputs, each)
+            if entry["name"].endswith("_ARTIFACTS_URI") or entry["name"] == "GLOVEBOX_ARTIFACTS_URI"
+        }
+        for each in inputs.experiment.spec.stages
+    }
+    assert own["fit-it"] == {"GLOVEBOX_ARTIFACTS_URI": "fit-it/"}
+    assert own["score"] == {
+        "GLOVEBOX_ARTIFACTS_URI": "score/",
+        "GLOVEBOX_STAGE_FIT_IT_ARTIFACTS_URI": "fit-it/",
+    }
+
+
+def test_names_that_become_one_variable_are_found() -> None:
+    assert colliding_stages((stage("a-b"), stage("a--b"), stage("c"))) == ["a--b", "a-b"]
+    assert colliding_stages((stage("a"), stage("b"))) == []
+
+
+def test_the_check_of_unread_inputs_is_one_of_those_that_refuse() -> None:
+    from glovebox.desired import refusals  # noqa: PLC0415 - its table is what counts
+
+    assert inputs_nobody_reads in refusals.CHECKS
