@@ -48,6 +48,9 @@ SHARDS: Final = 64
 LABEL_PROFILE: Final = f"{GROUP}/profile"
 # On the pods of a run of several: which stage they are of.
 LABEL_STAGE: Final = f"{GROUP}/stage"
+# On the pods of a run: the first digits of the digest, for whoever collects their logs.
+LABEL_DIGEST: Final = f"{GROUP}/digest"
+_DIGEST_DIGITS: Final = 12
 LABEL_COST_CENTER: Final = f"{GROUP}/cost-center"
 # Open: pods may start. Frozen, Sealed, Retained: the API server admits no pod any more, whether the
 # operator runs or not. Retained says besides that the Experiment is gone, so that the platform team
@@ -179,6 +182,11 @@ def experiment_namespace(team: str, name: str, uid: str) -> str:
 def shard_of(team: str) -> str:
     """Return the shard of everything that belongs to a team, "0" to "63"."""
     return str(int.from_bytes(hashlib.sha256(team.encode()).digest()[:4], "big") % SHARDS)
+
+
+def digest_label(digest: str) -> str:
+    """Return the value of the label that tells a digest (`sha256:<hex>`): its first 12 digits."""
+    return digest.removeprefix("sha256:")[:_DIGEST_DIGITS]
 
 
 def label_value(text: str) -> str:

@@ -25,7 +25,6 @@ from glovebox.desired.namespace import namespace
 from glovebox.desired.network_policy import network_policies
 from glovebox.desired.plan import desired_objects
 from glovebox.desired.quota import limit_range, resource_quota
-from glovebox.desired.run import run_of, stage_jobs
 from glovebox.desired.snapshot import snapshot
 
 ROOT: Final = Path(__file__).parent
@@ -80,9 +79,7 @@ TOPICS: Final[dict[str, Callable[[ExperimentInputs], tuple[KubernetesObject, ...
         probe.job() for probe in (desired_objects(inputs).probe,) if probe is not None
     ),
     "quota": lambda inputs: (resource_quota(inputs), limit_range(inputs)),
-    "run": lambda inputs: tuple(
-        job for job in (run_of(inputs, stage_jobs(inputs)),) if job is not None
-    ),
+    "run": lambda inputs: tuple(run for run in (desired_objects(inputs).run,) if run is not None),
     "snapshot": lambda inputs: (snapshot(inputs),),
 }
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 import structlog
@@ -17,7 +16,7 @@ from glovebox import traces
 from glovebox.settings import Traces
 from glovebox.trace_export import Export
 
-UID = str(uuid4())
+UID = "2e2bbda3-8137-447c-beeb-93dc1300cb20"
 EXPERIMENT = {
     "kind": "Experiment",
     "metadata": {"name": "delays", "namespace": "flights", "uid": UID},

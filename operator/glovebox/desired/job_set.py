@@ -62,7 +62,8 @@ def _replicated(inputs: ExperimentInputs, stage: Stage, spec: Mapping[str, Any])
 
 
 def _job(inputs: ExperimentInputs, stage: Stage, spec: Mapping[str, Any]) -> dict[str, Any]:
-    template = {**spec["template"], "metadata": {"labels": _labels(inputs, stage)}}
+    labels = spec["template"]["metadata"]["labels"] | _labels(inputs, stage)
+    template = {**spec["template"], "metadata": {"labels": labels}}
     return {
         **spec,
         "completionMode": "Indexed",

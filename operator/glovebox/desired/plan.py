@@ -83,7 +83,8 @@ def desired_objects(inputs: ExperimentInputs) -> Plan:
     """
     frozen = snapshot(inputs)
     policies = network_policies(inputs)
-    jobs = stage_jobs(inputs)
+    digest = frozen["data"][KEY_DIGEST]
+    jobs = stage_jobs(inputs, digest)
     return Plan(
         namespace=namespace(inputs),
         isolation=(
@@ -96,7 +97,7 @@ def desired_objects(inputs: ExperimentInputs) -> Plan:
             resource_quota(inputs),
         ),
         access=(role_binding(inputs),),
-        digest=frozen["data"][KEY_DIGEST],
+        digest=digest,
         run=run_of(inputs, jobs),
         stages=jobs,
         probe=probe_of(inputs, policies),

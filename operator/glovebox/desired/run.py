@@ -88,20 +88,28 @@ def run_of(inputs: ExperimentInputs, jobs: StageJobs) -> KubernetesObject | None
     }
 
 
-def stage_jobs(inputs: ExperimentInputs) -> StageJobs:
-    """Return the stages of the run, in their order, each with the `spec` of its Job."""
+def stage_jobs(inputs: ExperimentInputs, digest: str) -> StageJobs:
+    """Return the stages of the run, in their order, each with the `spec` of its Job.
+
+    Args:
+        inputs: Of the Experiment.
+        digest: Of the Experiment; its pods bear the beginning.
+    """
     return tuple(
-        (stage, job_spec(inputs.given_to(stage), stage)) for stage in inputs.experiment.spec.stages
+        (stage, job_spec(inputs.given_to(stage), stage, digest))
+        for stage in inputs.experiment.spec.stages
     )
 
 
-def job_spec(inputs: ExperimentInputs, stage: Stage) -> dict[str, Any]:
+def job_spec(inputs: ExperimentInputs, stage: Stage, digest: str) -> dict[str, Any]:
     """Return what a stage's Job is.
 
     Args:
         inputs: With the inputs that the stage is given, and no others.
         stage: The stage.
+        digest: As in `stage_jobs`.
     """
+    labels = owned_labels(inputs) | {names.LABEL_DIGEST: names.digest_label(digest)}
     return {
         "backoffLimit": stage.retries,
         "activeDeadlineSeconds": deadline_seconds(inputs, stage),
@@ -111,7 +119,7 @@ def job_spec(inputs: ExperimentInputs, stage: Stage) -> dict[str, Any]:
         "podReplacementPolicy": "Failed",
         "podFailurePolicy": {"rules": failure_rules(fetches=bool(inputs.inputs))},
         "template": {
-            "metadata": {"labels": owned_labels(inputs)},
+            "metadata": {"labels": labels},
             "spec": pod_spec(inputs, stage),
         },
     }

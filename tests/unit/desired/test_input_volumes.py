@@ -174,7 +174,7 @@ def test_small_files_have_room_for_their_blocks_and_folders() -> None:
     inputs = inputs_from(TINY)
     on_disk = 30_000 * 2 * 4096
     assert inputs.delivered_bytes > on_disk
-    ((_, job),) = stage_jobs(inputs)
+    ((_, job),) = stage_jobs(inputs, "sha256:" + "d" * 64)
     (container,) = job["template"]["spec"]["containers"]
     asked = container["resources"]["requests"]["ephemeral-storage"]
     assert quantity.parse(asked) > on_disk

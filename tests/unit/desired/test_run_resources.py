@@ -29,7 +29,7 @@ WITHOUT_INPUTS = (
 
 def why(*changes: dict[str, Any]) -> str | None:
     inputs = inputs_from(*changes)
-    ((stage, job),) = stage_jobs(inputs)
+    ((stage, job),) = stage_jobs(inputs, "sha256:" + "d" * 64)
     return why_disk_never_fits(inputs.experiment, inputs.profile, stage, job)
 
 

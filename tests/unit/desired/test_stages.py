@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from glovebox.api.experiment import Experiment
 from glovebox.api.stages import Stage
+from glovebox.desired.plan import desired_objects
 from glovebox.desired.refusals import inputs_nobody_reads
 from glovebox.desired.run_environment import colliding_stages, run_environment, worker_environment
 from glovebox.desired.run_resources import why_run_never_fits
@@ -162,3 +163,14 @@ def test_the_check_of_unread_inputs_is_one_of_those_that_refuse() -> None:
     from glovebox.desired import refusals  # noqa: PLC0415 - its table is what counts
 
     assert inputs_nobody_reads in refusals.CHECKS
+
+
+def test_pods_of_every_stage_bear_the_beginning_of_the_digest_that_is_recorded() -> None:
+    declared_stages = [declared("train"), declared("evaluate", "train")]
+    plan = desired_objects(inputs_from({"kind": "Experiment", "spec": {"stages": declared_stages}}))
+    assert plan.run is not None
+    templates = [job["template"]["spec"]["template"] for job in plan.run["spec"]["replicatedJobs"]]
+
+    beginnings = [each["metadata"]["labels"]["glovebox.dev/digest"] for each in templates]
+    assert len(beginnings) == 2
+    assert all(plan.digest.startswith(f"sha256:{each}") and len(each) == 12 for each in beginnings)
