@@ -249,8 +249,8 @@ class Settings(BaseModel):
         ge=1,
         le=3650,
         description=(
-            "Days for which the manifest of a pin stays under a legal hold after its last user is"
-            " gone."
+            "Days for which the manifest of a pin, and the versions that a pin with `hold` has,"
+            " stay under a legal hold after the last user is gone."
         ),
     )
     never_reachable: str = Field(

@@ -314,11 +314,26 @@ class ObjectStoreServer:
         after()
 
     def hold(self, who: Identity, bucket: str, key: str, version_id: str, *, on: bool) -> None:
-        """Set or take off a legal hold."""
+        """Set or take off a legal hold; a bucket without object lock takes none."""
         after = self._begin("s3:PutObjectLegalHold", bucket, key)
         self.allow(who, "s3:PutObjectLegalHold", bucket, key)
-        self._version(bucket, key, version_id).hold = on
+        found = self._version(bucket, key, version_id)
+        self._require_lock(bucket)
+        found.hold = on
         after()
+
+    def is_held(self, who: Identity, bucket: str, key: str, version_id: str) -> bool:
+        """Return whether a legal hold is on a version."""
+        after = self._begin("s3:GetObjectLegalHold", bucket, key)
+        self.allow(who, "s3:GetObjectLegalHold", bucket, key)
+        found = self._version(bucket, key, version_id)
+        self._require_lock(bucket)
+        after()
+        return found.hold
+
+    def _require_lock(self, bucket: str) -> None:
+        if not self.bucket(bucket).can_lock:
+            raise S3Error(400, "InvalidRequest")
 
     # -- lists
 

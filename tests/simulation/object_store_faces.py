@@ -212,6 +212,18 @@ class SimS3:
             lambda: self._server.hold(self._who, Bucket, Key, VersionId, on=is_on),
         )
 
+    def get_object_legal_hold(
+        self, *, Bucket: str, Key: str, VersionId: str = ""
+    ) -> dict[str, Any]:
+        """See boto3."""
+        is_on = self._do(
+            "GetObjectLegalHold",
+            lambda: self._server.is_held(self._who, Bucket, Key, VersionId),
+        )
+        if not is_on:
+            raise _client_error("GetObjectLegalHold", S3Error(404, "NoSuchObjectLockConfiguration"))
+        return {"LegalHold": {"Status": "ON"}}
+
     def list_objects_v2(self, *, Bucket: str, Prefix: str = "", **options: Any) -> dict[str, Any]:
         """See boto3."""
         found = self._do("ListObjectsV2", lambda: self._server.current(self._who, Bucket, Prefix))

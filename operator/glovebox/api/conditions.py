@@ -32,6 +32,7 @@ PROVENANCE_COMPLETE: Final = "ProvenanceComplete"
 # DatasetPin: there where the pin has a contract; then it is a part of Ready.
 CONTRACT_MET: Final = "ContractMet"
 # DatasetPin: there where the pin asks for them. The second is a part of Ready where that is asked.
+HELD: Final = "Held"
 STATISTICS_COMPUTED: Final = "StatisticsComputed"
 DISTRIBUTION_STABLE: Final = "DistributionStable"
 # DatasetPin: there where its store names an access log; no part of Ready.
@@ -152,6 +153,13 @@ TYPE_MEANINGS: Final = {
         "the files hold something that the contract does not allow; `status.contract` names file,"
         " column and count",
         "not checked yet, or the check could not be made",
+    ),
+    HELD: TypeMeaning(
+        "DatasetPin (with `spec.hold`)",
+        "a legal hold was put on every pinned version, and is not taken off by the operator while"
+        " the pin is there",
+        "nothing can be held: the platform gives no leave, or the bucket has no object lock",
+        "not held yet",
     ),
     STATISTICS_COMPUTED: TypeMeaning(
         "DatasetPin (with `spec.statistics`)",

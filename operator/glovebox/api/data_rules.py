@@ -139,6 +139,13 @@ class DataRules(Model):
     licenses: LicenseRules = Field(
         default=LicenseRules(), description="Under which licences data may be used."
     )
+    require_hold: bool = Field(
+        default=False,
+        description=(
+            "Whether each pin has to say `spec.hold: WhileUsed`: its versions are under a legal"
+            " hold before an Experiment begins. When absent: false."
+        ),
+    )
     on_broken_input: OnBrokenInput = Field(
         default="Warn",
         description=(

@@ -6,7 +6,7 @@ what is read from the store counts; no claim of the spec about content is truste
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -191,6 +191,16 @@ class DatasetPinSpec(Model):
             "When a use of the content takes an AccessGrant of this namespace. It holds for the"
             " content: for other pins of it in this namespace, and for those that another namespace"
             " creates later. When absent: in this namespace never."
+        ),
+    )
+    hold: Literal["WhileUsed"] | None = Field(
+        default=None,
+        description=(
+            "`WhileUsed`: a legal hold is put on each pinned version, so that nobody can delete it,"
+            " and taken off once the pin is gone, nobody uses its manifest, and a window"
+            " (`holdWindowDays` of the chart) has passed. The pin is Ready once all are held. It"
+            " takes object lock on the bucket and `hold: true` in `spec.access` of the ObjectStore."
+            " When absent: nothing is held, and the loss of a version is found."
         ),
     )
     supersedes: LocalPinRef | None = Field(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from glovebox.api.access_log import PinReads
@@ -78,13 +80,47 @@ class PinUsers(TolerantModel):
     )
 
 
+class PinHold(TolerantModel):
+    """The legal holds on the pinned versions."""
+
+    state: Literal["Holding", "Held", "Releasing"] = Field(
+        description=(
+            "`Holding`: they are being put on. `Held`: they were put on all versions. `Releasing`:"
+            " an earlier hold is being let go, and these are put on afterwards."
+        )
+    )
+    objects: int = Field(
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description="How many versions are held.",
+    )
+    others: int = Field(
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description=(
+            "How many of them somebody else held before: those are never let go by the operator,"
+            " and whoever holds them may let them go."
+        ),
+    )
+    held_time: Time | None = Field(
+        default=None, description="Since when all are held. Absent until then."
+    )
+    checked_time: Time | None = Field(
+        default=None,
+        description="When the record in the store was last seen to say so. The holds are not.",
+    )
+
+
 class DatasetPinStatus(Status):
     """What was resolved and verified.
 
     Conditions: `Ready`, `Reconciling`, `Stalled`, `Verified`, `DriftDetected`,
     `ProofsCurrent`, `ProvenanceComplete`, `ContractMet` (of a pin with a contract),
     `StatisticsComputed` (with `spec.statistics`), `DistributionStable` (with `spec.distribution`),
-    `ReadsExpected` (where the ObjectStore names an `accessLog`), `DeletionProtected`.
+    `Held` (with `spec.hold`), `ReadsExpected` (where the ObjectStore names an `accessLog`),
+    `DeletionProtected`.
     """
 
     digest: str = Field(
@@ -152,6 +188,10 @@ class DatasetPinStatus(Status):
     distribution: DistributionStatus | None = Field(
         default=None,
         description="How the statistics compare with those of another pin. Absent until then.",
+    )
+    hold: PinHold | None = Field(
+        default=None,
+        description="The legal holds on the versions. Absent of a pin without `spec.hold`.",
     )
     used_by: PinUsers | None = Field(
         default=None,

@@ -121,6 +121,12 @@ EVENTS: Final = (
         "once, when it was compared and is compatible in neither; the note names the first changes",
     ),
     EventEntry(
+        reasons.HELD,
+        "Normal",
+        "DatasetPin",
+        "once, when a legal hold was put on every pinned version",
+    ),
+    EventEntry(
         reasons.STATISTICS_COMPUTED,
         "Normal",
         "DatasetPin",

@@ -73,11 +73,13 @@ class PinProgress(TolerantModel):
         "CheckingContract",
         "ComputingStatistics",
         "CheckingSchema",
+        "Holding",
     ] = Field(
         description=(
             "`Listing`: finding the object versions. `Hashing`: reading them. `Verifying`:"
             " comparing them with the store. `Proving`: asking for them or reading them again."
             " `CheckingContract`, `ComputingStatistics`, `CheckingSchema`: reading their tables."
+            " `Holding`: putting legal holds on them."
         )
     )
     objects: int = Field(

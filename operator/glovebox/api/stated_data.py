@@ -36,3 +36,4 @@ class StatedData(TolerantModel):
     migration: str = Field(
         default="", max_length=71, description="SHA-256 of `spec.migration.notes`."
     )
+    hold: str = Field(default="", max_length=16, description="`spec.hold`.")

@@ -95,3 +95,12 @@ class StoreAccess(Model):
             " `sources` cover. When absent: false."
         ),
     )
+    hold: bool = Field(
+        default=False,
+        description=(
+            "Whether pins with `spec.hold` may have a legal hold put on what these `sources` cover."
+            " The operator, or the role of `spec.sts`, needs `s3:PutObjectLegalHold` and"
+            " `s3:GetObjectLegalHold` there. When absent: false. Taking it back lets nothing go"
+            " that is held."
+        ),
+    )

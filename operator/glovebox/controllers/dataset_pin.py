@@ -24,6 +24,7 @@ from glovebox.api.derived import DerivedFrom
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.access_log import look_at_reads
 from glovebox.controllers.contract import look_at_contract
+from glovebox.controllers.data_hold import look_at_hold, require_hold
 from glovebox.controllers.evolution import look_at_evolution
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.manifest_holds import hold, why_retained
@@ -75,6 +76,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     look = await look_at_proofs(ports, obj, pin, look, WORK_CLASS)
     look = await look_at_contract(ports, obj, pin, look, WORK_CLASS)
     look = await look_at_statistics(ports, obj, pin, look, WORK_CLASS)
+    look = await look_at_hold(ports, obj, pin, look, WORK_CLASS)
     look = look_at_evolution(ports, obj, pin, look)
     look = look_at_reads(ports, obj, pin, look)
     assessed = assess_pin(ports, _as_sealed(pin, look.status))
@@ -119,6 +121,8 @@ async def _look_at_data(
         is_unpinned_part = pin.status.manifest is None and pin.spec.source.split is not None
         part = read_part(ports, pin, store) if is_unpinned_part else None
         is_unpinned = pin.status.manifest is None
+        if is_unpinned and pin.spec.hold is not None:
+            await require_hold(ports, store, pin, source)
         sealed = await seal_to_read(ports, pin, store) if is_unpinned else None
         connection = await open_store(ports, store)
     except GloveboxError as error:
@@ -179,7 +183,9 @@ def _with_users(ports: Ports, pin: DatasetPin, obj: Mapping[str, Any]) -> dict[s
 
 def _why_retained(ports: Ports, pin: DatasetPin) -> str:
     users = ports.resources.users_of(Key(KIND, pin.namespace, pin.name))
-    return why_retained(users, ports.settings.hold_window_days)
+    hold = pin.status.hold
+    held = hold is not None and hold.state == "Held"
+    return why_retained(users, ports.settings.hold_window_days, held=held)
 
 
 async def _changed_access(ports: Ports, pin: DatasetPin, source: Source) -> SourceAccess | None:

@@ -24,7 +24,7 @@ _SCOPE_RETRY_SECONDS: Final = 300.0
 
 
 async def source_access(
-    ports: Ports, store: ObjectStore, namespace: str, *, lends: bool = False
+    ports: Ports, store: ObjectStore, namespace: str, *, lends: bool = False, holds: bool = False
 ) -> SourceAccess:
     """Return what a namespace may pin from a store.
 
@@ -33,6 +33,7 @@ async def source_access(
         store: The store, as it is declared.
         namespace: Whose access is asked for.
         lends: Only what it may also let other namespaces read.
+        holds: Only what legal holds may be put on.
 
     Raises:
         GloveboxError: The namespace's labels could not be read.
@@ -42,7 +43,7 @@ async def source_access(
         Location(source.bucket, source.prefix.replace(_OWN_NAME, namespace))
         for access in granted(store, namespace, labels)
         for source in access.sources
-        if access.lend or not lends
+        if (access.lend or not lends) and (access.hold or not holds)
     }
     own, role_arn = store.spec.artifacts.bucket, ""
     if store.spec.sts is not None:
@@ -59,6 +60,22 @@ async def source_access(
         role_arn,
         decrypting_keys(ports, store),
     )
+
+
+async def hold_access(
+    ports: Ports, store: ObjectStore, namespace: str
+) -> tuple[SourceAccess, bool]:
+    """Return where legal holds may be put for a namespace, and whether anywhere.
+
+    What its Experiments and splits wrote into the bucket of artifacts, which is the operator's own,
+    is among it once there is leave for anything.
+
+    Raises:
+        GloveboxError: The namespace's labels could not be read.
+    """
+    access = await source_access(ports, store, namespace, holds=True)
+    entries = granted(store, namespace, await _labels(ports, store, namespace))
+    return access, any(each.hold for each in entries)
 
 
 def _reserved(other: Mapping[str, Any]) -> tuple[str, str]:

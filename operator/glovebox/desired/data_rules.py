@@ -93,6 +93,7 @@ def checked_fields(spec: IsolationProfileSpec) -> tuple[str, ...]:
         "origin": bool(rules.origins),
         "digest": rules.provenance != "None",
         "migration": rules.compatibility != "None",
+        "hold": rules.require_hold,
     }
     return tuple(name for name, is_looked_at in looked_at.items() if is_looked_at)
 
@@ -238,6 +239,17 @@ def contract_incompatible(profile: IsolationProfile, each: DataInput) -> None:
     )
 
 
+def not_held(profile: IsolationProfile, each: DataInput) -> None:
+    """Refuse data that could be deleted while they are used."""
+    if profile.spec.data.require_hold and not each.stated.hold:
+        raise Refused(
+            reasons.HOLD_REQUIRED,
+            f"{each} does not say `spec.hold`, and IsolationProfile {profile.name} demands that"
+            " nobody can delete the data while they are used (`spec.data.requireHold`): create a"
+            " pin with `spec.hold: WhileUsed`, or use another profile",
+        )
+
+
 CHECKS: Final[tuple[Callable[[IsolationProfile, DataInput], None], ...]] = (
     environment_not_allowed,
     classification_not_allowed,
@@ -247,6 +259,7 @@ CHECKS: Final[tuple[Callable[[IsolationProfile, DataInput], None], ...]] = (
     license_not_allowed,
     provenance_incomplete,
     contract_incompatible,
+    not_held,
 )
 
 

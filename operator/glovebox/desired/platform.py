@@ -251,7 +251,7 @@ def _given(rules: Mapping[str, Any]) -> dict[str, Any]:
             )
         else:
             value = rule
-        if value not in ({}, [], "None", "Warn"):
+        if value not in ({}, [], "None", "Warn", False):
             found[name] = value
     return found
 

@@ -9,6 +9,7 @@ from typing import Final
 from glovebox.api import conditions
 from glovebox.api.contract_status import ContractStatus
 from glovebox.api.dataset_pin import DatasetPin
+from glovebox.api.dataset_pin_status import PinHold
 from glovebox.api.provenance import ProvenanceSource
 from glovebox.report import conditions as shown_conditions
 from glovebox.report import upstream, words
@@ -271,6 +272,16 @@ def _nulls(nulls: int | None, rows: int) -> Cell:
     return Share(max(share, _SEEN), f"{words.number(nulls)} ({share:.1%})")
 
 
+def _hold(hold: PinHold) -> Block:
+    """Return what of the versions is under a legal hold."""
+    return facts(
+        ("Legal hold on the versions", hold.state),
+        ("Versions held", words.number(hold.objects)),
+        ("Of these by somebody else before", words.number(hold.others)),
+        ("Held since", words.time(hold.held_time)),
+    )
+
+
 def _access(pin: DatasetPin, readings: Sequence[Reading] | None) -> Section:
     users = pin.status.used_by
     blocks: list[Block] = []
@@ -283,6 +294,8 @@ def _access(pin: DatasetPin, readings: Sequence[Reading] | None) -> Section:
                 ("Kept by", pin.status.why_retained),
             )
         )
+    if pin.status.hold is not None:
+        blocks.append(_hold(pin.status.hold))
     if readings is None:
         blocks.append(
             Words(

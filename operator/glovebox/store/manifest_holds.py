@@ -64,10 +64,13 @@ def note_gone(store: Store, bucket: str, digest: str, user: str, time: str) -> N
     put(store, bucket, f"{_folder(digest)}{user}{_GONE}", body, only_new=True)
 
 
-def read_users(store: Store, bucket: str, stop: Stop) -> dict[str, Users]:
-    """Return who is on record, by digest of the manifest. Blocks."""
+def read_users(store: Store, bucket: str, stop: Stop, digest: str = "") -> dict[str, Users]:
+    """Return who is on record, by digest of the manifest; of one of them alone where named. Blocks.
+
+    What is under a delete marker is on record: nothing here is ever taken back.
+    """
     found: dict[str, Users] = {}
-    for row in list_versions(store.wire, bucket, PREFIX, stop):
+    for row in list_versions(store.wire, bucket, _folder(digest) if digest else PREFIX, stop):
         manifest, _, name = row.key.removeprefix(PREFIX).partition("/")
         users = found.setdefault(DIGEST_PREFIX + manifest, Users(set(), set()))
         if name.endswith(_GONE):

@@ -80,13 +80,15 @@ def put_version(
     return str(answer.get("VersionId") or "")
 
 
-def put_first(store: Store, bucket: str, key: str, body: bytes, stop: Stop) -> bool:
+def put_first(
+    store: Store, bucket: str, key: str, body: bytes, stop: Stop, *, held: bool = False
+) -> bool:
     """Write an object unless something is there; return whether it alone is there now. Blocks.
 
     Judged by what lies there: a store may write over what it was told to leave. Whoever gets False
     has written one of several, or none, and the oldest of them counts.
     """
-    if not put(store, bucket, key, body, only_new=True):
+    if not put(store, bucket, key, body, only_new=True, held=held):
         return False
     rows = list_key(store.wire, bucket, key, stop)
     return [row.is_delete_marker for row in rows].count(False) == 1

@@ -167,7 +167,7 @@ class SourceAccess:
         Raises:
             Refused: `NotGranted`.
         """
-        for bucket, key in _named(source):
+        for bucket, key in named_by(source):
             self.check(bucket, key)
 
     def needed(self, source: Source) -> tuple[Location, ...]:
@@ -182,7 +182,7 @@ class SourceAccess:
         if isinstance(source, SealSource):
             own = self.own_artifacts
             return (Location(own.bucket, f"{own.prefix}{source.experiment}/"),)
-        named = tuple(_named(source))
+        named = tuple(named_by(source))
         may_be_own = any(bucket == self.artifacts for bucket, _ in named)
         readable = (*self.sources, *((self.own_artifacts,) if may_be_own else ()))
         if isinstance(source, ManifestSource):
@@ -216,7 +216,8 @@ def narrowed(store: Store, access: SourceAccess | None, source: Source) -> Store
     return store.renewing(issue)
 
 
-def _named(source: Source) -> Iterator[tuple[str, str]]:
+def named_by(source: Source) -> Iterator[tuple[str, str]]:
+    """Yield the objects and prefixes that a source itself names."""
     match source:
         case PrefixSource():
             yield source.bucket, source.prefix
@@ -245,20 +246,7 @@ def source_policy(
         InvalidInput: `BadPrefix`: a prefix holds what a policy reads as a pattern.
             `PolicyTooLong`: they do not fit in one session policy.
     """
-    partition = partition_of(role_arn)
-    wanted = sorted(set(locations))
-    for each in wanted:
-        if _PATTERN.search(each.prefix):
-            raise InvalidInput(
-                "BadPrefix",
-                f"prefix {each.prefix!r} in bucket {each.bucket} cannot be granted: a policy reads"
-                " * ? $ [ ] and \\ as patterns; copy the data below a prefix without them",
-            )
-    needed = [
-        each
-        for each in wanted
-        if not any(other is not each and other.covers(each.bucket, each.prefix) for other in wanted)
-    ]
+    partition, needed = partition_of(role_arn), fewest(locations)
     buckets = sorted({each.bucket for each in needed})
     statements: list[dict[str, Any]] = [
         {
@@ -287,12 +275,42 @@ def source_policy(
         *kms_rights(key_ids, DECRYPT),
         {"Effect": "Deny", "Action": ["s3:PutObject", *NEVER], "Resource": ["*"]},
     ]
+    return compact_policy(statements, len(needed))
+
+
+def fewest(locations: Iterable[Location]) -> list[Location]:
+    """Return the places that cover the others.
+
+    Raises:
+        InvalidInput: `BadPrefix`.
+    """
+    wanted = sorted(set(locations))
+    for each in wanted:
+        if _PATTERN.search(each.prefix):
+            raise InvalidInput(
+                "BadPrefix",
+                f"prefix {each.prefix!r} in bucket {each.bucket} cannot be granted: a policy reads"
+                " * ? $ [ ] and \\ as patterns; copy the data below a prefix without them",
+            )
+    return [
+        each
+        for each in wanted
+        if not any(other is not each and other.covers(each.bucket, each.prefix) for other in wanted)
+    ]
+
+
+def compact_policy(statements: list[dict[str, Any]], prefixes: int) -> str:
+    """Return a session policy as compact JSON.
+
+    Raises:
+        InvalidInput: `PolicyTooLong`.
+    """
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
     if len(policy) > MAX_POLICY:
         raise InvalidInput(
             "PolicyTooLong",
-            f"reading this source takes a session policy of {len(policy)} characters, AssumeRole"
-            f" takes {MAX_POLICY}: `spec.access` of the ObjectStore grants {len(needed)} prefixes;"
+            f"this source takes a session policy of {len(policy)} characters, AssumeRole"
+            f" takes {MAX_POLICY}: `spec.access` of the ObjectStore grants {prefixes} prefixes;"
             " grant fewer and shorter ones, or pin a prefix instead of a manifest",
         )
     return policy

@@ -29,6 +29,8 @@ from glovebox.tasks.contract import ContractRequest
 from glovebox.tasks.contract_question import ContractQuestion
 from glovebox.tasks.features import FeaturesRequest
 from glovebox.tasks.features_question import FeaturesQuestion
+from glovebox.tasks.hold import HoldRequest
+from glovebox.tasks.hold_question import HoldQuestion
 from glovebox.tasks.overlap import OverlapRequest
 from glovebox.tasks.overlap_question import OverlapQuestion
 from glovebox.tasks.pin import PinRequest, VerifyRequest, pin_dataset, verify_dataset
@@ -305,6 +307,7 @@ Asked = (
     | StatisticsQuestion
     | ProofQuestion
     | FeaturesQuestion
+    | HoldQuestion
 )
 Request = (
     PinRequest
@@ -316,6 +319,7 @@ Request = (
     | StatisticsRequest
     | ProofRequest
     | FeaturesRequest
+    | HoldRequest
 )
 
 

@@ -9,16 +9,20 @@ from typing import Any
 
 import pytest
 
+from glovebox.api import reasons
 from glovebox.controllers.store_connections import KEYS_REFUSED
-from glovebox.data.manifest import DigestSource
-from glovebox.errors import Forbidden
+from glovebox.data.manifest import DigestSource, Entry
+from glovebox.errors import Forbidden, InvalidInput
 from glovebox.store.answers import AnswerError, answer_of
 from glovebox.store.connection import Credentials, Stop, Store, Stores, StoreSettings
 from glovebox.store.credentials import assume_for_prefix
+from glovebox.store.hold_sessions import holding
+from glovebox.store.holding import is_held, require_lock, set_hold
 from glovebox.store.listing import head_current, head_version, list_versions
 from glovebox.store.probe_bench import Bench
 from glovebox.store.probe_race import RACED, one_of_many_writers_wins
 from glovebox.store.reading import digest_version
+from glovebox.store.source_access import Location
 from simulation.object_store import ObjectStoreServer
 from simulation.object_store_faces import SimStores
 from simulation.world import LOADER, OPERATOR_KEY, ROLE
@@ -183,6 +187,72 @@ def test_a_lock_holds_against_everybody(place: Place) -> None:
     head = place.store.wire.head(place.bucket, "a", {"versionId": version})
     assert head["x-amz-object-lock-mode"] == "COMPLIANCE"
     assert head["x-amz-object-lock-retain-until-date"]
+
+
+def test_a_legal_hold_holds_against_everybody_until_it_is_taken_off(place: Place) -> None:
+    version = place.put("a")
+    one = Entry("a", 5, "0" * 64, place.bucket, "a", version, DigestSource.COMPUTED)
+    assert not is_held(place.store, one)
+    set_hold(place.store, one, on=True)
+    assert is_held(place.store, one)
+    for options in ({}, {"BypassGovernanceRetention": True}):
+        delete = lambda options=options: place.store.s3.delete_object(  # noqa: E731 - called below
+            Bucket=place.bucket, Key="a", VersionId=version, **options
+        )
+        assert refusal(delete).status == 403
+    set_hold(place.store, one, on=False)
+    assert not is_held(place.store, one)
+    place.store.s3.delete_object(Bucket=place.bucket, Key="a", VersionId=version)
+    for asked in (is_held, lambda store, each: set_hold(store, each, on=True)):
+        with pytest.raises(InvalidInput) as gone:
+            asked(place.store, one)
+        assert gone.value.reason == reasons.OBJECT_NOT_FOUND
+
+
+def test_a_bucket_without_object_lock_takes_no_legal_hold(place: Place) -> None:
+    bucket = f"{place.bucket}-plain"
+    place.store.s3.create_bucket(Bucket=bucket)
+    place.store.s3.put_bucket_versioning(
+        Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}
+    )
+    session = holding(place.store, (Location(bucket, "set/"),), place.role, "team-a")
+    with pytest.raises(InvalidInput) as refused:
+        require_lock(session, bucket)
+    assert refused.value.reason == reasons.HOLD_REFUSED
+    session = holding(place.store, (Location(place.bucket, "set/"),), place.role, "team-a")
+    require_lock(session, place.bucket)
+
+
+def test_a_session_for_holds_sets_them_below_its_prefix_and_does_nothing_else(
+    place: Place,
+) -> None:
+    versions = {key: place.put(key) for key in ("set/a", "other/a")}
+    session = holding(place.store, (Location(place.bucket, "set/"),), place.role, "team-a")
+
+    def entry(key: str) -> Entry:
+        at = (place.bucket, key, versions[key])
+        return Entry(key, 5, "0" * 64, *at, DigestSource.COMPUTED)
+
+    assert not is_held(session, entry("set/a"))
+    set_hold(session, entry("set/a"), on=True)
+    assert is_held(session, entry("set/a"))
+    set_hold(session, entry("set/a"), on=False)
+    with pytest.raises(Forbidden):
+        is_held(session, entry("other/a"))
+    with pytest.raises(Forbidden):
+        set_hold(session, entry("other/a"), on=True)
+    where: Any = {"Bucket": place.bucket, "Key": "set/a"}
+    until: Any = {"Mode": "GOVERNANCE", "RetainUntilDate": datetime.now(UTC) + timedelta(hours=1)}
+    for attempt in (
+        lambda: session.s3.get_object(**where, VersionId=versions["set/a"]),
+        lambda: session.s3.put_object(**where, Body=b"other"),
+        lambda: session.s3.delete_object(**where),
+        lambda: session.s3.delete_object(**where, VersionId=versions["set/a"]),
+        lambda: session.s3.put_object_retention(
+            **where, VersionId=versions["set/a"], Retention=until
+        ),
+    ):
+        assert refusal(attempt).status == 403
 
 
 def test_the_default_of_the_bucket_locks_what_names_no_lock(place: Place) -> None:

@@ -296,6 +296,16 @@ REFUSED: list[tuple[IsolationProfile, DataInput, str, str]] = [
             " change, or one whose contract keeps what was promised"
         ),
     ),
+    (
+        profile(requireHold=True),
+        data(),
+        "HoldRequired",
+        (
+            f"{WHO} does not say `spec.hold`, and IsolationProfile strict demands that nobody can"
+            " delete the data while they are used (`spec.data.requireHold`): create a pin with"
+            " `spec.hold: WhileUsed`, or use another profile"
+        ),
+    ),
 ]
 
 
@@ -350,6 +360,7 @@ def test_every_check_has_a_case() -> None:
         (profile(compatibility="Full"), successor("Breaking", migration="sha256:1")),
         (profile(compatibility="Full"), successor("Unknown", migration="sha256:1")),
         (profile(), successor("Breaking")),
+        (profile(requireHold=True), data(hold="WhileUsed")),
     ],
 )
 def test_what_fits_passes(demands: IsolationProfile, given: DataInput) -> None:

@@ -28,6 +28,7 @@ from glovebox.errors import Unavailable
 from glovebox.jobs.task import settings_of
 from glovebox.store.connection import Credentials, Pools, Store, StoreSettings
 from glovebox.store.encryption import Encryption
+from glovebox.store.holding import Held
 from glovebox.store.manifests import ManifestLocation, ManifestLock
 from glovebox.store.pin_documents import DocumentLocation
 from glovebox.store.pin_proofs import ProofPlan
@@ -45,6 +46,7 @@ from glovebox.tasks import (
     contract_question,
     document,
     features_question,
+    hold_question,
     overlap_question,
     proof_question,
     questions,
@@ -64,6 +66,8 @@ from glovebox.tasks.document import (
 )
 from glovebox.tasks.features import FeaturesRequest
 from glovebox.tasks.features_question import FeaturesQuestion
+from glovebox.tasks.hold import HoldRequest
+from glovebox.tasks.hold_question import HoldQuestion
 from glovebox.tasks.overlap import ComparedDataset, OverlapRequest
 from glovebox.tasks.overlap_question import OverlapQuestion
 from glovebox.tasks.pin import PinRequest, VerifyRequest
@@ -239,6 +243,29 @@ async def test_a_pin_is_proven_as_it_was_asked_for(
     read = parse_result(result, request="sha256:r", job="job", answer=question.answer)
     assert read == found
     assert read.findings.details == found.findings.details
+
+
+async def test_versions_are_held_as_was_asked_for(
+    pools: Pools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = (Location("data", "x/"), Location("data", "y/"))
+    leave = SourceAccess("team", "primary", places, "artifacts", (("b", "s"),), "arn:role")
+    here = HoldRequest(store(pools), MANIFEST, "c.uid", "DatasetPin a/b", places, leave, 7)
+    found = Held(3, 7, 2, "2026-11-28T12:00:00Z")
+    asked: list[HoldRequest] = []
+
+    async def held(context: TaskContext, request: HoldRequest) -> Held:
+        del context
+        asked.append(request)
+        return found
+
+    monkeypatch.setattr(hold_question, "hold_dataset", held)
+    question = HoldQuestion.of(here)
+    there = across(document_of(question, here, uid="uid", basis="b"))
+    answer = await there.ask.perform(TaskContext(), there.uid, {"store-0": here.store})
+    assert asked == [here]
+    result = render_result("sha256:r", "job", answer)
+    assert parse_result(result, request="sha256:r", job="job", answer=question.answer) == found
 
 
 def keyed(*key: str) -> Rows:

@@ -173,3 +173,53 @@ PROOF_TOO_OLD: Final = _reason(
     "An input was not proven again as recently as `maxProofAge` demands. Nothing exists yet.",
     "Wait: the demand makes the proof due at once. If it lasts, see `ProofsCurrent` of the pin.",
 )
+HELD: Final = _reason(
+    "Held",
+    "DatasetPin `Held`; Event",
+    "A legal hold was put on every pinned version: nobody can delete one while it is there. Whoever"
+    " else may set holds in that bucket can take it off; that is not watched.",
+)
+HOLDING: Final = _reason(
+    "Holding",
+    "DatasetPin `Held`, `Ready`, `Reconciling`",
+    "Legal holds are being put on the pinned versions; `status.progress` says how far it is.",
+    _WAIT,
+)
+HOLD_RELEASING: Final = _reason(
+    "HoldReleasing",
+    "DatasetPin `Held`, `Ready`, `Reconciling`",
+    "An earlier hold on these versions, or on some of them, is being let go: nobody uses it any"
+    " more, and its window has passed. They are held for this pin once that has ended.",
+    _WAIT,
+)
+HOLD_NOT_GRANTED: Final = _reason(
+    "HoldNotGranted",
+    "DatasetPin `Held`, `Verified`, `Ready`, `Stalled`",
+    "`spec.hold` asks for legal holds, and `spec.access` of the ObjectStore does not let them be"
+    " put on what the pin covers, or the bucket of artifacts has no object lock to keep the record"
+    " in.",
+    "Ask the platform's owner for `hold: true` in the entry of `spec.access` that grants the data;"
+    " or create the pin without `spec.hold`.",
+)
+HOLD_REFUSED: Final = _reason(
+    "HoldRefused",
+    "DatasetPin `Held`, `Ready`, `Stalled`",
+    "The bucket takes no legal hold; the message has the store's own words.",
+    "Object lock is chosen when a bucket is created: pin the data from one that has it, or create"
+    " the pin without `spec.hold`.",
+)
+NOT_HELD: Final = _reason(
+    "NotHeld",
+    "DatasetPin `Held`, `Ready`, `Reconciling`, `Stalled`",
+    "Not all versions are held yet: the store does not answer, denies it, or a version is gone.",
+    "The message says why. With `Reconciling` it is tried again. Where the store denies it, grant"
+    " `s3:PutObjectLegalHold` and `s3:GetObjectLegalHold` to the role of `spec.sts`, or to the"
+    " operator's user.",
+)
+HOLD_REQUIRED: Final = _reason(
+    "HoldRequired",
+    "Experiment `InputsVerified`, `Ready`",
+    "The profile takes only data that nobody can delete while they are used"
+    " (`spec.data.requireHold`), and a pin does not say `spec.hold`.",
+    "Create a pin of the same data with `spec.hold: WhileUsed`, or choose another profile.",
+)

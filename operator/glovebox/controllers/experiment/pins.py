@@ -284,6 +284,7 @@ def _stated(scope: Scope, pin: DatasetPin) -> StatedData:
         contract=pin.status.contract.digest if pin.status.contract is not None else "",
         compatibility=compatibility_of(pin),
         migration=digest_of(spec.migration.notes) if spec.migration is not None else "",
+        hold=spec.hold or "",
     )
 
 
