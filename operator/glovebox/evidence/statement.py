@@ -4,8 +4,8 @@ An in-toto Statement v1 with a SLSA provenance v1 predicate.
 
 Its subjects are the artifacts as a reader without versions sees them, by name, and the list of all
 versions, by URI: whatever name a run gives to an object, it can never stand for the list. A run
-with very many artifacts has the list alone as its subject, which holds the digest of each; so a
-statement stays small whatever a run writes.
+with very many artifacts, or very long names of them, has the list alone as its subject, which holds
+the digest of each; so a statement stays small whatever a run writes.
 
 What the run depended on is told twice: in `externalParameters`, which is the snapshot word for
 word, and in `resolvedDependencies`, where each has its digest.
@@ -21,7 +21,7 @@ import orjson
 
 from glovebox.api.attempt_status import TenantPods
 from glovebox.api.experiment_status import RunStatus
-from glovebox.data.digest import DIGEST_PREFIX
+from glovebox.data.digest import DIGEST_PREFIX, canonical_json
 from glovebox.evidence.artifacts import Artifact
 from glovebox.evidence.run_facts import (
     SESSIONS_END,
@@ -41,8 +41,11 @@ BUILDER: Final = "https://glovebox.dev/operator"
 LIST_NAME: Final = "artifacts.jsonl"
 # The subject that is the list. It has no name: names belong to the run.
 LIST_URI: Final = "https://glovebox.dev/artifacts/v1"
-# With more artifacts than this, none is named beside the list.
+# With more artifacts than this, or with names that are longer together as JSON has them, none is
+# named beside the list. A letter that JSON escapes takes six bytes, so the number alone bounds
+# nothing: a run could make its own statement longer than any that is read back.
 SUBJECTS_MAX: Final = 10_000
+SUBJECT_NAMES_BYTES: Final = 40 << 20
 SNAPSHOT_NAME: Final = "snapshot.json"
 STATEMENT_NAME: Final = "attestation.dsse.json"
 # Digest algorithms of our own: roots over the objects of a dataset, see docs/reference/manifest.md.
@@ -221,13 +224,17 @@ def statement(
 def subjects(prefix: str, artifacts: Iterable[Artifact]) -> list[dict[str, Any]]:
     """Return the artifacts that a reader without versions sees, by path below the prefix.
 
-    There are none when they are more than `SUBJECTS_MAX`.
+    There are none when they are more than `SUBJECTS_MAX`, or their names more than
+    `SUBJECT_NAMES_BYTES`.
     """
     named: list[tuple[str, str]] = []
+    length = 0
     for artifact in artifacts:
         if artifact.is_latest and artifact.sha256:
-            named.append((artifact.key.removeprefix(prefix), artifact.sha256))
-            if len(named) > SUBJECTS_MAX:
+            name = artifact.key.removeprefix(prefix)
+            named.append((name, artifact.sha256))
+            length += len(canonical_json(name))
+            if len(named) > SUBJECTS_MAX or length > SUBJECT_NAMES_BYTES:
                 return []
     return [{"name": name, "digest": {"sha256": sha256}} for name, sha256 in sorted(named)]
 

@@ -5,14 +5,13 @@ Calling it again is safe at any moment: each event has an id, and the writer wri
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from glovebox.errors import GloveboxError
 from glovebox.ledger.entry import Event, time_text
 from glovebox.ledger.events import with_statement
-from glovebox.store.ledger_objects import LedgerPlace, read_version
+from glovebox.store.ledger_objects import LedgerPlace, hash_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,7 +41,7 @@ def append_events(
     found, unread = [], None
     for event in events:
         try:
-            told, until = _with_statement(place, event)
+            told, until = _with_statement(place, event, stop)
         except GloveboxError as error:
             unread = unread or error
             continue
@@ -60,12 +59,13 @@ def append_events(
     return tuple(found)
 
 
-def _with_statement(place: LedgerPlace, event: Event) -> tuple[Event, datetime | None]:
+def _with_statement(place: LedgerPlace, event: Event, stop: Stop) -> tuple[Event, datetime | None]:
     """Return an event with hash and lock of the statement it names, and when that lock ends."""
     if not event.objects:
         return event, None
     (stated,) = event.objects
-    found = read_version(place, stated.key, stated.version_id)
-    until = datetime.fromisoformat(found.lock.until) if found.lock.until else None
+    # What a run wrote decides how long a statement is, and must not decide whether it is told.
+    sha256, lock = hash_version(place, stated.key, stated.version_id, stop)
+    until = datetime.fromisoformat(lock.until) if lock.until else None
     ends = time_text(until) if until is not None else ""
-    return with_statement(event, hashlib.sha256(found.body).hexdigest(), ends), until
+    return with_statement(event, sha256, ends), until

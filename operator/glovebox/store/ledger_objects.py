@@ -20,6 +20,7 @@ from glovebox.errors import Forbidden, GloveboxError, Unavailable
 from glovebox.ledger.source import Lock
 from glovebox.store.errors import translated
 from glovebox.store.listing import list_key, list_versions
+from glovebox.store.reading import CHUNK
 from glovebox.store.version_lock import read_version_lock
 
 if TYPE_CHECKING:
@@ -99,6 +100,26 @@ def read_version(place: LedgerPlace, key: str, version_id: str) -> ReadObject:
             f"s3://{place.bucket}/{key} is longer than any object of a ledger",
         )
     return ReadObject(body, lock_of(headers))
+
+
+def hash_version(place: LedgerPlace, key: str, version_id: str, stop: Stop) -> tuple[str, Lock]:
+    """Return the SHA-256 (hex) of one version, of whatever length, and its lock. Blocks.
+
+    For what an entry vouches for, which is no object of a ledger and may be longer than one.
+
+    Raises:
+        GloveboxError: It is gone, denied, or the store does not answer.
+    """
+    found = hashlib.sha256()
+    with translated(f"read s3://{place.bucket}/{key} version {version_id}"):
+        response = place.store.wire.get(place.bucket, key, {"versionId": version_id})
+        try:
+            for chunk in response.stream(CHUNK, decode_content=False):
+                stop.check()
+                found.update(chunk)
+        finally:
+            response.close()
+        return found.hexdigest(), lock_of(response.headers)
 
 
 def read_beginning(place: LedgerPlace, key: str, version_id: str, most: int) -> bytes:

@@ -17,10 +17,12 @@ from glovebox.evidence.keys import TrustBundle, read_bundle
 from glovebox.evidence.signer import LocalSigner, new_key_pair
 from glovebox.evidence.statement import (
     LIST_URI,
+    SUBJECTS_MAX,
     SealedInput,
     SealedManifest,
     SealInputs,
     statement,
+    subjects,
 )
 from glovebox.evidence.verification import (
     Expected,
@@ -150,6 +152,17 @@ def test_very_many_artifacts_are_bound_by_the_list_alone(monkeypatch: pytest.Mon
     assert verified(envelope, raw, snapshot).findings == []
     other = raw.replace(b"a" * 64, b"e" * 64)
     assert found(envelope, other, snapshot) == [("ListDiffers", "artifacts.jsonl")]
+
+
+def test_names_that_json_makes_long_make_no_statement_that_is_not_read_back() -> None:
+    """Each control character takes six bytes, and a statement is read up to 64 MiB."""
+    rest = "\x01" * (1024 - len(PREFIX) - 5)
+    artifacts = [artifact(f"{number:05}{rest}") for number in range(SUBJECTS_MAX)]
+    envelope, raw, snapshot = sealed(artifacts)
+    assert len(envelope) < 1 << 20
+    assert found(envelope, raw, snapshot) == []
+    quoted = [artifact(f"{number:05}{rest.replace(chr(1), chr(34))}") for number in range(9)]
+    assert len(subjects(PREFIX, quoted)) == 9
 
 
 def test_what_the_seal_cannot_vouch_for_is_signed_with_it() -> None:

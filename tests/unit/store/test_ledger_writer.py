@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -9,12 +10,14 @@ import pytest
 
 from glovebox.errors import AlreadyExists, Conflict, Forbidden, InvalidInput, Unavailable
 from glovebox.ledger.checkpoint import EMPTY, Head
-from glovebox.ledger.entry import Kind, decode_entry
+from glovebox.ledger.entry import Kind, StatedObject, decode_entry
 from glovebox.ledger.note import vkey_of
 from glovebox.ledger.pace import end_event
 from glovebox.ledger.policy import logs_alone
+from glovebox.ledger.stated import SEAL, SEALS
 from glovebox.ledger.verification import LedgerDemand, verify_ledger
 from glovebox.store.connection import Stop
+from glovebox.store.ledger_appending import append_events
 from glovebox.store.ledger_init import begin_epoch
 from glovebox.store.ledger_objects import ATTEMPTS
 from simulation.object_store import NoAnswerError, ObjectStoreServer, S3Error
@@ -461,3 +464,17 @@ def test_a_bucket_that_cannot_keep_a_ledger_gets_none(
         s3.put_bucket_versioning(Bucket="plain", VersioningConfiguration={"Status": "Enabled"})
     with pytest.raises(InvalidInput, match="bucket plain"):
         Ledgers(ledgers.store, "plain", lock_days=days).init()
+
+
+def test_a_statement_that_is_longer_than_any_object_of_a_ledger_is_told(ledgers: Ledgers) -> None:
+    """What a run calls its artifacts decides how long the statement of its seal is."""
+    key, body = f"{SEALS}u1/{SEAL}", bytes(18 << 20)
+    put = ledgers.store.s3.put_object(Bucket=ledgers.bucket, Key=key, Body=body)
+    stated = StatedObject(key, put["VersionId"], "")
+    told = event(0, Kind.SEALED, time=ledgers.clock.now, objects=(stated,))
+    writer = ledgers.writer()
+    (placed,) = append_events(writer, ledgers.place, [told], Stop())
+    assert placed["index"] == 0
+    (entry,) = [decode_entry(stored.body) for _, stored in ledgers.source().entries()]
+    assert entry.objects[0].sha256 == hashlib.sha256(body).hexdigest()
+    assert entry.objects[0].retain_until_time
