@@ -68,6 +68,27 @@ def test_the_seal_of_another_experiment_is_not_taken_for_the_own_one() -> None:
     play(scene)
 
 
+def test_a_run_is_not_over_because_the_seal_of_another_one_says_so() -> None:
+    """An operator that begins asks the store whether what it finds running was sealed before."""
+
+    async def scene(stage: Stage) -> None:
+        other = await sealed(stage, "y")
+        stage.world.actors.run_ends = lambda _: (HOUR, False)
+        uid = stage.declare()["metadata"]["uid"]
+        await stage.until("x runs", lambda: (stage.status().get("run") or {}).get("startTime"))
+        await stage.process.kill()
+        copy_evidence(stage, other, uid)
+        stage.process.start()
+        await stage.sleep(5 * MINUTE)
+        assert not (stage.status().get("run") or {}).get("outcome"), stage.status()["run"]
+        await stage.until("x is sealed", lambda: stage.status().get("seal"), 3 * HOUR)
+        assert stage.status()["run"]["outcome"] == "Failed"
+        seal = stage.status()["seal"]
+        assert stated(stage, uid, STATEMENT_NAME, seal["attestationVersion"]) == f"{TEAM}/x"
+
+    play(scene)
+
+
 def test_a_last_listing_of_another_seal_is_not_taken_for_the_own_one() -> None:
     async def scene(stage: Stage) -> None:
         other = await sealed(stage, "y")

@@ -215,6 +215,30 @@ def stated_uid(envelope: bytes) -> str:
         return ""
 
 
+def is_statement_of(envelope: bytes, experiment: str, uid: str) -> bool:
+    """Return whether an envelope holds a statement of a seal that is of this Experiment.
+
+    Unverified: who signed it is another question.
+
+    Args:
+        envelope: As it lies in the store.
+        experiment: `namespace/name`.
+        uid: The Experiment's UID.
+    """
+    try:
+        document = _unverified(envelope)
+        definition = document["predicate"]["buildDefinition"]
+        return (document["_type"], document["predicateType"]) == (
+            STATEMENT_TYPE,
+            PREDICATE_TYPE,
+        ) and (
+            definition["externalParameters"]["experiment"],
+            definition["internalParameters"]["uid"],
+        ) == (experiment, uid)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return False
+
+
 def check_bytes(report: Report, artifact: Artifact, sha256: str, size: int) -> None:
     """Compare the bytes of one artifact, as they were read, with the list."""
     if (sha256, size) != (artifact.sha256, artifact.size):

@@ -36,6 +36,7 @@ from glovebox.evidence.verification import (
     check_bytes,
     check_versions,
     check_written,
+    is_statement_of,
     stated_uid,
     verify_evidence,
 )
@@ -188,8 +189,11 @@ def verify_seal(
 
     # The folder is of one Experiment: the seal of another one has no business there.
     uid = demand.expected.uid or folder.rstrip("/").rpartition("/")[2]
+    experiment = demand.expected.experiment
 
     def is_its_seal(envelope: bytes) -> bool:
+        if experiment and not is_statement_of(envelope, experiment, uid):
+            return False
         return stated_uid(envelope) == uid and is_trusted(envelope)
 
     objects = read_evidence(store, bucket, folder, stop, is_its_seal)

@@ -30,10 +30,10 @@ from glovebox.evidence.verification import (
     Expected,
     Report,
     check_written,
+    is_statement_of,
     signed_prefix,
     stated_list_digest,
     stated_snapshot_digest,
-    stated_uid,
     verify_statement,
 )
 from glovebox.store.evidence_objects import (
@@ -263,7 +263,7 @@ def _is_ours(wanted: SealToRead, envelope: bytes) -> bool:
         opened(envelope, wanted.trust)
     except InvalidInput:
         return False
-    return stated_uid(envelope) == wanted.uid
+    return is_statement_of(envelope, wanted.experiment, wanted.uid)
 
 
 def _require_signed(wanted: SealToRead, envelope: bytes) -> None:

@@ -154,6 +154,12 @@ def test_what_a_reader_saw_is_pinned_by_its_versions(kept: Kept) -> None:
     assert {each.bucket for each in found} == {"bucket"}
 
 
+def test_an_older_seal_of_another_experiment_under_the_uid_hides_none(kept: Kept) -> None:
+    kept.seal(artifact("forged"), experiment="mallory/build")
+    kept.seal(artifact("a"))
+    assert pinned() == ["a"]
+
+
 @pytest.mark.parametrize(
     ("outcome", "snapshot", "is_refused"),
     [

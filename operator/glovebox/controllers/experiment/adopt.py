@@ -87,7 +87,7 @@ async def adopt(scope: Scope, outcomes: Outcomes) -> Outcome:
     sealed = await ensure_bound_seal(scope.ports, _bound_seal(scope, record, bound))
     if not sealed.is_done:
         return replace(sealed, reason=sealed.reason or reasons.ADOPTING)
-    run = await sealed_run(scope.ports, store, connection, record.uid)
+    run = await sealed_run(scope.ports, store, connection, record.team, record.name, record.uid)
     if run is None:
         raise Refused(
             reasons.ADOPTION_REFUSED,

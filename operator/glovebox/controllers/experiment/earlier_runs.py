@@ -11,6 +11,7 @@ record and the Job has begun nothing: it goes on, unless the Experiment is older
 
 from __future__ import annotations
 
+import functools
 from contextlib import suppress
 from typing import Any, Final
 
@@ -35,6 +36,7 @@ from glovebox.store.connection import Stop, Store
 from glovebox.store.evidence_objects import find_statement
 from glovebox.store.run_records import RunRecord, begin_run, note_start, read_runs
 from glovebox.store.sealing import seal_folder
+from glovebox.tasks.seal import is_seal_of
 
 # A store that is away is not asked with each look at a run that goes on.
 _NOTE_AGAIN_SECONDS: Final = 60.0
@@ -87,7 +89,7 @@ async def begin(scope: Scope, plan: Plan) -> RunStatus | None:
         return None
     if found.uid != experiment.uid:
         raise _already_ran(found, bucket)
-    ended = await sealed_run(scope.ports, store, connection, found.uid)
+    ended = await sealed_run(scope.ports, store, connection, found.team, found.name, found.uid)
     if ended is not None:
         return with_record(ended, found)
     if found.job_uid or await _is_older(scope, found):
@@ -154,7 +156,10 @@ async def sealed_before(scope: Scope) -> RunStatus | None:
     with suppress(GloveboxError, ValueError, KeyError):
         store = bound_store(scope)
         connection = await open_store(ports, store)
-        ended = await sealed_run(ports, store, connection, uid)
+        experiment = scope.experiment
+        ended = await sealed_run(
+            ports, store, connection, experiment.namespace, experiment.name, uid
+        )
         if ended is None:
             ports.unsealed_runs.add(uid)
         return ended
@@ -162,9 +167,19 @@ async def sealed_before(scope: Scope) -> RunStatus | None:
 
 
 async def sealed_run(
-    ports: Ports, store: ObjectStore, connection: Store, uid: str
+    ports: Ports, store: ObjectStore, connection: Store, team: str, name: str, uid: str
 ) -> RunStatus | None:
-    """Return the run that a seal in the store is about; None without a seal of ours.
+    """Return the run that the seal of an Experiment is about; None without a seal of ours.
+
+    A seal of another Experiment, copied to its place, says nothing of its run.
+
+    Args:
+        ports: The outside world.
+        store: Of the artifacts.
+        connection: To it.
+        team: Namespace of the Experiment.
+        name: Its name.
+        uid: Its UID.
 
     Raises:
         GloveboxError: The store or the signing key cannot be read.
@@ -172,10 +187,9 @@ async def sealed_run(
     artifacts = store.spec.artifacts
     place = KeyPlace(connection, artifacts.bucket, artifacts.worm == "Required")
     keys = await ensure_keys(ports, place)
+    trusted = functools.partial(is_seal_of, keys, f"{team}/{name}", uid)
     statement = await connection.run_job(
-        lambda stop: find_statement(
-            connection, artifacts.bucket, seal_folder(uid), keys.trusts, stop
-        )
+        lambda stop: find_statement(connection, artifacts.bucket, seal_folder(uid), trusted, stop)
     )
     if statement is None or not statement.is_trusted:
         return None
