@@ -251,14 +251,14 @@ def check_bytes(report: Report, artifact: Artifact, sha256: str, size: int) -> N
 
 
 def check_versions(report: Report, found: Iterable[Artifact]) -> None:
-    """Compare what a store holds now with the list.
+    """Compare what a store holds now with the list, and with the last one.
 
     Reported are a version that is gone, one that came later, and a lock that ends earlier or became
     weaker.
     """
     now = {(artifact.key, artifact.version_id): artifact for artifact in found}
-    sealed = {(artifact.key, artifact.version_id): artifact for artifact in report.artifacts}
-    later = {(artifact.key, artifact.version_id) for artifact in report.later}
+    signed = (*report.artifacts, *report.later)
+    sealed = {(artifact.key, artifact.version_id): artifact for artifact in signed}
     for identity, artifact in sealed.items():
         live = now.get(identity)
         if live is None:
@@ -275,7 +275,7 @@ def check_versions(report: Report, found: Iterable[Artifact]) -> None:
                 f" {artifact.retain_until_time}",
             )
     for identity, artifact in now.items():
-        if identity not in sealed and identity not in later:
+        if identity not in sealed:
             kind = "a delete marker" if artifact.delete_marker else f"version {artifact.version_id}"
             report.note(
                 "WrittenAfterSeal",

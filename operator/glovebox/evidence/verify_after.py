@@ -225,8 +225,18 @@ def _compare(report: Report, last_list: bytes, added: int, missing: int) -> None
     except GloveboxError as error:
         report.note("ListInvalid", LIST_NAME, error.message)
         return
-    sealed = {_identity(artifact) for artifact in report.artifacts}
+    known = {_identity(artifact): artifact for artifact in report.artifacts}
+    sealed = known.keys()
     last = {_identity(artifact) for artifact in artifacts}
+    for artifact in artifacts:
+        was = known.get(_identity(artifact))
+        if was is not None and _content(was) != _content(artifact):
+            report.note(
+                "SupplementDiffers",
+                SUPPLEMENT_NAME,
+                f"its list says of version {artifact.version_id} of {artifact.key} what the seal"
+                " does not say of it",
+            )
     if (len(last - sealed), len(sealed - last)) != (added, missing):
         report.note(
             "SupplementDiffers",
@@ -241,6 +251,11 @@ def _compare(report: Report, last_list: bytes, added: int, missing: int) -> None
             f"{len(report.later)} versions came after the seal and are in its signed supplement:"
             f" {names}"
         )
+
+
+def _content(artifact: Artifact) -> tuple[bool, int, str]:
+    """Return what of a version never changes."""
+    return artifact.delete_marker, artifact.size, artifact.sha256
 
 
 def _identity(artifact: Artifact) -> tuple[str, str]:

@@ -293,7 +293,9 @@ def _compare(
             hashed=read_bytes,
         )
     )
-    sealed = {id_of(artifact): artifact for artifact in report.artifacts}
+    # What came after the seal is signed as well: its last listing has hashes and locks.
+    later = {id_of(artifact) for artifact in report.later}
+    sealed = {id_of(artifact): artifact for artifact in (*report.artifacts, *report.later)}
     readable = [each for each in found if id_of(each) not in unreadable]
     # What cannot be read is there, and nothing more can be said of it; nor of a hidden lock.
     check_versions(
@@ -315,7 +317,10 @@ def _compare(
     for key, version in sorted(unreadable & sealed.keys()):
         if not sealed[key, version].is_unreadable:
             report.note("Unreadable", key, f"version {version} is listed and cannot be read")
-    known = [each for each in found if id_of(each) in sealed]
+    added = [each for each in found if id_of(each) in later]
+    check_locks(report, added, now, demanded=demand.locks, unreadable=unreadable | hidden)
+    # The count that is kept is of what was sealed.
+    known = [each for each in found if id_of(each) in sealed and id_of(each) not in later]
     check_locks(report, known, now, demanded=demand.locks, unreadable=unreadable | hidden)
     if hidden:
         tell_hidden(report, prefix, f"{len(hidden):,} versions", demanded=demand.locks)

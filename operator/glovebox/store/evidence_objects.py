@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import IO, TYPE_CHECKING, Final
 
@@ -26,10 +26,13 @@ from glovebox.store.putting import measured, put
 from glovebox.store.version_lock import Lock, LockHiddenError, read_version_lock
 
 if TYPE_CHECKING:
+    from glovebox.data.compare import ListedVersion
     from glovebox.store.connection import Stop, Store
 
 # A statement names at most 10,000 artifacts of at most a kilobyte each; what is longer is none.
 _STATEMENT_BYTES: Final = 64 << 20
+# Some stores list what is encrypted a little longer than it is read.
+_SLACK: Final = 64 << 10
 # Whether a trusted key signed an envelope.
 Trusted = Callable[[bytes], bool]
 
@@ -74,10 +77,15 @@ def list_key(folder: str, digest: str) -> str:
     return f"{folder}artifacts.{digest.removeprefix(DIGEST_PREFIX)}.jsonl"
 
 
-def versions_of(store: Store, bucket: str, key: str, stop: Stop) -> list[str]:
-    """Return the versions of exactly this key, the oldest first. Blocks."""
+def rows_of(store: Store, bucket: str, key: str, stop: Stop) -> list[ListedVersion]:
+    """Return the versions of exactly this key as they are listed, the oldest first. Blocks."""
     rows = list_versions(store.wire, bucket, key, stop)
-    return [row.version_id for row in rows if row.key == key and not row.is_delete_marker][::-1]
+    return [row for row in rows if row.key == key and not row.is_delete_marker][::-1]
+
+
+def versions_of(store: Store, bucket: str, key: str, stop: Stop) -> list[str]:
+    """Return the ids of the versions of exactly this key, the oldest first. Blocks."""
+    return [row.version_id for row in rows_of(store, bucket, key, stop)]
 
 
 def find_statement(
@@ -92,10 +100,14 @@ def find_signed(
 ) -> Statement | None:
     """Return the oldest statement under a key that is trusted. Blocks.
 
-    Where there are only others, the oldest of them; None where nothing is there.
+    Where there are only others, the oldest of them; None where nothing is there. What is longer
+    than any statement is somebody else's, and not read: it could be as long as a store takes.
     """
     first: Statement | None = None
-    for version in versions_of(store, bucket, key, stop):
+    for row in rows_of(store, bucket, key, stop):
+        if row.size > _STATEMENT_BYTES:
+            continue
+        version = row.version_id
         envelope = _bounded(object_chunks(store, bucket, key, version, stop))
         if envelope is not None and trusted(envelope):
             return Statement(version, envelope, is_trusted=True)
@@ -103,14 +115,30 @@ def find_signed(
     return first
 
 
-def find_by_digest(store: Store, bucket: str, key: str, digest: str, stop: Stop) -> str | None:
-    """Return the oldest version of a key whose bytes have that digest. Blocks."""
-    for version in versions_of(store, bucket, key, stop):
+def find_by_digest(
+    store: Store, bucket: str, key: str, digest: str, stop: Stop, *, size: int | None = None
+) -> str | None:
+    """Return the oldest version of a key whose bytes have that digest. Blocks.
+
+    Args:
+        store: Of the bucket.
+        bucket: The bucket.
+        key: The whole key.
+        digest: `sha256:<hex>` of the bytes.
+        stop: Looked at between requests.
+        size: How many bytes those are, where that is known.
+    """
+    rows = rows_of(store, bucket, key, stop)
+    # The same bytes are of one size, so the oldest of them still comes first; and what somebody
+    # else put there, as long as a store takes, is not read before them.
+    for row in sorted(rows, key=lambda each: each.size):
+        if size is not None and row.size > 2 * size + _SLACK:
+            break
         found = hashlib.sha256()
-        for chunk in object_chunks(store, bucket, key, version, stop):
+        for chunk in object_chunks(store, bucket, key, row.version_id, stop):
             found.update(chunk)
         if DIGEST_PREFIX + found.hexdigest() == digest:
-            return version
+            return row.version_id
     return None
 
 
@@ -130,11 +158,11 @@ def put_signed(
 
 def put_document(store: Store, bucket: str, key: str, body: bytes | IO[bytes], stop: Stop) -> str:
     """Write a document unless a version with these bytes is there; return its digest. Blocks."""
-    hashed, _ = measured(body)
+    hashed, size = measured(body)
     digest = DIGEST_PREFIX + hashed.hex()
     if put(store, bucket, key, body, only_new=True):
         return digest
-    if find_by_digest(store, bucket, key, digest, stop) is None:
+    if find_by_digest(store, bucket, key, digest, stop, size=size) is None:
         put(store, bucket, key, body, only_new=False)
     return digest
 
@@ -180,7 +208,7 @@ def read_evidence(
     }
     for name, (key, digest) in wanted.items():
         version = find_by_digest(store, bucket, key, digest, stop)
-        version = version or next(iter(versions_of(store, bucket, key, stop)), None)
+        version = version or _oldest(store, bucket, key, stop)
         if version is not None:
             places[name] = (key, version)
     return {
@@ -213,7 +241,7 @@ def read_beside(
     for digest in logs:
         key = log_key(folder, digest)
         found = find_by_digest(store, bucket, key, digest, stop)
-        found = found or next(iter(versions_of(store, bucket, key, stop)), None)
+        found = found or _oldest(store, bucket, key, stop)
         if found is not None:
             places[key.removeprefix(folder)] = (key, found)
     for name, trusted in ((SUPPLEMENT_NAME, supplement), (CONCLUSION_NAME, conclusion)):
@@ -229,6 +257,12 @@ def read_beside(
     return {
         name: _read(store, bucket, key, version, stop) for name, (key, version) in places.items()
     }
+
+
+def _oldest(store: Store, bucket: str, key: str, stop: Stop) -> str | None:
+    """Return the oldest version that is to be shown in the place of one that is not there."""
+    rows = rows_of(store, bucket, key, stop)
+    return next((row.version_id for row in rows if row.size <= _STATEMENT_BYTES), None)
 
 
 def written_at(store: Store, bucket: str, key: str, version: str) -> datetime | None:
@@ -260,9 +294,11 @@ def _read(store: Store, bucket: str, key: str, version: str, stop: Stop) -> Evid
 
 def _moment(text: str) -> datetime | None:
     try:
-        return parsedate_to_datetime(text)
-    except ValueError:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
         return None
+    # One that does not say its zone (`-0000`) is in UTC.
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _bounded(chunks: Iterator[bytes]) -> bytes | None:

@@ -6,20 +6,22 @@ came, the last list is the sealed one, byte for byte, and nothing is written for
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from glovebox.api import reasons
+from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.errors import InvalidInput
 from glovebox.evidence.artifacts import Artifact, artifact_order, read_artifact_list
 from glovebox.evidence.statement import SNAPSHOT_NAME
 from glovebox.store.artifact_lists import Watching, settled_list
 from glovebox.store.artifact_reading import Reading
 from glovebox.store.evidence_objects import find_by_digest, list_key, put_document
-from glovebox.store.list_summary import checked_lines, finding_of, lines_of, summary_of
-from glovebox.store.manifests import SPOOL_BYTES, object_chunks, spooled_chunks
+from glovebox.store.list_summary import finding_of, lines_of, require_digest, summary_of
+from glovebox.store.manifests import SPOOL_BYTES, object_chunks
 from glovebox.store.retention import retain
 from glovebox.store.uploads import end_uploads
 from glovebox.store.version_lock import Lock
@@ -84,7 +86,7 @@ def write_last_list(
             reasons.MANIFEST_INVALID, f"the sealed list s3://{bucket}/{key} is not there"
         )
     ended = end_uploads(store, bucket, prefix, stop)
-    previous = _fetched(store, bucket, key, version, stop)
+    previous = _fetched(store, bucket, key, version, sealed, stop)
     reading = Reading(store, bucket, folder + SNAPSHOT_NAME, stop, final=True)
     found, doubts = settled_list(
         reading, prefix, watching or Watching(), previous=previous, digest=sealed
@@ -94,15 +96,14 @@ def write_last_list(
         added = missing = 0
         findings: list[str] = []
         if summary.digest != sealed:
-            before = read_artifact_list(
-                checked_lines(spooled_chunks(store, bucket, key, version, stop), stop)
-            )
-            now = read_artifact_list(lines_of(found, stop))
-            for artifact, is_new in _differing(before, now):
-                added, missing = added + is_new, missing + (not is_new)
-                said = finding_of(artifact) if is_new else ""
-                if said and len(findings) < _FINDINGS_MAX:
-                    findings.append(said)
+            with _fetched(store, bucket, key, version, sealed, stop) as again:
+                before = read_artifact_list(lines_of(again, stop))
+                now = read_artifact_list(lines_of(found, stop))
+                for artifact, is_new in _differing(before, now):
+                    added, missing = added + is_new, missing + (not is_new)
+                    said = finding_of(artifact) if is_new else ""
+                    if said and len(findings) < _FINDINGS_MAX:
+                        findings.append(said)
             found.seek(0)
         put_document(store, bucket, list_key(folder, summary.digest), found, stop)
     last_key = list_key(folder, summary.digest)
@@ -119,13 +120,22 @@ def write_last_list(
     )
 
 
-def _fetched(store: Store, bucket: str, key: str, version: str, stop: Stop) -> IO[bytes]:
+def _fetched(
+    store: Store, bucket: str, key: str, version: str, digest: str, stop: Stop
+) -> IO[bytes]:
+    """Return the sealed list as a file, held to its digest with every read.
+
+    What is taken from it is signed once more, so a store must not give other bytes this time.
+    """
+    hashed = hashlib.sha256()
     file: IO[bytes] = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - handed to the caller
         SPOOL_BYTES, prefix="glovebox-seal-"
     )
     try:
         for chunk in object_chunks(store, bucket, key, version, stop):
             file.write(chunk)
+            hashed.update(chunk)
+        require_digest(DIGEST_PREFIX + hashed.hexdigest(), digest, bucket, key)
     except BaseException:
         file.close()
         raise

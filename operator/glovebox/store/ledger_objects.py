@@ -21,7 +21,7 @@ from glovebox.ledger.source import Lock
 from glovebox.store.errors import translated
 from glovebox.store.listing import list_key, list_versions
 from glovebox.store.reading import CHUNK
-from glovebox.store.version_lock import read_version_lock
+from glovebox.store.version_lock import lock_in, read_version_lock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -147,9 +147,9 @@ def _read(
 
 def lock_of(headers: Any) -> Lock:
     """Return the lock that the headers of an answer tell of."""
-    mode = headers.get("x-amz-object-lock-mode", "").capitalize()
-    until = headers.get("x-amz-object-lock-retain-until-date", "") if mode else ""
-    return Lock(mode, until, headers.get("x-amz-object-lock-legal-hold", "").upper() == "ON")
+    shown = lock_in(headers)
+    is_held = headers.get("x-amz-object-lock-legal-hold", "").upper() == "ON"
+    return Lock(shown.mode, shown.until, is_held)
 
 
 def asked_lock(place: LedgerPlace, key: str, version_id: str, headers: Mapping[str, str]) -> Lock:

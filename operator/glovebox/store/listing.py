@@ -11,6 +11,7 @@ space. A key with a control character makes that no XML; it is read all the same
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from glovebox.store.wire import Wire
 
 PAGE: Final = 1000
+_SIZE: Final = re.compile(r"[0-9]{1,19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def _head(wire: Wire, bucket: str, key: str, query: dict[str, str]) -> ListedVer
         raise
     version_id = headers.get("x-amz-version-id") or "null"
     return ListedVersion(
-        key, version_id, int(headers.get("Content-Length") or 0), is_latest=not query
+        key, version_id, _size_of(headers.get("Content-Length") or "0"), is_latest=not query
     )
 
 
@@ -204,7 +206,7 @@ def _current_pages(wire: Wire, bucket: str, prefix: str, stop: Stop) -> Iterator
         page = _page(wire, bucket, query, stop)
         for element in page:
             if _tag(element) == "Contents":
-                yield Current(_text(element, "Key"), int(_text(element, "Size") or 0))
+                yield Current(_text(element, "Key"), _size_of(_text(element, "Size") or "0"))
         if _text(page, "IsTruncated") != "true":
             return
         query["continuation-token"] = _text(page, "NextContinuationToken")
@@ -278,10 +280,24 @@ def _version(element: ET.Element) -> ListedVersion:
     return ListedVersion(
         key=_text(element, "Key"),
         version_id=_text(element, "VersionId") or "null",
-        size=int(_text(element, "Size") or 0),
+        size=_size_of(_text(element, "Size") or "0"),
         is_latest=_text(element, "IsLatest") == "true",
         is_delete_marker=_tag(element) == "DeleteMarker",
     )
+
+
+def _size_of(text: str) -> int:
+    """Return a size as a store spells it.
+
+    Raises:
+        Unavailable: It is none: nothing of such an answer is believed.
+    """
+    if not _SIZE.fullmatch(text):
+        raise Unavailable(
+            reasons.STORE_FAILED,
+            "the store gives an object a size that is none; is the endpoint an S3 API?",
+        )
+    return int(text)
 
 
 def _text(element: ET.Element, name: str) -> str:

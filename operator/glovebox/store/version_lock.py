@@ -117,10 +117,13 @@ def read_version_lock(
 
 
 def lock_in(headers: Mapping[str, str]) -> Lock:
-    """Return the lock that the headers of an answer tell of; none where they are silent."""
+    """Return the lock that the headers of an answer tell of; none where they are silent.
+
+    An end that is no moment says nothing: it is compared, signed, and shown to people.
+    """
     mode = headers.get("x-amz-object-lock-mode", "").capitalize()
     until = headers.get("x-amz-object-lock-retain-until-date", "")
-    return Lock(mode, until) if mode and until else Lock()
+    return Lock(mode, until) if mode and _is_moment(until) else Lock()
 
 
 def _asked(store: Store, bucket: str, key: str, version: str) -> Lock:
@@ -142,7 +145,16 @@ def _asked(store: Store, bucket: str, key: str, version: str) -> Lock:
             raise
     retention = answer.get("Retention") or {}
     mode, until = retention.get("Mode"), retention.get("RetainUntilDate")
-    return Lock(mode.capitalize(), _text(until)) if mode and until else Lock()
+    if not mode or not until or until.tzinfo is None:
+        return Lock()
+    return Lock(mode.capitalize(), _text(until))
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _text(moment: datetime) -> str:

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from glovebox.api import reasons
+from glovebox.data.compare import ListedVersion
 from glovebox.data.digest import canonical_json, digest_of
 from glovebox.errors import InvalidInput, Unavailable
 from glovebox.evidence.artifacts import Artifact, encode_artifacts, list_digest
@@ -62,11 +63,15 @@ class Kept:
         self.written: datetime | None = SEALED
         for module in (evidence_objects, sealed_artifacts):
             monkeypatch.setattr(module, "object_chunks", self.chunks)
-        monkeypatch.setattr(evidence_objects, "versions_of", self.versions)
+        monkeypatch.setattr(evidence_objects, "rows_of", self.rows)
         monkeypatch.setattr(sealed_artifacts, "written_at", lambda *_: self.written)
 
-    def versions(self, _store: Store, _bucket: str, key: str, _stop: Stop) -> list[str]:
-        return [str(at) for at, _ in enumerate(self.bodies.get(key, ()))]
+    def rows(self, _store: Store, _bucket: str, key: str, _stop: Stop) -> list[ListedVersion]:
+        bodies = self.bodies.get(key, ())
+        return [
+            ListedVersion(key, str(at), len(body), is_latest=False)
+            for at, body in enumerate(bodies)
+        ]
 
     def chunks(
         self, _store: Store, _bucket: str, key: str, version: str, _stop: Stop
