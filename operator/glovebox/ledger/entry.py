@@ -11,20 +11,23 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
+from uuid import UUID, uuid5
 
 import orjson
 
 from glovebox.api import reasons
-from glovebox.data.digest import DIGEST_PREFIX, canonical_json, is_digest
+from glovebox.data.digest import DIGEST_PREFIX, canonical_json, digest_of, is_digest
 from glovebox.errors import InvalidInput
 from glovebox.ledger.commitments import is_commitment
 from glovebox.ledger.tiles import ENTRY_BYTES
 
 FORMAT: Final = "glovebox.dev/ledger-entry/v1"
+# The detail that names an entry with the id of the same event which says something else.
+CONTRADICTS: Final = "contradicts"
 _KIND: Final = re.compile(r"[a-z][a-z-]{0,62}")
 _SYSTEM: Final = re.compile(r"system:[a-z][a-z-]{0,62}")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -139,6 +142,48 @@ class Entry:
     document: str
     objects: tuple[StatedObject, ...]
     details: Mapping[str, str]
+
+
+def says(told: Event | Entry) -> str:
+    """Return a digest of what is told, apart from when, and from the locks of objects.
+
+    Those differ between attempts at one event. Whoever may write to the bucket can write an entry
+    with the id of an event that is still to come: what it says decides whether that is told.
+    """
+    subject = told.subject
+    # That an epoch ended is told once, whichever key was to sign the next one.
+    details = {} if told.kind == Kind.EPOCH_ENDED else told.details
+    return digest_of(
+        [
+            str(told.kind),
+            told.actor,
+            [subject.kind, subject.uid, subject.digest, subject.name],
+            told.document,
+            [[each.key, each.version_id, each.sha256] for each in told.objects],
+            {name: word for name, word in details.items() if name != CONTRADICTS},
+        ]
+    )
+
+
+def contradicting(event: Event, place: str) -> Event:
+    """Return an event as it is told where another entry has its id and says something else.
+
+    It has an id of its own, which is the same in each attempt.
+
+    Args:
+        event: What happened.
+        place: `<epoch>/<index>` of the other entry.
+    """
+    return replace(
+        event,
+        id=contradicting_id(event),
+        details={**event.details, CONTRADICTS: place},
+    )
+
+
+def contradicting_id(event: Event) -> str:
+    """Return the id that an event has where another entry has its own."""
+    return str(uuid5(UUID(event.id), says(event)))
 
 
 def digest_of_bytes(stored: bytes) -> str:

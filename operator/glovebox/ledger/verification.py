@@ -18,7 +18,7 @@ from glovebox.errors import InvalidInput
 from glovebox.evidence.locks import defect_of_lock
 from glovebox.ledger import findings as words
 from glovebox.ledger.cosignatures import judge_apart, signature_in
-from glovebox.ledger.entry import Entry, Kind, decode_entry, digest_of_bytes, time_text
+from glovebox.ledger.entry import CONTRADICTS, Entry, Kind, decode_entry, digest_of_bytes, time_text
 from glovebox.ledger.findings import LedgerReport, VouchedFor
 from glovebox.ledger.genesis import open_genesis
 from glovebox.ledger.history import History, SignedHead
@@ -227,6 +227,11 @@ class _Verification:
             message = f"an earlier entry has its id {entry.id}"
             self._report.note(words.ID_REPEATED, where, message)
         self._ids.add(entry.id)
+        if CONTRADICTS in entry.details:
+            self._report.remarks.append(
+                f"{where} tells of the same event as entry {entry.details[CONTRADICTS]}, and says"
+                " something else of it: somebody else wrote one of them, or a cluster was restored"
+            )
         self._compare_with_stamps(where, entry)
         self._report.kinds[entry.kind] = self._report.kinds.get(entry.kind, 0) + 1
         self._report.objects += [VouchedFor(index, each, entry.written) for each in entry.objects]

@@ -5,8 +5,9 @@ Each of them knows every entry up to that index, so it neither tells an event tw
 hole:
 
 - Before it claims an index it has read all entries back to the time of the event, and further by
-  what clocks may differ. The same event
-  (`Event.id`) is found and not written again, whoever wrote it, and whether or not the answer came.
+  what clocks may differ. The same event (`Event.id`, and what it says) is found and not written
+  again, whoever wrote it, and whether or not the answer came. An entry that has its id and says
+  something else suppresses nothing: the event is written beside it, and names it.
 - It goes on to the next index only when it has seen who has this one.
 
 A head is signed only when it continues the newest one that lies there *and* the one that the caller
@@ -24,7 +25,17 @@ from typing import TYPE_CHECKING, Final
 from glovebox.api import reasons
 from glovebox.errors import Conflict, InvalidInput
 from glovebox.ledger.checkpoint import EMPTY, Checkpoint, Head, sign_checkpoint
-from glovebox.ledger.entry import Entry, Event, Kind, decode_entry, digest_of_bytes, encode_entry
+from glovebox.ledger.entry import (
+    Entry,
+    Event,
+    Kind,
+    contradicting,
+    contradicting_id,
+    decode_entry,
+    digest_of_bytes,
+    encode_entry,
+    says,
+)
 from glovebox.ledger.genesis import Genesis, open_genesis, read_genesis
 from glovebox.ledger.layout import Layout
 from glovebox.ledger.note import VerifierKey, vkey_of
@@ -82,6 +93,8 @@ class LedgerWriter:
         self._is_ended = False
         # Entries by id, from `_horizon` (epoch, index) on; read backwards as far as was needed.
         self._ids: dict[str, Placed] = {}
+        # And by what they say.
+        self._told: dict[tuple[str, str], Placed] = {}
         self._behind: Iterator[tuple[Placed, Entry | None]] = iter(())
         self._horizon: datetime | None = None
 
@@ -114,11 +127,13 @@ class LedgerWriter:
                 if self._is_ended:
                     raise self._closed()
                 index, written = self._size, self._now()
-                body = encode_entry(event, index, self._previous, written)
+                body = encode_entry(self._worded(event), index, self._previous, written)
                 until = self._until(written, retain_until)
                 key = self.layout.entry(index)
-                self._take(write_once(self._place, key, body, until, stop))
-                found = self._ids.get(event.id)
+                stored = write_once(self._place, key, body, until, stop)
+                self._take(stored)
+                own = Placed(self.layout.epoch, index) if stored == body else None
+                found = self._told_at(event) or own
             return found
 
     def publish(self, stop: Stop) -> Head:
@@ -204,7 +219,7 @@ class LedgerWriter:
                 " who restored or replaced the bucket",
             )
         self._require_head(self._known, stop)
-        self._ids, self._horizon, self._waiting_since = {}, None, None
+        self._ids, self._told, self._horizon, self._waiting_since = {}, {}, None, None
         self._size = begin = self._tree.load(size, stop)
         self._previous = self._tree.digest_of(begin - 1, stop) if begin else self._first
         self._behind = self._backwards(self.layout, begin, stop)
@@ -259,12 +274,25 @@ class LedgerWriter:
             )
         # The event's clock may be ahead of its writer's, and that one ahead of a later writer's.
         earliest = min(event.time, since or event.time) - 2 * CLOCKS
-        while event.id not in self._ids and (self._horizon is None or self._horizon >= earliest):
+        while self._horizon is None or self._horizon >= earliest:
+            if (found := self._told_at(event)) is not None:
+                return found
             try:
                 self._look_behind()
             except StopIteration:
                 break
-        return self._ids.get(event.id)
+        return self._told_at(event)
+
+    def _told_at(self, event: Event) -> Placed | None:
+        """Return where an event stands as it is: its id alone may be on somebody else's entry."""
+        said = says(event)
+        found = (self._told.get((each, said)) for each in (event.id, contradicting_id(event)))
+        return next((placed for placed in found if placed is not None), None)
+
+    def _worded(self, event: Event) -> Event:
+        """Return an event as it is written: beside an entry that says something else of it."""
+        other = self._ids.get(event.id)
+        return event if other is None else contradicting(event, f"{other.epoch}/{other.index}")
 
     def _look_behind(self) -> Entry | None:
         """Read one entry further back; return it, or None where none can be read.
@@ -299,8 +327,9 @@ class LedgerWriter:
     def _remember(self, placed: Placed, entry: Entry | None) -> None:
         if entry is not None:
             # The first place counts, should an event have been told twice.
-            known = self._ids.get(entry.id, placed)
-            self._ids[entry.id] = min(known, placed, key=lambda each: (each.epoch, each.index))
+            self._ids[entry.id] = _first(self._ids.get(entry.id, placed), placed)
+            told = entry.id, says(entry)
+            self._told[told] = _first(self._told.get(told, placed), placed)
 
     # -- small things
 
@@ -362,6 +391,10 @@ def newest_epoch(place: LedgerPlace, organisation: str, stop: Stop) -> int:
     while read_oldest(place, layout.next().genesis, stop) is not None:
         layout = layout.next()
     return layout.epoch
+
+
+def _first(one: Placed, other: Placed) -> Placed:
+    return min(one, other, key=lambda each: (each.epoch, each.index))
 
 
 def _read(body: bytes) -> Entry | None:

@@ -4,9 +4,9 @@
     .glovebox/tasks/<uid>/<task>/jobs/<job>/progress   how far it is; the beat is a sign of life
     .glovebox/tasks/<uid>/<task>/jobs/<job>/result     what came of it
 
-Neither a run's credentials nor a pin cover these keys: whoever can write them can write
-check-points as well. A result lies under the UID of the Job that did the work and says which
-request it answers, so that what another attempt left is never taken for it.
+Neither a run's credentials nor a pin cover these keys. A result lies under the UID of the Job that
+did the work, says which request it answers, and has its mark (`marks`), so that what another
+attempt left, or somebody else who may write to the bucket, is never taken for it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from glovebox.store.connection import Stop, Store
 from glovebox.store.errors import translated
 from glovebox.tasks.context import Progress
 from glovebox.tasks.document import digest_of_bytes
+from glovebox.tasks.marks import marked, unmarked
 from glovebox.tasks.short_lived import PREFIX, delete_below, put_short_lived
 
 
@@ -112,15 +113,18 @@ class TaskArea:
         Raises:
             GloveboxError: The store failed.
         """
-        self._put(self._of_job(job, "result"), body)
+        key = self._of_job(job, "result")
+        self._put(key, marked(self._store, f"{self._bucket}/{key}", body))
 
     def result(self, job: str) -> bytes | None:
-        """Return what a Job left as its result; None when there is none.
+        """Return what a Job left as its result; None when there is none, or another wrote it.
 
         Raises:
             GloveboxError: The store failed.
         """
-        return self._get(self._of_job(job, "result"))
+        key = self._of_job(job, "result")
+        stored = self._get(key)
+        return None if stored is None else unmarked(self._store, f"{self._bucket}/{key}", stored)
 
     def put_beat(self, job: str, beat: Beat) -> None:
         """Give a sign of life.

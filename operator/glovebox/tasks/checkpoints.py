@@ -6,10 +6,15 @@ import hashlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+import structlog
+
 from glovebox.store.connection import Stop, Store
 from glovebox.store.listing import list_versions
 from glovebox.store.manifests import object_chunks
+from glovebox.tasks.marks import marked, unmarked
 from glovebox.tasks.short_lived import PREFIX, delete_below, put_short_lived, utc_now
+
+log = structlog.get_logger(__name__)
 
 
 def checkpoint_prefix(uid: str, name: str, basis: str) -> str:
@@ -42,6 +47,7 @@ class StoredCheckpoint:
         self._store = store
         self._bucket = bucket
         self._prefix = prefix
+        self._place = f"{bucket}/{prefix}"
         self._locked = locked
         self._stop = stop
         self._now = now
@@ -55,18 +61,25 @@ class StoredCheckpoint:
                 continue
             self._count += 1
             self._saved = True
-            yield b"".join(
+            stored = b"".join(
                 object_chunks(
                     self._store, self._bucket, version.key, version.version_id, self._stop
                 )
             )
+            segment = unmarked(self._store, self._place, stored)
+            if segment is None:
+                # Of somebody else, or from before the store's key was changed: read again.
+                log.warning("a check-point is not the operator's own", key=version.key)
+                continue
+            yield segment
 
     def save(self, segment: bytes) -> str:
         """See `Checkpoint`."""
         # The digest in the name: two attempts that overlap for a moment never write one object.
         digest = hashlib.sha256(segment).hexdigest()[:16]
         key = f"{self._prefix}{self._count:06d}-{digest}"
-        put_short_lived(self._store, self._bucket, key, segment, locked=self._locked, now=self._now)
+        body = marked(self._store, self._place, segment)
+        put_short_lived(self._store, self._bucket, key, body, locked=self._locked, now=self._now)
         self._count += 1
         self._saved = True
         return f"s3://{self._bucket}/{key}"

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from glovebox.errors import AlreadyExists, Conflict, Forbidden, InvalidInput, Unavailable
 from glovebox.ledger.checkpoint import EMPTY, Head
-from glovebox.ledger.entry import Kind, StatedObject, decode_entry
+from glovebox.ledger.entry import (
+    Kind,
+    StatedObject,
+    Subject,
+    decode_entry,
+    digest_of_bytes,
+)
 from glovebox.ledger.note import vkey_of
 from glovebox.ledger.pace import end_event
 from glovebox.ledger.policy import logs_alone
@@ -464,6 +472,50 @@ def test_a_bucket_that_cannot_keep_a_ledger_gets_none(
         s3.put_bucket_versioning(Bucket="plain", VersioningConfiguration={"Status": "Enabled"})
     with pytest.raises(InvalidInput, match="bucket plain"):
         Ledgers(ledgers.store, "plain", lock_days=days).init()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kind": Kind.RUN_STARTED},
+        {"subject": Subject("Experiment", "uid-other")},
+        {"document": digest_of_bytes(b"other")},
+        {"details": {"outcome": "Succeeded"}},
+        {"objects": (StatedObject("k", "v", "e" * 64),)},
+        {"actor": "system:somebody"},
+    ],
+)
+@pytest.mark.parametrize("begins_again", [False, True])
+def test_an_entry_of_somebody_else_with_the_id_of_an_event_suppresses_none(
+    ledgers: Ledgers, changes: dict[str, Any], *, begins_again: bool
+) -> None:
+    """Ids follow from UIDs that many people see, so an entry can be there before its event."""
+    writer, now = ledgers.writer(), ledgers.clock.now
+    true = event(7, Kind.RUN_ENDED, time=now, details={"outcome": "Failed"})
+    forged = replace(true, **changes)
+    writer.append(event(0, time=now), Stop())
+    assert writer.append(forged, Stop()).index == 1
+    writer = ledgers.writer() if begins_again else writer
+    assert writer.append(true, Stop()).index == 2
+    again = ledgers.writer()
+    assert [writer.append(true, Stop()).index, again.append(true, Stop()).index] == [2, 2]
+    assert again.append(forged, Stop()).index == 1
+    writer.publish(Stop())
+    report = ledgers.verify()
+    assert report.findings == []
+    assert [each for each in report.remarks if "same event as entry 1/1" in each]
+    told = decode_entry(list(ledgers.source().entries())[2][1].body)
+    assert (told.kind, told.details["outcome"]) == (Kind.RUN_ENDED, "Failed")
+
+
+def test_an_event_whose_lock_or_time_is_another_one_by_now_is_told_once(ledgers: Ledgers) -> None:
+    writer, now = ledgers.writer(), ledgers.clock.now
+    stated = StatedObject("k", "v", "e" * 64, "2027-01-01T00:00:00Z")
+    first = event(7, Kind.SEALED, time=now, objects=(stated,))
+    later = replace(stated, retain_until_time="2028-01-01T00:00:00Z")
+    assert writer.append(first, Stop()).index == 0
+    assert writer.append(replace(first, objects=(later,)), Stop()).index == 0
+    assert writer.append(replace(first, time=now + timedelta(seconds=9)), Stop()).index == 0
 
 
 def test_a_statement_that_is_longer_than_any_object_of_a_ledger_is_told(ledgers: Ledgers) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from glovebox.data.digest import canonical_json, digest_of
+from glovebox.data.manifest import DigestSource, Entry
 from glovebox.errors import GloveboxError, Unavailable
 from glovebox.evidence.after_seal import SUPPLEMENT_NAME, Supplement, envelope_digest, supplement
 from glovebox.evidence.artifacts import decode_artifacts, encode_artifacts, list_digest
@@ -26,11 +27,14 @@ from glovebox.evidence.statement import SNAPSHOT_NAME, STATEMENT_NAME
 from glovebox.evidence.verification import Expected
 from glovebox.jobs.verifying import Demand, Verified, verify_seal
 from glovebox.status.text import format_time
-from glovebox.store.connection import Stop, Store
+from glovebox.store.connection import Credentials, Stop, Store
 from glovebox.store.evidence_objects import list_key
 from glovebox.tasks.after_seal import SealPlace, SupplementResult, list_once_more
+from glovebox.tasks.area import TaskArea
+from glovebox.tasks.checkpoints import StoredCheckpoint, checkpoint_prefix
 from glovebox.tasks.context import TaskContext
-from glovebox.tasks.seal import seal_experiment
+from glovebox.tasks.journal import HashJournal
+from glovebox.tasks.seal import SEAL, seal_experiment
 from glovebox.tasks.seal_request import SealRequest, SealResult
 from simulation.object_store import ObjectStoreServer, Version
 from support.ledger_stores import stand_in
@@ -299,6 +303,70 @@ def test_a_size_that_is_none_is_an_answer_that_is_not_believed(bucket: Bucket, s
     wire.get = odd
     with pytest.raises(Unavailable, match="a size that is none"):
         bucket.seal()
+
+
+# -- somebody else's check-points and results
+
+
+class Captured:
+    """A place for check-points that keeps them for the test."""
+
+    def __init__(self) -> None:
+        self.segments: list[bytes] = []
+
+    def load(self) -> Iterator[bytes]:
+        return iter(self.segments)
+
+    def save(self, segment: bytes) -> str:
+        self.segments.append(segment)
+        return ""
+
+    def clear(self) -> None:
+        self.segments.clear()
+
+
+def test_a_check_point_of_somebody_else_gets_no_digest_into_a_seal(bucket: Bucket) -> None:
+    """What an attempt reads back of an earlier one is signed without another look at the bytes."""
+    written = bucket.put(f"{PREFIX}model.bin", b"weights")
+    kept = Captured()
+    journal = HashJournal(kept, every_seconds=0)
+    forged = Entry(
+        written.key,
+        7,
+        "f" * 64,
+        bucket.name,
+        written.key,
+        written.version_id,
+        DigestSource.COMPUTED,
+    )
+    journal.add(forged)
+    evidence = bucket.request().evidence
+    prefix = checkpoint_prefix("uid", SEAL, evidence.basis)
+    bucket.put(f"{prefix}000000-{'0' * 16}", kept.segments[0])
+    mallory = bucket.store.with_credentials(Credentials("mallory", "another secret"))
+    bucket.server.users.add("mallory")
+    StoredCheckpoint(mallory, bucket.name, prefix, locked=True, stop=Stop()).save(kept.segments[0])
+    bucket.seal()
+    bucket.list_once_more()
+    assert bucket.found() == []
+
+
+def test_a_result_of_somebody_else_is_none(bucket: Bucket) -> None:
+    bucket.server.users.add("mallory")
+    mallory = bucket.store.with_credentials(Credentials("mallory", "another secret"))
+    own, other = (
+        TaskArea(store, bucket.name, "uid", SEAL, locked=True) for store in (bucket.store, mallory)
+    )
+    other.put_result("job", b"{}")
+    assert own.result("job") is None
+    own.put_result("job", b"{}")
+    assert own.result("job") == b"{}"
+    assert own.result("another") is None
+    (stored,) = [each.body for each in bucket.versions(".glovebox/tasks/uid/seal/jobs/job/result")][
+        1:
+    ]
+    bucket.put(".glovebox/tasks/uid/seal/jobs/another/result", stored)
+    assert own.result("another") is None, "it was of another Job"
 
 
 # -- somebody else's objects under the names of the evidence
