@@ -225,7 +225,8 @@ def subjects(prefix: str, artifacts: Iterable[Artifact]) -> list[dict[str, Any]]
     """Return the artifacts that a reader without versions sees, by path below the prefix.
 
     There are none when they are more than `SUBJECTS_MAX`, or their names more than
-    `SUBJECT_NAMES_BYTES`.
+    `SUBJECT_NAMES_BYTES`; nor where a store calls two versions of a key the latest one: a name that
+    stands there twice could be verified by nobody.
     """
     named: list[tuple[str, str]] = []
     length = 0
@@ -236,6 +237,8 @@ def subjects(prefix: str, artifacts: Iterable[Artifact]) -> list[dict[str, Any]]
             length += len(canonical_json(name))
             if len(named) > SUBJECTS_MAX or length > SUBJECT_NAMES_BYTES:
                 return []
+    if len(dict(named)) < len(named):
+        return []
     return [{"name": name, "digest": {"sha256": sha256}} for name, sha256 in sorted(named)]
 
 

@@ -86,15 +86,22 @@ def versions_of_key(place: LedgerPlace, key: str, stop: Stop) -> Versions:
     return _gathered(key, list_key(place.store.wire, place.bucket, key, stop))
 
 
-def read_version(place: LedgerPlace, key: str, version_id: str) -> ReadObject:
+def read_version(place: LedgerPlace, key: str, version_id: str, *, cut: bool = False) -> ReadObject:
     """Return one version. Blocks.
+
+    Args:
+        place: Where.
+        key: The whole key.
+        version_id: Which version.
+        cut: Whether one that is longer than any object of a ledger is returned without its rest:
+            it is somebody else's, and looked at by who looks at each.
 
     Raises:
         GloveboxError: It is gone, denied, longer than any object of a ledger, or the store does
             not answer.
     """
     body, headers = _read(place, key, version_id, _MOST_BYTES + 1)
-    if len(body) > _MOST_BYTES:
+    if len(body) > _MOST_BYTES and not cut:
         raise Unavailable(
             reasons.LEDGER_INVALID,
             f"s3://{place.bucket}/{key} is longer than any object of a ledger",

@@ -70,7 +70,9 @@ class BucketSource:
         for each in self._below("checkpoints"):
             size = place_of(each.key.removeprefix(self._layout.prefix)).number
             stored = self._stored(each)
-            others = [read_version(self._place, each.key, other).body for other in each.ids[1:]]
+            others = [
+                read_version(self._place, each.key, other, cut=True).body for other in each.ids[1:]
+            ]
             yield size, replace(stored, others=others)
 
     def said_of_heads(self) -> Iterator[Said]:
@@ -86,7 +88,7 @@ class BucketSource:
             path = each.key.removeprefix(self._layout.prefix)
             size = place_of(path).number
             checkpoint = read_oldest(self._place, self._layout.checkpoint(size), self._stop)
-            response = read_version(self._place, each.key, each.ids[0]).body
+            response = read_version(self._place, each.key, each.ids[0], cut=True).body
             yield StampedHead(path, size, checkpoint or b"", response)
 
     def tile(self, tile: Tile) -> bytes | None:
@@ -118,7 +120,7 @@ class BucketSource:
         return place_of(versions.key.removeprefix(self._layout.prefix)).kind
 
     def _read_first(self, versions: Versions) -> ReadObject:
-        found = read_version(self._place, versions.key, versions.ids[0])
+        found = read_version(self._place, versions.key, versions.ids[0], cut=True)
         if found.lock.mode or not self.asks_for_locks:
             return found
         lock = self._locks.read(versions.key, versions.ids[0], {})

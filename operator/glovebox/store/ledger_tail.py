@@ -67,7 +67,7 @@ def find_newest(
         for number, versions in sorted(numbered, key=lambda each: -each[0]):
             for version in versions.ids:
                 try:
-                    raw = read_version(place, versions.key, version).body
+                    raw = read_version(place, versions.key, version, cut=True).body
                     opened = open_checkpoint(raw, known)
                 except InvalidInput:
                     continue  # somebody else's, under this name

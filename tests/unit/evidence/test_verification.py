@@ -165,6 +165,11 @@ def test_names_that_json_makes_long_make_no_statement_that_is_not_read_back() ->
     assert len(subjects(PREFIX, quoted)) == 9
 
 
+def test_a_store_that_calls_two_versions_the_latest_makes_no_seal_that_never_verifies() -> None:
+    envelope, raw, snapshot = sealed([artifact("a", "v1"), artifact("a", "v2"), artifact("b")])
+    assert found(envelope, raw, snapshot) == []
+
+
 def test_what_the_seal_cannot_vouch_for_is_signed_with_it() -> None:
     envelope, _, _ = sealed(ARTIFACTS, findings=("input `train`: 1 missing",))
     document = json.loads(base64.b64decode(json.loads(envelope)["payload"]))

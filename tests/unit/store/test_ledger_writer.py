@@ -19,6 +19,7 @@ from glovebox.ledger.entry import (
     decode_entry,
     digest_of_bytes,
 )
+from glovebox.ledger.layout import checkpoint_path
 from glovebox.ledger.note import vkey_of
 from glovebox.ledger.pace import end_event
 from glovebox.ledger.policy import logs_alone
@@ -516,6 +517,23 @@ def test_an_event_whose_lock_or_time_is_another_one_by_now_is_told_once(ledgers:
     assert writer.append(first, Stop()).index == 0
     assert writer.append(replace(first, objects=(later,)), Stop()).index == 0
     assert writer.append(replace(first, time=now + timedelta(seconds=9)), Stop()).index == 0
+
+
+@pytest.mark.parametrize("kind", ["checkpoints", "entries"])
+def test_what_is_longer_than_any_object_is_a_finding_and_stops_no_verification(
+    ledgers: Ledgers, kind: str
+) -> None:
+    """Nor does it keep an operator that begins from finding the newest head."""
+    writer = ledgers.writer()
+    ledgers.append(writer, 0, 1)
+    head = writer.publish(Stop())
+    taken = FIRST.checkpoint(2) if kind == "checkpoints" else FIRST.entry(0)
+    for key in (taken, FIRST.checkpoint(900)):
+        ledgers.store.s3.put_object(Bucket=ledgers.bucket, Key=key, Body=bytes(18 << 20))
+    assert ledgers.writer(known=head).publish(Stop()) == head
+    found = {(each.what, each.where) for each in ledgers.verify().findings}
+    own = taken.removeprefix(FIRST.prefix)
+    assert found >= {("SeveralVersions", own), ("CheckpointInvalid", checkpoint_path(900))}
 
 
 def test_a_statement_that_is_longer_than_any_object_of_a_ledger_is_told(ledgers: Ledgers) -> None:
