@@ -151,8 +151,6 @@ def says(told: Event | Entry) -> str:
     with the id of an event that is still to come: what it says decides whether that is told.
     """
     subject = told.subject
-    # That an epoch ended is told once, whichever key was to sign the next one.
-    details = {} if told.kind == Kind.EPOCH_ENDED else told.details
     return digest_of(
         [
             str(told.kind),
@@ -160,7 +158,7 @@ def says(told: Event | Entry) -> str:
             [subject.kind, subject.uid, subject.digest, subject.name],
             told.document,
             [[each.key, each.version_id, each.sha256] for each in told.objects],
-            {name: word for name, word in details.items() if name != CONTRADICTS},
+            {name: word for name, word in told.details.items() if name != CONTRADICTS},
         ]
     )
 

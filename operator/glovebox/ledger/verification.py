@@ -23,7 +23,8 @@ from glovebox.ledger.findings import LedgerReport, VouchedFor
 from glovebox.ledger.genesis import open_genesis
 from glovebox.ledger.history import History, SignedHead
 from glovebox.ledger.layout import checkpoint_path, entry_path
-from glovebox.ledger.pace import CLOCKS
+from glovebox.ledger.note import parse_vkey
+from glovebox.ledger.pace import CLOCKS, ends_epoch
 from glovebox.ledger.policy import Accepted, Policy
 from glovebox.ledger.source import Lock, Source, Stored
 from glovebox.ledger.timestamps import Stamp, Stamps, verified_time
@@ -236,8 +237,18 @@ class _Verification:
         self._compare_with_stamps(where, entry)
         self._report.kinds[entry.kind] = self._report.kinds.get(entry.kind, 0) + 1
         self._report.objects += [VouchedFor(index, each, entry.written) for each in entry.objects]
-        self._ended = self._ended or entry.kind == Kind.EPOCH_ENDED
+        if entry.kind == Kind.EPOCH_ENDED:
+            self._look_at_end_of_epoch(where, entry)
         return entry
+
+    def _look_at_end_of_epoch(self, where: str, entry: Entry) -> None:
+        genesis = self._report.genesis
+        if genesis is None or ends_epoch(entry, parse_vkey(genesis.log_key)):
+            self._ended = True
+        else:
+            self._report.remarks.append(
+                f"{where} says that the epoch ended, and has no signature of the log over that"
+            )
 
     def _compare_with_stamps(self, where: str, entry: Entry) -> None:
         after, before = self._stamps.bounds(entry.index)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from glovebox.api import reasons
-from glovebox.errors import AlreadyExists, InvalidInput
+from glovebox.errors import AlreadyExists, Conflict, InvalidInput
 from glovebox.ledger.genesis import Genesis, encode_genesis
 from glovebox.ledger.layout import Layout
 from glovebox.ledger.note import vkey_of
@@ -87,7 +88,10 @@ def begin_epoch(
     base = writer.genesis.origin.rpartition("/")[0]
     layout = writer.layout.next()
     next_key = vkey_of(f"{base}/{layout.epoch}", signer.public)
-    writer.append(end_event(writer.genesis.origin, next_key.text, now()), stop)
+    end = end_event(writer.genesis.origin, next_key.text, now(), former)
+    # Of a command that was cut off the end is there, perhaps with another next key.
+    with suppress(Conflict):
+        writer.append(end, stop)
     head = writer.publish(stop)
     days = writer.genesis.lock_days
     return _make(place, layout, base, signer, now(), stop, lock_days=days, previous=head)

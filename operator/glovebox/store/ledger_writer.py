@@ -28,7 +28,6 @@ from glovebox.ledger.checkpoint import EMPTY, Checkpoint, Head, sign_checkpoint
 from glovebox.ledger.entry import (
     Entry,
     Event,
-    Kind,
     contradicting,
     contradicting_id,
     decode_entry,
@@ -39,7 +38,7 @@ from glovebox.ledger.entry import (
 from glovebox.ledger.genesis import Genesis, open_genesis, read_genesis
 from glovebox.ledger.layout import Layout
 from glovebox.ledger.note import VerifierKey, vkey_of
-from glovebox.ledger.pace import CLOCKS, Due, compute_due, compute_wait, idle_event
+from glovebox.ledger.pace import CLOCKS, Due, compute_due, compute_wait, ends_epoch, idle_event
 from glovebox.store.ledger_objects import LedgerPlace, read_oldest, write_once
 from glovebox.store.ledger_tail import find_size
 from glovebox.store.ledger_tree import LedgerTree
@@ -226,7 +225,7 @@ class LedgerWriter:
         if begin:
             last = self._look_behind()
             self._last = last.written if last is not None else self._last
-            self._is_ended = last is not None and last.kind == Kind.EPOCH_ENDED
+            self._is_ended = last is not None and ends_epoch(last, self.key)
         while self._size < size:
             body = read_oldest(self._place, self.layout.entry(self._size), stop)
             if body is None:
@@ -259,7 +258,7 @@ class LedgerWriter:
         self._size, self._previous = self._size + 1, digest_of_bytes(body)
         if entry is not None:
             self._last = entry.written
-            self._is_ended = self._is_ended or entry.kind == Kind.EPOCH_ENDED
+            self._is_ended = self._is_ended or ends_epoch(entry, self.key)
         self._waiting_since = self._waiting_since or self._last
 
     # -- what was told before

@@ -20,11 +20,12 @@ from glovebox.ledger.checkpoint import Checkpoint, Head, sign_checkpoint
 from glovebox.ledger.entry import Kind, StatedObject, digest_of_bytes, encode_entry
 from glovebox.ledger.findings import MEANINGS
 from glovebox.ledger.layout import entry_path
+from glovebox.ledger.pace import end_event
 from glovebox.ledger.source import Lock, Stored
 from glovebox.ledger.stated import FoundObject, compare_objects, compare_seals, is_seal
 from glovebox.ledger.tiles import Edge
 from glovebox.ledger.tree import leaf_hash
-from support.ledger_logs import NOW, OTHER, MemoryLedger, event, ledger_of
+from support.ledger_logs import NOW, ORIGIN, OTHER, SIGNER, MemoryLedger, event, ledger_of
 
 TESTS = Path(__file__).parents[2]
 SEAL = ".glovebox/seals/uid-1/attestation.dsse.json"
@@ -257,7 +258,7 @@ def drop_a_file_among_them(ledger: MemoryLedger) -> None:
 
 
 def go_on_behind_the_end(ledger: MemoryLedger) -> None:
-    ledger.append(event(8, Kind.EPOCH_ENDED), event(9))
+    ledger.append(end_event(ORIGIN, "next", NOW, SIGNER), event(9))
 
 
 @pytest.mark.parametrize(

@@ -429,12 +429,33 @@ def test_a_new_epoch_whose_command_was_cut_off_is_made_by_running_it_again(
 ) -> None:
     writer = ledgers.writer()
     ledgers.append(writer, 0)
-    writer.append(end_event(writer.genesis.origin, "x", ledgers.clock.now), Stop())
+    writer.append(end_event(writer.genesis.origin, "x", ledgers.clock.now, SIGNER), Stop())
     genesis = begin_epoch(ledgers.place, "acme", SIGNER, OTHER, ledgers.clock, Stop())
     assert genesis.previous is not None
     assert genesis.previous.size == 2
     raw = ledgers.store.s3.get_object(Bucket=ledgers.bucket, Key=FIRST.entry(1))["Body"].read()
     assert decode_entry(raw).kind == Kind.EPOCH_ENDED
+
+
+@pytest.mark.parametrize("details", [{}, {"nextKey": "x", "signature": "AAAA"}])
+def test_an_end_that_the_log_did_not_sign_ends_nothing(
+    ledgers: Ledgers, details: dict[str, str]
+) -> None:
+    """Whoever may write to the bucket could else stop a ledger for good with one object."""
+    writer, now = ledgers.writer(), ledgers.clock.now
+    forged = replace(end_event(writer.genesis.origin, "x", now, OTHER), details=details)
+    writer.append(forged, Stop())
+    assert ledgers.append(ledgers.writer(), 1) == [1]
+    assert ledgers.append(writer, 2) == [2]
+    writer.publish(Stop())
+    report = ledgers.verify()
+    assert report.findings == []
+    assert any("no signature of the log" in each for each in report.remarks)
+    genesis = begin_epoch(ledgers.place, "acme", SIGNER, OTHER, ledgers.clock, Stop())
+    assert genesis.previous is not None
+    assert genesis.previous.size == 4
+    with pytest.raises(Conflict):
+        ledgers.append(writer, 3)
 
 
 def test_an_epoch_needs_a_key_of_its_own(ledgers: Ledgers) -> None:

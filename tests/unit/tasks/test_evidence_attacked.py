@@ -139,8 +139,8 @@ def answering(bucket: Bucket, part: str, answer: Answer) -> None:
         part: Of the key.
         answer: Returns the bytes, given those that lie there and how often they were read before.
     """
-    wire, seen = bucket.store.wire, [0]
-    plain = wire.get
+    wire: Any = bucket.store.wire
+    seen, plain = [0], wire.get
 
     def get(name: str, key: str, query: Mapping[str, str], headers: Any = None) -> Any:
         response = plain(name, key, query, headers)
@@ -239,7 +239,7 @@ def write_contradiction(bucket: Bucket) -> None:
 
 def with_headers(bucket: Bucket, part: str, **changes: str) -> None:
     """Have the store answer about keys with that part with other headers."""
-    wire = bucket.store.wire
+    wire: Any = bucket.store.wire
     head, get = wire.head, wire.get
     named = {name.replace("_", "-"): value for name, value in changes.items()}
 
@@ -290,7 +290,7 @@ def test_a_time_of_writing_that_is_none_breaks_nothing(bucket: Bucket, moment: s
 @pytest.mark.parametrize("size", ["-1", "many", "1e3", "9" * 40, "٣"])
 def test_a_size_that_is_none_is_an_answer_that_is_not_believed(bucket: Bucket, size: str) -> None:
     bucket.put(f"{PREFIX}model.bin", b"weights")
-    wire = bucket.store.wire
+    wire: Any = bucket.store.wire
     get = wire.get
 
     def odd(name: str, key: str, query: Mapping[str, str], headers: Any = None) -> Any:
@@ -378,7 +378,7 @@ def test_no_long_object_of_somebody_else_is_read_for_a_seal(bucket: Bucket) -> N
         bucket.put(FOLDER + name, bytes(65 << 20))
     bucket.put(f"{PREFIX}model.bin", b"weights")
     read: list[int] = []
-    wire = bucket.store.wire
+    wire: Any = bucket.store.wire
     get = wire.get
 
     def counting(name: str, key: str, query: Mapping[str, str], headers: Any = None) -> Any:
