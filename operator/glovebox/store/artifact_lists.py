@@ -109,7 +109,7 @@ def write_artifact_list(
         GloveboxError: The store does not answer or denies it; calling again is safe.
     """
     watching = watching or Watching()
-    ended = end_uploads(store, bucket, prefix, stop)
+    ended = end_uploads(store, bucket, prefix, stop, final=final)
     # The snapshot is the same for every attempt, and the list has its digest in its name: what is
     # there already is as good. Being written first, the snapshot shows whether this bucket can be
     # read at all.

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from glovebox.api import reasons
-from glovebox.errors import GloveboxError
+from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.store.answers import answer_of
 from glovebox.store.errors import translated
 from glovebox.store.listing import upload_pages
@@ -43,6 +43,10 @@ NOT_ALL_SEEN: Final = (
     "the bucket has more open uploads in parts than the operator looks through: what those below"
     " the prefix write when they complete is not in the list"
 )
+COULD_NOT_END: Final = (
+    "the store did not end some of the open uploads in parts below the prefix: what they write when"
+    " they complete is not in the list"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,21 @@ class EndedUploads:
     findings: tuple[str, ...] = ()
 
 
-def end_uploads(store: Store, bucket: str, prefix: str, stop: Stop) -> EndedUploads:
+def end_uploads(
+    store: Store, bucket: str, prefix: str, stop: Stop, *, final: bool = True
+) -> EndedUploads:
     """End the uploads below a prefix until the store shows none, within bounds. Blocks.
+
+    One that the store lists and does not end keeps nobody's seal from being made: a run chooses the
+    key, and a store may fail over it.
+
+    Args:
+        store: Of the bucket.
+        bucket: The bucket of artifacts.
+        prefix: Of the uploads.
+        stop: Looked at between requests.
+        final: Whether a failure over one upload is a finding; else it is an error, for a later
+            attempt, unless the store refuses the request itself.
 
     Raises:
         GloveboxError: The store does not answer or denies it; calling again is safe.
@@ -67,20 +84,21 @@ def end_uploads(store: Store, bucket: str, prefix: str, stop: Stop) -> EndedUplo
     search = _Search(store, bucket, prefix, stop)
     ended: set[str] = set()
     tried = 0
+    left: set[str] = set()
     for _ in range(_ROUNDS):
         before = tried
+        left = set()
         for key, upload in search.below():
             if tried == _ENDED_MAX:
                 return EndedUploads(len(ended), (NOT_ALL_ENDED,))
             stop.check()
-            _end(store, bucket, key, upload)
-            ended.add(upload)
+            (ended if _end(store, bucket, key, upload, final=final) else left).add(upload)
             tried += 1
         if search.is_cut:
             return EndedUploads(len(ended), (NOT_ALL_SEEN,))
         if tried == before:
             return EndedUploads(len(ended))
-    return EndedUploads(len(ended), (NOT_ALL_ENDED,))
+    return EndedUploads(len(ended), (COULD_NOT_END if left else NOT_ALL_ENDED,))
 
 
 class _Search:
@@ -177,11 +195,16 @@ def _is_unreadable(error: Exception) -> bool:
     return answer is not None and answer.status == _TAKEN_FOR_A_FAILURE and not answer.code
 
 
-def _end(store: Store, bucket: str, key: str, upload: str) -> None:
+def _end(store: Store, bucket: str, key: str, upload: str, *, final: bool) -> bool:
+    """Return whether the upload has ended."""
     try:
         with translated(f"end the upload of s3://{bucket}/{key}"):
             store.s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload)
     except GloveboxError as error:
         # It ended by itself meanwhile; what it wrote is in the listing that follows.
-        if error.reason != reasons.OBJECT_NOT_FOUND:
+        if error.reason == reasons.OBJECT_NOT_FOUND:
+            return True
+        if not isinstance(error, InvalidInput) and not final:
             raise
+        return False
+    return True

@@ -29,6 +29,7 @@ from glovebox.jobs.verifying import Demand, Verified, verify_seal
 from glovebox.status.text import format_time
 from glovebox.store.connection import Credentials, Stop, Store
 from glovebox.store.evidence_objects import list_key
+from glovebox.store.uploads import COULD_NOT_END
 from glovebox.tasks.after_seal import SealPlace, SupplementResult, list_once_more
 from glovebox.tasks.area import TaskArea
 from glovebox.tasks.checkpoints import StoredCheckpoint, checkpoint_prefix
@@ -36,7 +37,7 @@ from glovebox.tasks.context import TaskContext
 from glovebox.tasks.journal import HashJournal
 from glovebox.tasks.seal import SEAL, seal_experiment
 from glovebox.tasks.seal_request import SealRequest, SealResult
-from simulation.object_store import ObjectStoreServer, Version
+from simulation.object_store import ObjectStoreServer, S3Error, Version
 from support.ledger_stores import stand_in
 from support.seal_inputs import seal_keys, seal_request
 
@@ -391,3 +392,49 @@ def test_no_long_object_of_somebody_else_is_read_for_a_seal(bucket: Bucket) -> N
     bucket.list_once_more()
     assert bucket.found() == []
     assert max(read) < 1 << 20
+
+
+# -- an upload that the store does not end
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "InvalidRequest"), (500, "InternalError"), (403, "AccessDenied")]
+)
+def test_an_upload_that_the_store_does_not_end_keeps_no_seal_from_being_made(
+    bucket: Bucket, status: int, code: str
+) -> None:
+    """A run chooses the key of an upload, and a store may fail over that one alone."""
+    bucket.put(f"{PREFIX}model.bin", b"weights")
+    for name in ("odd", "plain"):
+        bucket.store.s3.create_multipart_upload(Bucket=bucket.name, Key=f"{PREFIX}{name}")
+
+    def fault(action: str, _: str, key: str) -> None:
+        if "Abort" in action and key.endswith("odd"):
+            raise S3Error(status, code)
+
+    bucket.server.fault = fault
+    assert COULD_NOT_END in bucket.seal().findings
+    last = bucket.list_once_more().said
+    assert last.findings == (COULD_NOT_END,)
+    assert [each.key for each in bucket.server.buckets[bucket.name].uploads.values()] == [
+        f"{PREFIX}odd"
+    ]
+    bucket.server.fault = lambda *_: None
+    assert bucket.found() == []
+
+
+def test_an_upload_over_which_the_store_fails_is_tried_again_for_a_while(bucket: Bucket) -> None:
+    bucket.put(f"{PREFIX}model.bin", b"weights")
+    bucket.store.s3.create_multipart_upload(Bucket=bucket.name, Key=f"{PREFIX}odd")
+
+    def fault(action: str, _: str, __: str) -> None:
+        if "Abort" in action:
+            raise S3Error(503, "SlowDown")
+
+    bucket.server.fault = fault
+    wanted = bucket.request()
+    patient = replace(wanted.evidence, patient_until=LATER)
+    with pytest.raises(Unavailable):
+        asyncio.run(
+            seal_experiment(TaskContext(), replace(wanted, evidence=patient), now=lambda: SEALED)
+        )
