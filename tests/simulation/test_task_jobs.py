@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import functools
 import itertools
 from collections.abc import Awaitable, Callable
@@ -14,7 +15,7 @@ from glovebox import names
 from glovebox.api import reasons
 from glovebox.engine.tasks import REFUSED_LONGEST_SECONDS, REFUSED_SECONDS
 from glovebox.jobs.task import BEAT_SECONDS
-from glovebox.kube.kinds import DATASET_PIN, JOB, SPLIT_PIN
+from glovebox.kube.kinds import DATASET_PIN, JOB, OBJECT_STORE, SECRET, SPLIT_PIN
 from glovebox.tasks.area import Beat
 from glovebox.tasks.context import Progress
 from glovebox.tasks.pin import HASH
@@ -125,6 +126,29 @@ def test_a_job_that_reports_is_waited_for_and_its_progress_is_shown() -> None:
         assert len(world.task_pods.begun) == 1, "an hour is no reason to begin again"
 
     play(act)
+
+
+def test_keys_that_were_rotated_while_both_work_cost_one_attempt() -> None:
+    """A result has the mark of the keys that its Job had; the operator still holds the former."""
+
+    async def act(world: World) -> None:
+        store = world.server.everything(OBJECT_STORE)[0]
+        await world.until("the store is Ready", lambda: is_true(refreshed(world, store), "Ready"))
+        name = store["spec"]["credentialsSecretRef"]["name"]
+        data = {"secretAccessKey": base64.b64encode(b"another secret").decode()}
+        world.edit(SECRET, OWN, name, {"data": data})
+        world.declare(DATASET_PIN, "set", pin_spec())
+        await world.until("it is pinned", lambda: is_true(pin(world), "Ready"), seconds=1_200)
+        job = world.task_pods.begun[0].rpartition("-")[0]
+        assert sum(each.startswith(job) for each in world.task_pods.begun) == 2
+
+    play(act)
+
+
+def refreshed(world: World, obj: Json) -> Json:
+    found = world.server.peek(OBJECT_STORE, None, obj["metadata"]["name"])
+    assert found is not None
+    return found
 
 
 def test_a_pin_that_is_deleted_ends_its_job_and_leaves_nothing_in_the_cluster() -> None:

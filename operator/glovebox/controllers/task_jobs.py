@@ -215,7 +215,9 @@ class JobWork(Generic[T]):
         body = await self._store.run(self._area.result, uid)
         try:
             if body is None:
-                raise self._lost("it ended and left no result")
+                # Its mark may be of the store's new keys, of which nobody has told the operator.
+                self._ports.store_credentials.clear()
+                raise self._lost("it ended and left no result of its own")
             return parse_result(body, request=self._digest, job=uid, answer=self._answer)
         except Unavailable:
             with contextlib.suppress(GloveboxError):
