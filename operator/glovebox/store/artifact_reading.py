@@ -13,6 +13,7 @@ import urllib3
 
 from glovebox.api import reasons
 from glovebox.data.manifest import DigestSource, Entry
+from glovebox.data.printable import printable
 from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.evidence.artifacts import Artifact, Unreadable
 from glovebox.store.answers import (
@@ -123,8 +124,8 @@ class _Otherwise:
     def findings(self, wanted: Encryption) -> tuple[str, ...]:
         """Return them in words, in the order of their keys."""
         found = tuple(
-            f"`{key}`: version {version} shows {shown_as}, and `spec.encryption` of the ObjectStore"
-            f" says {wanted}"
+            f"`{printable(key)}`: version {version} shows {printable(shown_as)}, and"
+            f" `spec.encryption` of the ObjectStore says {wanted}"
             for (key, version), shown_as in sorted(self._seen.items())
         )
         more = (f"and {self._more:,} more versions that are encrypted otherwise",)

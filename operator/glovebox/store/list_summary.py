@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Final
 from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.data.manifest import split_lines
+from glovebox.data.printable import printable
 from glovebox.errors import InvalidInput
 from glovebox.evidence.artifacts import read_artifact_list
 from glovebox.store.reading import CHUNK
@@ -111,14 +112,16 @@ def checked_lines(chunks: Iterable[bytes], stop: Stop) -> Iterator[bytes]:
 
 
 def finding_of(artifact: Artifact) -> str:
-    """Return what an artifact itself does not hold, or an empty text."""
+    """Return what an artifact itself does not hold, or an empty text.
+
+    The run chose its key, and a status shows it to people at terminals.
+    """
+    key = printable(artifact.key)
     if artifact.is_unreadable:
         return (
-            f"`{artifact.key}`: version {artifact.version_id} is listed and cannot be read"
+            f"`{key}`: version {artifact.version_id} is listed and cannot be read"
             f" {_WHY[artifact.unreadable]}"
         )
     if not artifact.delete_marker and not artifact.lock_mode:
-        return (
-            f"`{artifact.key}`: no lock protects version {artifact.version_id}; it can be deleted"
-        )
+        return f"`{key}`: no lock protects version {artifact.version_id}; it can be deleted"
     return ""

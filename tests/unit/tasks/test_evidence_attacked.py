@@ -394,6 +394,17 @@ def test_no_long_object_of_somebody_else_is_read_for_a_seal(bucket: Bucket) -> N
     assert max(read) < 1 << 20
 
 
+# -- names that act on a terminal
+
+
+def test_no_name_in_a_finding_acts_on_the_terminal_of_who_reads_the_status(bucket: Bucket) -> None:
+    key = f"{PREFIX}\x9b2J\u202emodel"
+    unlocked = bucket.put(key, b"weights")
+    unlocked.mode, unlocked.until = "", None
+    (said,) = bucket.seal().findings
+    assert said.startswith(f"`{PREFIX}\\x9b2J\\u202emodel`: no lock")
+
+
 # -- an upload that the store does not end
 
 
