@@ -48,7 +48,8 @@ def _uv(*arguments: str) -> str:
 @cache
 def _image_packages() -> frozenset[str]:
     """The packages of the last `uv sync` of the Dockerfile, as uv reads its options."""
-    (*_, line) = re.findall(r"^RUN uv sync (.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    text = (ROOT / "Dockerfile").read_text().replace("\\\n", "")
+    (*_, line) = re.findall(r"^RUN uv sync (.+)$", text, re.MULTILINE)
     chosen = [word for word in line.split() if word != "--no-editable"]
     exported = _uv("export", *chosen, "--no-hashes", "--no-emit-project", "--quiet")
     return frozenset(re.findall(r"^([a-z0-9-]+)==", exported, re.MULTILINE))
