@@ -13,10 +13,12 @@ from glovebox.api import reasons
 from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT, JOB, JOB_SET, POD, SECRET
 from simulation.api_kinds import SERVED
 from simulation.stage import Stage, play
-from simulation.test_ends import statements
+from simulation.test_as_bound import UNREADABLE, bend
+from simulation.test_ends import outcome_of, statements
 from simulation.test_evidence import metadata_of
 from simulation.test_intruders import ENFORCE, OF_THE_TEAM, label, start
 from simulation.test_leakage import roles, two_pins
+from simulation.test_orphans import lose
 from simulation.world import BUCKET, TEAM
 
 Json = dict[str, Any]
@@ -123,6 +125,31 @@ def test_a_run_that_is_deleted_on_the_way_is_sealed_as_abandoned() -> None:
     play(scene)
 
 
+@pytest.mark.parametrize("how", ["its Experiment is lost", "it cannot be read and is deleted"])
+def test_what_ended_while_nobody_looked_is_sealed_as_its_jobs_say(how: str) -> None:
+    """Nothing but JobSet and Jobs tells: the status of the Experiment does not."""
+
+    async def scene(stage: Stage) -> None:
+        ends(stage, fit=(60.0, True), score=(60.0, True))
+        stage.declare(stages=[FIT, SCORE], lifecycle={"deletionPolicy": "Delete"})
+        await stage.until("it runs", lambda: phases(stage).get("fit") == "Running", 5 * MINUTE)
+        await stage.process.kill()
+        await stage.sleep(10 * MINUTE)
+        if how == "its Experiment is lost":
+            lose(stage, "x")
+        else:
+            await bend(stage, UNREADABLE)
+            stage.world.remove(EXPERIMENT, TEAM, "x")
+        stage.process.start()
+        await stage.until("it is sealed", lambda: statements(stage), 60 * MINUTE)
+        (statement,) = statements(stage)
+        assert outcome_of(statement)[0] == "Succeeded"
+        attempts = metadata_of(statement)["glovebox_attempts"]
+        assert [each["stage"] for each in attempts] == ["fit", "score"]
+
+    play(scene)
+
+
 def test_without_jobset_nothing_is_bound_until_it_is_installed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -139,6 +166,30 @@ def test_without_jobset_nothing_is_bound_until_it_is_installed(
         )
         assert "install JobSet" in stage.condition("Ready")["message"]
         assert not stage.status().get("digest")
+        monkeypatch.setitem(SERVED, where, served)
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), 10 * MINUTE)
+        assert stage.status()["run"]["outcome"] == "Succeeded"
+
+    play(scene)
+
+
+def test_without_jobset_any_more_a_run_that_is_bound_waits_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene(stage: Stage) -> None:
+        ends(stage, fit=(5.0, True), score=(5.0, True))
+        where = (JOB_SET.api_version, JOB_SET.plural)
+        served = SERVED[where]
+        stage.declare(stages=[FIT, SCORE])
+        await stage.until("it is bound", lambda: stage.status().get("digest"), MINUTE)
+        assert not stage.status().get("run")
+        monkeypatch.delitem(SERVED, where)
+        await stage.until(
+            "it is told",
+            lambda: stage.condition("Succeeded").get("reason") == reasons.JOB_SET_MISSING,
+            MINUTE,
+        )
+        assert "install JobSet" in stage.condition("Succeeded")["message"]
         monkeypatch.setitem(SERVED, where, served)
         await stage.until("it is sealed", lambda: stage.status().get("seal"), 10 * MINUTE)
         assert stage.status()["run"]["outcome"] == "Succeeded"
@@ -220,6 +271,26 @@ def test_what_no_stage_names_is_refused_with_the_cure() -> None:
         assert message.startswith("input `test` has the role test")
         assert "write it into `inputs` of the stage that evaluates" in message
         assert not stage.status().get("digest")
+
+    play(scene)
+
+
+def test_a_stage_that_needs_more_than_a_session_can_name_is_refused_with_its_field() -> None:
+    """Before anything is bound: such a run would wait for its credentials for ever."""
+
+    async def scene(stage: Stage) -> None:
+        long = "x" * 200
+        first = [{"name": name, **PROGRAM} for name in ("a", "b", "c")]
+        stage.declare(long, stages=[*first, {"name": "all", "needs": ["a", "b", "c"], **PROGRAM}])
+        await stage.until(
+            "it is refused",
+            lambda: stage.condition("Ready", long).get("reason") == "PolicyTooLong",
+            MINUTE,
+        )
+        message = stage.condition("Ready", long)["message"]
+        assert message.startswith("spec.stages[all].needs: the session policy has")
+        assert message.endswith("or let the stage need fewer others")
+        assert not stage.status(long).get("digest")
 
     play(scene)
 

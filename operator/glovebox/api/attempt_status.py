@@ -96,8 +96,12 @@ class RunStage(TolerantModel):
     """How far a stage of a run of several is."""
 
     name: str = Field(max_length=63, description="Name of the stage.")
-    phase: Literal["Pending", "Running", "Succeeded", "Failed"] = Field(
-        default="Pending", description="How far it is. `Pending`: its Job is not made yet."
+    phase: Literal["Pending", "Running", "Succeeded", "Failed", "Stopped"] = Field(
+        default="Pending",
+        description=(
+            "How far it is. `Pending`: its Job is not made yet, or never was. `Stopped`: it was at"
+            " work when the run was over."
+        ),
     )
     start_time: Time | None = Field(default=None, description="When its Job was created.")
     completion_time: Time | None = Field(default=None, description="When it was over.")

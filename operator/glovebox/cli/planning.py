@@ -24,6 +24,7 @@ from glovebox.controllers.experiment.preview import (
     unsettled,
 )
 from glovebox.errors import GloveboxError, InvalidInput, NotReady, Refused
+from glovebox.kube.kinds import JOB_SET
 from glovebox.kube.resources import Key
 
 if TYPE_CHECKING:
@@ -201,6 +202,11 @@ def judged(
         *(
             ["whether its run was started before is looked up in the store"]
             if found.plan.run
+            else []
+        ),
+        *(
+            ["whether the cluster has JobSet is looked up by the operator"]
+            if found.plan.run and found.plan.run["kind"] == JOB_SET.kind
             else []
         ),
         *unread,

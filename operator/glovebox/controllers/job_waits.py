@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 
 import structlog
@@ -16,7 +17,9 @@ from glovebox.status.job_waits import (
     Wait,
     ended_last,
     is_suspended,
+    lacks_workers,
     seconds_since,
+    waiting_pod,
     why_by_events,
     why_no_job,
     why_no_next_pod,
@@ -63,16 +66,20 @@ async def look_at_job(
         job: As it is now.
         pods: Its pods, the oldest first.
     """
-    if ended_last(pods) and is_suspended(job):
+    held = waiting_pod(pods)
+    lacks = held is None and (ended_last(pods) or lacks_workers(job, pods))
+    if lacks and is_suspended(job):
         return JobWait(why_no_pod(job))
-    if ended_last(pods):
-        # The next attempt may be refused as the first one may.
+    if lacks:
+        # The next pod may be refused as the first one may.
         again = _again(seconds_since(pods[-1], ports.now()))
         return JobWait(why_no_next_pod(await _events_of(ports, job)), again)
-    wait = why_waiting(pods) if pods else why_no_pod(job)
+    if held is None and pods:
+        return JobWait(None)
+    wait = why_waiting([held]) if held is not None else why_no_pod(job)
     if wait is None or not wait.by_event:
         return JobWait(wait)
-    about = pods[-1] if pods else job
+    about = held or job
     age = seconds_since(about, ports.now())
     if age < _PATIENCE_SECONDS:
         return JobWait(wait, _PATIENCE_SECONDS)
@@ -89,8 +96,9 @@ async def look_at_run(ports: Ports, work: RunWork, pods: Sequence[Mapping[str, A
     """
     going = {stage: job for stage, job in work.jobs.items() if job_end(job) is None}
     if not going:
-        # Between two stages too, where the next Job is to come.
-        return JobWait(why_no_job(work.live), _SOONEST_SECONDS)
+        # Between two stages too, where the next Job is to come. The watch tells of it, and of a
+        # JobSet that somebody resumes; of one whose controller is away nothing does.
+        return JobWait(why_no_job(work.live), _again(_idle_seconds(ports, work)))
     found: list[JobWait] = []
     for stage, job in going.items():
         own = [pod for pod in pods if is_made_for(pod, job["metadata"]["uid"])]
@@ -102,6 +110,14 @@ async def look_at_run(ports: Ports, work: RunWork, pods: Sequence[Mapping[str, A
     first = next((each for each in found if each.wait is not None), found[0])
     seconds = [each.retry_seconds for each in found if each.retry_seconds is not None]
     return JobWait(first.wait, min(seconds, default=None))
+
+
+def _idle_seconds(ports: Ports, work: RunWork) -> float:
+    """Return for how long no Job of a run has been at work."""
+    begun = [seconds_since(work.live, ports.now())]
+    ends = [end["lastTransitionTime"] for job in work.jobs.values() if (end := job_end(job))]
+    since = [(ports.now() - datetime.fromisoformat(end)).total_seconds() for end in ends]
+    return max(0.0, min(begun + since))
 
 
 def _again(age: float) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from glovebox import names
 from glovebox.api.experiment_status import RunStatus
@@ -18,6 +18,14 @@ from glovebox.controllers.ports import Ports
 from glovebox.kube.kinds import JOB, JOB_SET, Kind
 from glovebox.status.run_stages import job_set_ended, stages_of
 from glovebox.status.runs import is_made_for, job_end, job_ended
+
+JOB_SETS_MISSING: Final = (
+    "a run of several stages, or of several workers, is a JobSet, and this cluster does not serve"
+    f" {JOB_SET.api_version}: ask the platform team to install JobSet"
+    " (https://jobset.sigs.k8s.io), or declare one stage of one worker"
+)
+# Nothing tells when it is installed.
+JOB_SETS_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ def leakage_sheet(
 
     return (
         _test_set(inputs),
-        _apart(inputs, stages),
+        _apart(inputs, stages, leaks, _uncompared(inputs, allowed, overlap)),
         row("Objects", *_objects_known(inputs, overlap)),
         row("Rows", *_rows_known(inputs, overlap)),
         row("Groups", *_groups_known(inputs, overlap)),
@@ -136,7 +136,9 @@ def _test_set(inputs: tuple[Covered, ...]) -> LeakStatus:
     return _row("NoTestSet", "Unknown", "no input has the role `test` or `holdout`")
 
 
-def _apart(inputs: tuple[Covered, ...], stages: Sequence[Stage]) -> LeakStatus:
+def _apart(
+    inputs: tuple[Covered, ...], stages: Sequence[Stage], leaks: Sequence[Leak], uncompared: str
+) -> LeakStatus:
     tests = [each.name for each in inputs if each.role in TESTS]
     trains = [each.name for each in inputs if each.role not in TESTS]
     if not tests or not trains:
@@ -146,7 +148,37 @@ def _apart(inputs: tuple[Covered, ...], stages: Sequence[Stage]) -> LeakStatus:
         message = "every pod may read all inputs: nothing keeps it from training on"
         return _row("TestDataInTraining", "Unknown", f"{message} `{tests[0]}`")
     kept = kept_apart(stages, inputs)
-    return _row("TestDataInTraining", "Proved" if kept.is_proved else "Unknown", kept.message)
+    if not kept.is_proved:
+        return _row("TestDataInTraining", "Unknown", kept.message)
+    # A reason lets it pass, and keeps nobody from training on it.
+    shared = next((leak for leak in leaks if _gives_tests(leak, frozenset(tests))), None)
+    if shared is not None:
+        message = f"{shared.what}: who is given one of them is given what both hold"
+        return _row("TestDataInTraining", "Unknown", message)
+    if uncompared:
+        return _row("TestDataInTraining", "Unknown", uncompared)
+    return _row("TestDataInTraining", "Proved", kept.message)
+
+
+def _uncompared(
+    inputs: tuple[Covered, ...], allowed: tuple[AllowedOverlap, ...], overlap: Overlap
+) -> str:
+    """Return what may hold data to test with by `allowOverlap`, as nobody has compared it yet."""
+    tests = {each.name for each in inputs if each.role in TESTS}
+    for entry in allowed:
+        is_across = len(tests.intersection(entry.inputs)) == 1
+        unread = [name for name in entry.inputs if name not in overlap.objects]
+        if is_across and unread and not {"Objects", "Rows"}.isdisjoint(entry.of):
+            return (
+                f"`{entry.inputs[0]}` and `{entry.inputs[1]}` may share data, and were not compared"
+            )
+    return ""
+
+
+def _gives_tests(leak: Leak, tests: frozenset[str]) -> bool:
+    """Return whether what two inputs share is data to test with, in one that is none of these."""
+    is_across = (leak.first in tests) != (leak.second in tests)
+    return is_across and leak.kind in {"Objects", "Rows"}
 
 
 def _objects_known(inputs: tuple[Covered, ...], overlap: Overlap) -> _Known:

@@ -11,7 +11,7 @@ fetcher takes a container's defaults, and is over before the run begins.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final
@@ -70,13 +70,7 @@ def _more_at_once(
             count = partial(_of_pods, profile, resource, which, fetches)
             needs = most_at_once(stages, count)
             if needs > quantity.parse(amount):
-                together = quantity.canonical(f"{needs:f}")
-                return (
-                    f"the pods of the stages that can run at the same time need {together} of"
-                    f" {name}, more than the {amount} that this experiment's quota has: let stages"
-                    " wait for each other (`needs`), ask for less or for fewer `workers`, or"
-                    f" {_more_quota(profile, name, together)}"
-                )
+                return _too_much_together(profile, name, amount, needs)
     return None
 
 
@@ -114,24 +108,26 @@ def _why_stage_never_fits(
 
 
 def why_disk_never_fits(
-    experiment: Experiment, profile: IsolationProfile, stage: Stage, job: Mapping[str, Any]
+    experiment: Experiment,
+    profile: IsolationProfile,
+    jobs: Sequence[tuple[Stage, Mapping[str, Any]]],
 ) -> str | None:
-    """Return why the local disk of a stage is more than its quota has; None when it fits.
+    """Return why the local disk of the stages is more than the quota has; None when it fits.
 
-    It is what the stage asks for or the profile's default, and the size of its inputs on top.
+    It is what a stage asks for or the profile's default, and the size of its inputs on top.
 
     Args:
         experiment: With its quota.
         profile: With the defaults and the range of the quota.
-        stage: The stage.
-        job: The `spec` of its Job, as it is rendered.
+        jobs: Its stages, each with the `spec` of its Job as it is rendered.
     """
-    (container,) = job["template"]["spec"]["containers"]
-    stated = container.get("resources", {})
     for name, amount, which in _counted(experiment, profile, DISK):
         field, default = default_amount(profile.spec.limits, DISK, which)
-        needs = stated.get(which, {}).get(DISK, default)
-        if quantity.compare(needs, amount) > 0:
+        disks = {stage.name: _disk(job, which, default) for stage, job in jobs}
+        for stage, _ in jobs:
+            needs = disks[stage.name]
+            if quantity.compare(needs, amount) <= 0:
+                continue
             of = (
                 f"{field_of(stage, 'scratch')}, {stage.scratch}"
                 if stage.scratch is not None
@@ -142,7 +138,30 @@ def why_disk_never_fits(
                 f" inputs), more than the {amount} of {name} that this experiment's quota has:"
                 f" {_more_quota(profile, name, needs)}"
             )
+        needs_together = most_at_once([stage for stage, _ in jobs], partial(_disks_of_pods, disks))
+        if needs_together > quantity.parse(amount):
+            return _too_much_together(profile, name, amount, needs_together)
     return None
+
+
+def _disk(job: Mapping[str, Any], which: str, default: str) -> str:
+    (container,) = job["template"]["spec"]["containers"]
+    disk: str = container.get("resources", {}).get(which, {}).get(DISK, default)
+    return disk
+
+
+def _disks_of_pods(disks: Mapping[str, str], stage: Stage) -> Decimal:
+    return stage.workers * quantity.parse(disks[stage.name])
+
+
+def _too_much_together(profile: IsolationProfile, name: str, amount: str, needs: Decimal) -> str:
+    counts_bytes = name.endswith(("memory", DISK))
+    together = (quantity.total if counts_bytes else quantity.canonical)(f"{needs:f}")
+    return (
+        f"the pods of the stages that can run at the same time need {together} of {name}, more than"
+        f" the {amount} that this experiment's quota has: let stages wait for each other (`needs`),"
+        f" ask for less or for fewer `workers`, or {_more_quota(profile, name, together)}"
+    )
 
 
 def _counted(

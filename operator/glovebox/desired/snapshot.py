@@ -35,6 +35,7 @@ from glovebox.desired.metadata import KubernetesObject, owned_metadata
 from glovebox.desired.network_policy import canonical_network
 from glovebox.desired.platform import identity
 from glovebox.desired.quota import extended_resources
+from glovebox.desired.stage_order import canonical
 
 FORMAT: Final = "glovebox.dev/experiment/v1"
 # The keys of the ConfigMap; the image guard of the chart reads `images`, one reference per line.
@@ -72,8 +73,8 @@ def dependencies(
 ) -> dict[str, Any]:
     """Return what the digest covers, in plain JSON values.
 
-    Lists that are sets (inputs, images, routes, ports) may come in any order; quantities and
-    networks in any spelling.
+    Lists that are sets (inputs, images, routes, ports, stages and what they need) may come in any
+    order; quantities and networks in any spelling.
 
     Args:
         experiment: The Experiment.
@@ -106,8 +107,7 @@ def dependencies(
         # By name; what each of them is stands in the platform's settings.
         "services": sorted(spec.network.services),
         "resources": _plain(spec.resources.quota),
-        # In the order in which they are declared.
-        "stages": [_stage(stage) for stage in spec.stages],
+        "stages": [_stage(stage) for stage in canonical(spec.stages)],
         "artifacts": _declared(spec.artifacts),
     }
     return {key: value for key, value in parts.items() if value not in (None, {}, [])}
@@ -229,8 +229,9 @@ def _stage(stage: Stage) -> Mapping[str, Any]:
     plain: dict[str, Any] = {
         name: quantity.plain(amount) for name, amount in amounts.items() if amount is not None
     }
-    if stage.inputs:
-        plain["inputs"] = sorted(stage.inputs)
+    for field, named in (("needs", stage.needs), ("inputs", stage.inputs)):
+        if named:
+            plain[field] = sorted(named)
     if stage.resources:
         plain["resources"] = _plain(stage.resources)
     return {**declared, **plain}

@@ -11,17 +11,21 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from glovebox.api.stages import Stage
+from glovebox.data.delivery import AUTHORITIES_SUFFIX
 
 
 def key_of(stages: Sequence[Stage], stage: Stage, file: str) -> str:
     """Return the key of a stage's file: the name of the file, where the stage is the only one.
+
+    So it is of authorities, which are the same for all, and long: an object holds 1 MiB.
 
     Args:
         stages: All stages of the run.
         stage: One of them.
         file: The name of the file in a pod.
     """
-    return file if len(stages) == 1 else f"{stage.name}.{file}"
+    is_everybodys = len(stages) == 1 or file.endswith(AUTHORITIES_SUFFIX)
+    return file if is_everybodys else f"{stage.name}.{file}"
 
 
 def own_files(

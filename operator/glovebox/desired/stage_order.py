@@ -24,7 +24,7 @@ def most_at_once(stages: Sequence[Stage], amount: Callable[[Stage], Decimal]) ->
     """Return the most that the stages which can be at work at once need together.
 
     Args:
-        stages: The stages of a run, at most 16.
+        stages: The stages of a run, at most 8.
         amount: What one needs while it is at work; not negative.
     """
     earlier = before(stages)
@@ -39,3 +39,16 @@ def most_at_once(stages: Sequence[Stage], amount: Callable[[Stage], Decimal]) ->
         return with_it if len(beside) == len(rest) else max(with_it, most(rest))
 
     return most(stages)
+
+
+def canonical(stages: Iterable[Stage]) -> tuple[Stage, ...]:
+    """Return the stages in one order, however they are declared: each after those it needs.
+
+    First those that need nothing, then those that need them alone, and so on; each by name. The API
+    server takes a list in another order for the same one, and so the run is the same.
+    """
+    depth: dict[str, int] = {}
+    declared = tuple(stages)
+    for stage in declared:
+        depth[stage.name] = 1 + max((depth.get(name, 0) for name in stage.needs), default=0)
+    return tuple(sorted(declared, key=lambda stage: (depth[stage.name], stage.name)))

@@ -33,7 +33,7 @@ class SealedRun:
         sealed: When it was sealed, RFC 3339.
         artifacts: `s3://bucket/prefix/`.
         code: Repository and commit; empty where it declares none.
-        image: Of the last stage of the run; empty without a run.
+        image: Of the last stage of the run by the order of its digest; empty without a run.
         has_run: Whether it was to have one.
         findings: How many things the seal cannot vouch for.
         inputs: What went into it, and what that was made from.

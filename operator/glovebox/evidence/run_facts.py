@@ -8,6 +8,7 @@ rotated away, and does not say what that was.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
@@ -99,8 +100,7 @@ def _unknowns(run: RunStatus) -> Iterator[str]:
             f"{unseen} of {run.attempts} attempts were not seen: their images, nodes and logs are"
             " not known"
         )
-    if run.attempts > 1:
-        yield f"which of the {run.attempts} attempts wrote which artifact is not known"
+    yield from _writers(run, unseen)
     known = {node.name: node for node in run.nodes}
     for name in dict.fromkeys(pod.node for pod in run.pods):
         node = known.get(name)
@@ -122,6 +122,18 @@ def _unknowns(run: RunStatus) -> Iterator[str]:
         for _, container in _containers(run)
     ):
         yield BEGINNINGS
+
+
+def _writers(run: RunStatus, unseen: int) -> Iterator[str]:
+    """Yield which pods cannot be told apart by what they wrote: a stage has a prefix of its own."""
+    tried = Counter(pod.stage for pod in run.pods)
+    if unseen > 0 or "" in tried:
+        if run.attempts > 1:
+            yield f"which of the {run.attempts} attempts wrote which artifact is not known"
+        return
+    for stage, number in tried.items():
+        if number > 1:
+            yield f"which of the {number} pods of stage `{stage}` wrote which artifact is not known"
 
 
 def _containers(run: RunStatus | None) -> Iterator[tuple[RunPod, RunContainer]]:

@@ -76,6 +76,7 @@ def _leak(row: Mapping[str, Any]) -> str:
 
 
 def _attempt(attempt: Mapping[str, Any], node: Mapping[str, Any]) -> str:
+    of = f" of stage {attempt['stage']}" if attempt.get("stage") else ""
     where = attempt.get("node") or "no node that is known"
     facts = (
         node.get(name)
@@ -94,7 +95,7 @@ def _attempt(attempt: Mapping[str, Any], node: Mapping[str, Any]) -> str:
         for each in attempt.get("containers", ())
     )
     return (
-        f"attempt {attempt['name']} on {where}{f' ({described})' if described else ''}:"
+        f"attempt {attempt['name']}{of} on {where}{f' ({described})' if described else ''}:"
         f" {attempt.get('phase', 'Unknown')}{f'; {ends}' if ends else ''}"
     )
 

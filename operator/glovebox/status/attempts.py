@@ -13,6 +13,7 @@ from glovebox.api.attempt_status import (
     RunContainer,
     RunNode,
     RunPod,
+    RunStage,
     TenantPod,
     TenantPods,
 )
@@ -71,10 +72,32 @@ def with_recorded(run: RunStatus, recorded: RunStatus | None) -> RunStatus:
         found[pod.uid] = _united(known, pod) if known is not None else pod
     return run.model_copy(
         update={
+            "stages": _stages(run, recorded),
             "pods": tuple(found.values())[:MAX_PODS],
             "nodes": recorded.nodes,
             "attempts": max(run.attempts, len(found), recorded.attempts),
         }
+    )
+
+
+def _stages(run: RunStatus, recorded: RunStatus) -> tuple[RunStage, ...]:
+    """Return the stages as they are seen now; what is gone with its Job as it was seen before."""
+    before = {stage.name: stage for stage in recorded.stages}
+    found = tuple(_later(before.get(stage.name, stage), stage) for stage in run.stages)
+    return found if run.completion_time is None else over(found)
+
+
+def _later(known: RunStage, now: RunStage) -> RunStage:
+    if now.phase == "Pending":
+        return known
+    return now.model_copy(update={"attempts": max(now.attempts, known.attempts)})
+
+
+def over(stages: Iterable[RunStage]) -> tuple[RunStage, ...]:
+    """Return the stages of a run that is over: what was at work is not any more."""
+    stopped = {"phase": "Stopped"}
+    return tuple(
+        each.model_copy(update=stopped) if each.phase == "Running" else each for each in stages
     )
 
 

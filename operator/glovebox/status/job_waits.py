@@ -138,6 +138,26 @@ def ended_last(pods: Sequence[Mapping[str, Any]]) -> bool:
     return bool(pods) and (pods[-1].get("status") or {}).get("phase") == "Failed"
 
 
+def waiting_pod(pods: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return the pod of a Job that waits, of several at once the oldest; None when none does.
+
+    Args:
+        pods: The Job's, the oldest first.
+    """
+    return next((pod for pod in pods if why_waiting([pod]) is not None), None)
+
+
+def lacks_workers(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether a Job of several pods at once has fewer than it is to have by now."""
+    most = int((job.get("spec") or {}).get("parallelism") or 1)
+    if most == 1 or not pods:
+        return False
+    phases = [(pod.get("status") or {}).get("phase") for pod in pods]
+    succeeded = int((job.get("status") or {}).get("succeeded") or 0)
+    left = most - max(succeeded, phases.count("Succeeded"))
+    return len([phase for phase in phases if phase not in {"Succeeded", "Failed"}]) < left
+
+
 def why_no_next_pod(events: Iterable[Mapping[str, Any]]) -> Wait | None:
     """Return why a Job has no pod after one that failed; None when Events do not say.
 

@@ -12,8 +12,9 @@ from typing import Any
 from glovebox.api import reasons
 from glovebox.api.attempt_status import MAX_PODS, RunStage
 from glovebox.api.experiment_status import RunStatus
-from glovebox.status.attempts import attempt_of
+from glovebox.status.attempts import attempt_of, over
 from glovebox.status.runs import is_made_for, job_ended
+from glovebox.status.text import counted
 
 _MESSAGE_MAX = 1024
 
@@ -68,9 +69,8 @@ def job_set_ended(
         return _over(run, first, "Failed", f"stage `{stage}`: {first.message}")
     if all(stage.phase == "Succeeded" for stage in run.stages):
         last = max(ended.values(), key=lambda each: str(each.completion_time))
-        return _over(
-            run, last, "Succeeded", f"the run succeeded: {len(ended)} stages, {len(pods)} pods"
-        )
+        told = f"{counted(len(ended), 'stage')}, {counted(len(pods), 'pod')}"
+        return _over(run, last, "Succeeded", f"the run succeeded: {told}")
     # By Jobs that are gone nobody can tell what became of them.
     end = job_set_end(job_set)
     if end is not None:
@@ -99,6 +99,7 @@ def _stage(name: str, ended: RunStatus | None) -> RunStage:
 def _over(run: RunStatus, by: RunStatus, outcome: str, message: str) -> RunStatus:
     return run.model_copy(
         update={
+            "stages": over(run.stages),
             "completion_time": by.completion_time,
             "outcome": outcome,
             "reason": by.reason,
@@ -117,5 +118,6 @@ def _by_itself(run: RunStatus, end: Mapping[str, Any]) -> RunStatus:
         "reason": reasons.RUN_SUCCEEDED if is_good else reasons.RUN_FAILED,
         "message": f"JobSet says: {end.get('message', end['type'])}"[:2048],
     }
-    over = RunStatus.model_validate(said)
-    return run.model_copy(update={name: getattr(over, name) for name in over.model_fields_set})
+    ended = RunStatus.model_validate(said)
+    found = {name: getattr(ended, name) for name in ended.model_fields_set}
+    return run.model_copy(update=found | {"stages": over(run.stages)})

@@ -13,7 +13,7 @@ from glovebox.api.attempt_status import MAX_PODS
 from glovebox.api.experiment_status import RunStatus
 from glovebox.data.delivery import EXIT_DIFFERS, EXIT_INVALID
 from glovebox.data.redaction import last_words, redact
-from glovebox.status.attempts import attempt_of
+from glovebox.status.attempts import attempt_of, over
 
 _MESSAGE_MAX: Final = 2048
 # Of what a program said. More people may read a status, an Event and a log of the operator than may
@@ -230,5 +230,5 @@ def _ended(
         "exitCode": exit_code,
     }
     return RunStatus.model_validate(ended).model_copy(
-        update={"pods": begun.pods, "nodes": begun.nodes}
+        update={"stages": over(begun.stages), "pods": begun.pods, "nodes": begun.nodes}
     )

@@ -73,6 +73,18 @@ def test_the_example_is_accepted_and_its_objects_are_shown(tmp_path: Path) -> No
         assert shown in told.stdout
 
 
+@pytest.mark.usefixtures("cluster")
+def test_of_several_stages_it_is_told_that_the_cluster_has_to_have_jobset(tmp_path: Path) -> None:
+    experiment = flights("Experiment")
+    remark = "whether the cluster has JobSet is looked up by the operator"
+    assert remark not in ask(tmp_path, experiment).stdout
+    experiment["spec"]["stages"][0]["workers"] = 2
+    told = ask(tmp_path, experiment, options=("-o", "json"))
+    assert told.exit_code == 0, told.output
+    (answer,) = json.loads(told.stdout)
+    assert remark in answer["remarks"]
+
+
 def test_who_may_not_read_grants_is_not_told_that_something_is_refused(
     cluster: Cluster, tmp_path: Path
 ) -> None:

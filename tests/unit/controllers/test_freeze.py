@@ -142,9 +142,10 @@ def test_who_may_not_write_any_more_tries_nothing_else() -> None:
         ({"keep_access": True}, {f"RoleBinding {names.TENANT_ROLE_BINDING}"}),
         ({"keep_workloads": True}, WORKLOADS),
         ({"keep_own": True}, {"JobSet one", "JobSet two", "Job two", "Pod two"}),
+        ({"keep_ended": True}, {"JobSet one", "JobSet two"}),
         ({"may_have_job_set": False}, {"JobSet one", "JobSet two"}),
     ],
-    ids=["access", "workloads", "own", "no JobSet"],
+    ids=["access", "workloads", "own", "ended", "no JobSet"],
 )
 def test_what_is_to_stay_stays(options: dict[str, bool], left: set[str]) -> None:
     world = World()

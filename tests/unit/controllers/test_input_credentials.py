@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -146,6 +147,36 @@ async def test_a_store_whose_sessions_reach_too_far_is_asked_for_none() -> None:
     scope: Any = SimpleNamespace(ports=ports)
     with pytest.raises(NotReady, match="it listed all"):
         await artifact_credentials._ask(scope, resolved)
+
+
+async def test_what_several_stages_read_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has a session of its own; the list of a dataset may have millions of lines."""
+    looked: list[str] = []
+    issued: list[list[str]] = []
+
+    async def readables(_: Any, item: ResolvedInput, __: Any) -> list[str]:
+        looked.append(item.name)
+        return [item.name]
+
+    async def issue(*_: Any, readables: list[str], **__: Any) -> None:
+        issued.append(readables)
+
+    async def opened(*_: Any) -> None:
+        return None
+
+    monkeypatch.setattr(input_credentials, "_readables", readables)
+    monkeypatch.setattr(input_credentials, "issue_input_credentials", issue)
+    monkeypatch.setattr(input_credentials, "open_store", opened)
+    monkeypatch.setattr(input_credentials, "decrypting_keys", lambda *_: ())
+    bound = store(sts=ROLE)
+    ports = known(bound)
+    ports.metrics = SimpleNamespace(on_store=lambda _: nullcontext())
+    train, test = (replace(lent(), name=name, store="primary") for name in ("train", "test"))
+    covered: dict[str, list[Any]] = {}
+    for given in ((train,), (train, test), (test,)):
+        await issue_for(ports, bound, "team", given, "session", 900, covered)
+    assert issued == [["train"], ["train", "test"], ["test"]]
+    assert looked == ["train", "test"]
 
 
 async def test_a_grant_that_was_withdrawn_a_moment_ago_issues_nothing(

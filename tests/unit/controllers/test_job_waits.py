@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from glovebox.api import reasons
-from glovebox.controllers.job_waits import JobWait, look_at_job
+from glovebox.controllers.job_waits import JobWait, look_at_job, look_at_run
+from glovebox.controllers.run_work import RunWork
 from glovebox.errors import Forbidden, GloveboxError
-from glovebox.kube.kinds import EVENT
+from glovebox.kube.kinds import EVENT, JOB_SET
 
 MADE = datetime(2026, 1, 1, tzinfo=UTC)
 REFUSED = {
@@ -38,6 +39,7 @@ async def looked(
     error: GloveboxError | None = None,
     suspend: bool = False,
     events: tuple[dict[str, Any], ...] = (REFUSED,),
+    workers: int = 1,
 ) -> tuple[JobWait, list[str]]:
     """Return what was found, and of what Events were asked for."""
     asked: list[str] = []
@@ -52,7 +54,8 @@ async def looked(
     ports: Any = SimpleNamespace(
         reader=SimpleNamespace(pages=pages), now=lambda: MADE + timedelta(seconds=age)
     )
-    return await look_at_job(ports, about("job", spec={"suspend": suspend}), pods), asked
+    job = about("job", spec={"suspend": suspend, "parallelism": workers})
+    return await look_at_job(ports, job, pods), asked
 
 
 async def test_of_a_job_without_a_pod_the_controllers_events_say_why() -> None:
@@ -118,3 +121,53 @@ async def test_a_job_that_is_suspended_after_a_pod_failed_says_so() -> None:
     found, asked = await looked([FAILED], suspend=True)
     assert found.wait is not None
     assert (found.wait.reason, asked) == (reasons.JOB_SUSPENDED, [])
+
+
+RUNS = about("r", status={"phase": "Running"})
+FULL = {"type": "PodScheduled", "status": "False", "message": "full"}
+HELD = about("h", status={"phase": "Pending", "conditions": [FULL]})
+
+
+async def test_of_several_workers_the_one_that_waits_is_told() -> None:
+    """The newest one runs, and waits for the others by itself."""
+    found, asked = await looked([HELD, RUNS], workers=2)
+    assert found.wait is not None
+    assert (found.wait.reason, asked) == (reasons.UNSCHEDULABLE, [])
+
+
+async def test_of_a_worker_that_was_never_made_the_jobs_events_say_why() -> None:
+    found, asked = await looked([RUNS], workers=2)
+    assert found.wait is not None
+    assert (found.wait.reason, asked) == (reasons.POD_REFUSED, ["regarding.uid=job"])
+
+
+async def test_of_a_worker_that_failed_while_another_runs_the_jobs_events_say_why() -> None:
+    found, _ = await looked([FAILED, RUNS], workers=2)
+    assert found.wait is not None
+    assert found.wait.reason == reasons.POD_REFUSED
+
+
+@pytest.mark.parametrize("other", [RUNS, about("s", status={"phase": "Succeeded"})])
+async def test_workers_that_are_all_there_wait_for_nothing(other: dict[str, Any]) -> None:
+    assert await looked([other, RUNS], workers=2) == (JobWait(None), [])
+
+
+@pytest.mark.parametrize(
+    ("ended", "age", "again"),
+    [
+        (None, 4.0, 2.0),
+        (None, 86_400.0, 60.0),
+        ("2026-01-01T00:00:40Z", 80.0, 10.0),
+    ],
+)
+async def test_a_run_of_which_nothing_is_at_work_is_looked_at_less_and_less_often(
+    ended: str | None, age: float, again: float
+) -> None:
+    """It may be suspended for days, by a queue."""
+    done = {"type": "Complete", "status": "True", "lastTransitionTime": ended}
+    jobs = {"fit": about("fit", status={"conditions": [done]})} if ended else {}
+    ports: Any = SimpleNamespace(now=lambda: MADE + timedelta(seconds=age))
+    work = RunWork(JOB_SET, about("run", spec={"suspend": True}), jobs)
+    found = await look_at_run(ports, work, [])
+    assert found.wait is not None
+    assert (found.wait.reason, found.retry_seconds) == (reasons.JOB_SUSPENDED, again)

@@ -47,3 +47,21 @@ def test_it_is_no_more_than_is_offered_whatever_is_asked_for(
     inputs = inputs_from(OFFER, asks(a=amount))
     ((_, used),) = used_accelerators(inputs.experiment, inputs.profile)
     assert used == pieces
+
+
+@pytest.mark.parametrize(
+    ("stages", "pieces"),
+    [
+        ([{"name": "fit", "workers": 3}], 3),
+        ([{"name": "fit", "workers": 2}, {"name": "beside"}], 3),
+        ([{"name": "fit", "workers": 2}, {"name": "score", "needs": ["fit"]}], 2),
+    ],
+)
+def test_it_is_what_all_pods_that_can_be_at_work_at_once_ask_for(
+    stages: list[dict[str, Any]], pieces: int
+) -> None:
+    program = {"image": "trainer", "command": ["work"], "resources": {"a.example/gpu": 1}}
+    spec = {"stages": [program | stage for stage in stages]}
+    inputs = inputs_from(OFFER, {"kind": "Experiment", "spec": spec})
+    ((_, used),) = used_accelerators(inputs.experiment, inputs.profile)
+    assert used == pieces

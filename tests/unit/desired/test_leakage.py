@@ -400,6 +400,58 @@ def test_what_the_stages_prove_of_test_data(
     assert row.message.startswith(told), why
 
 
+APART = (stage("fit"), stage("score", "test", needs=("fit",)))
+
+
+def test_what_training_data_share_with_test_data_is_given_to_who_trains() -> None:
+    """A reason lets it pass, and no order of the stages takes the test data out of it again."""
+    inputs = covered("train"), covered("test")
+    rows = sheet(*inputs, overlap=SAME_FILES, allowed=allow("Objects"), stages=APART)
+    row = rows["TestDataInTraining"]
+    assert row.level == "Unknown"
+    assert row.message.startswith("inputs `train` (train) and `test` (test) share 3 objects")
+    assert row.message.endswith(": who is given one of them is given what both hold")
+
+
+def test_what_may_be_shared_and_was_not_compared_is_not_proved_apart() -> None:
+    """So a plan says, which looks into no store."""
+    inputs = covered("train"), covered("test")
+    none = Overlap()
+    row = sheet(*inputs, overlap=none, allowed=allow("Rows"), stages=APART)["TestDataInTraining"]
+    assert (row.level, row.message) == (
+        "Unknown",
+        "`test` and `train` may share data, and were not compared",
+    )
+    rows = sheet(*inputs, overlap=none, allowed=allow("Groups"), stages=APART)
+    assert rows["TestDataInTraining"].level == "Proved"
+
+
+def test_a_reason_for_what_is_not_shared_changes_nothing() -> None:
+    rows = sheet(covered("train"), covered("test"), allowed=allow("Objects"), stages=APART)
+    assert rows["TestDataInTraining"].level == "Proved"
+
+
+def test_a_group_in_both_is_no_test_data_in_training() -> None:
+    """The same patient is in both, and none of the pictures: that has a line of its own."""
+    inputs = covered("train", coverage=BY_TAIL), covered("test", coverage=BY_TAIL)
+    rows = sheet(*inputs, overlap=SAME_GROUPS, allowed=allow("Groups"), stages=APART)
+    assert rows["TestDataInTraining"].level == "Proved"
+
+
+def test_what_validation_shares_with_training_is_no_test_data() -> None:
+    shared = Shared("train", "check", "Objects", 1, 1, (("a", "a"),))
+    entry = {"inputs": ["train", "check"], "of": ["Objects"], "reason": "x"}
+    rows = sheet(
+        covered("train"),
+        covered("check", "validation"),
+        covered("test"),
+        overlap=Overlap((shared,)),
+        allowed=(AllowedOverlap.model_validate(entry),),
+        stages=APART,
+    )
+    assert rows["TestDataInTraining"].level == "Proved"
+
+
 def test_a_holdout_is_a_test_set() -> None:
     rows = sheet(covered("train"), covered("final", "holdout"))
     assert (rows["NoTestSet"].level, rows["TestDataInTraining"].level) == ("Proved", "Unknown")

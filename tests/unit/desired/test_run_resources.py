@@ -29,8 +29,8 @@ WITHOUT_INPUTS = (
 
 def why(*changes: dict[str, Any]) -> str | None:
     inputs = inputs_from(*changes)
-    ((stage, job),) = stage_jobs(inputs, "sha256:" + "d" * 64)
-    return why_disk_never_fits(inputs.experiment, inputs.profile, stage, job)
+    jobs = stage_jobs(inputs, "sha256:" + "d" * 64)
+    return why_disk_never_fits(inputs.experiment, inputs.profile, jobs)
 
 
 def test_a_quota_that_holds_the_default_alone_has_no_room_for_inputs() -> None:
@@ -68,3 +68,34 @@ def test_a_default_that_does_not_fit_is_found_without_inputs() -> None:
 
     assert said is not None
     assert said.endswith("choose a profile that offers more limits.ephemeral-storage")
+
+
+def stages(*declared: dict[str, Any]) -> dict[str, Any]:
+    program = {"image": "trainer", "command": ["work"], "scratch": "8Gi"}
+    return {"kind": "Experiment", "spec": {"stages": [program | each for each in declared]}}
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        [{"name": "a"}, {"name": "b"}],
+        [{"name": "a", "workers": 2}],
+    ],
+)
+def test_the_disk_of_pods_that_run_at_the_same_time_has_to_fit_together(
+    declared: list[dict[str, Any]],
+) -> None:
+    said = why(*WITHOUT_INPUTS, stages(*declared), disk("12Gi"))
+
+    assert said is not None
+    assert said.startswith(
+        "the pods of the stages that can run at the same time need 16Gi of limits.ephemeral-storage"
+    )
+    assert said.endswith(
+        "or ask for 16Gi in spec.resources.quota['limits.ephemeral-storage'] (at most 100Gi)"
+    )
+
+
+def test_the_disk_of_stages_that_wait_for_each_other_counts_once() -> None:
+    declared = {"name": "a"}, {"name": "b", "needs": ["a"]}
+    assert why(*WITHOUT_INPUTS, stages(*declared), disk("12Gi")) is None

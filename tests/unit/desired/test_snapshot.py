@@ -205,6 +205,43 @@ def test_the_order_of_what_is_a_set_does_not_matter(rng: random.Random) -> None:
     assert snapshot(mixed) == snapshot(RICH)
 
 
+def of_stages(*stages: tuple[str, list[str]]) -> ExperimentInputs:
+    declared = [
+        {"name": name, "needs": needs, "image": "trainer", "command": ["work"], "inputs": ["test"]}
+        for name, needs in stages
+    ]
+    return inputs_from({"kind": "Experiment", "spec": {"stages": declared}})
+
+
+FIT_ALL: tuple[tuple[str, list[str]], ...] = (("fit", []), ("base", []), ("score", ["fit", "base"]))
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        (("base", []), ("fit", []), ("score", ["fit", "base"])),
+        (("fit", []), ("base", []), ("score", ["base", "fit"])),
+    ],
+)
+def test_stages_in_another_order_are_the_same_run(same: tuple[tuple[str, list[str]], ...]) -> None:
+    """The API server takes both for no change, whatever is bound: so they are none."""
+    assert digest(of_stages(*same)) == digest(of_stages(*FIT_ALL))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        (("fit", []), ("base", ["fit"]), ("score", ["fit", "base"])),
+        (("fit", []), ("base", []), ("score", ["fit"])),
+        (("fit", []), ("score", ["fit"])),
+    ],
+)
+def test_stages_that_wait_for_others_are_another_run(
+    other: tuple[tuple[str, list[str]], ...],
+) -> None:
+    assert digest(of_stages(*other)) != digest(of_stages(*FIT_ALL))
+
+
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,10 +12,12 @@ from pydantic import ValidationError
 from glovebox.api.experiment import Experiment
 from glovebox.api.stages import Stage
 from glovebox.desired.plan import desired_objects
-from glovebox.desired.refusals import inputs_nobody_reads
+from glovebox.desired.refusals import inputs_nobody_reads, variables_collide
 from glovebox.desired.run_environment import colliding_stages, run_environment, worker_environment
 from glovebox.desired.run_resources import why_run_never_fits
-from glovebox.desired.stage_order import before, most_at_once
+from glovebox.desired.stage_files import key_of
+from glovebox.desired.stage_order import before, canonical, most_at_once
+from glovebox.errors import Refused
 from golden.cases import inputs_from
 
 Json = dict[str, Any]
@@ -79,6 +82,13 @@ def test_what_can_be_at_work_at_once(
 def test_what_a_stage_waits_for_is_waited_for_by_those_that_need_it() -> None:
     assert before(DIAMOND)["d"] == {"a", "b", "c"}
     assert before(DIAMOND)["c"] == {"a"}
+
+
+def test_one_order_has_each_stage_after_those_that_it_needs() -> None:
+    """What goes on longest is last, however it is called and wherever it stands."""
+    named = (stage("z"), stage("b"), stage("a", "z"), stage("y", "a"), stage("c"))
+    assert [each.name for each in canonical(named)] == ["b", "c", "z", "a", "y"]
+    assert canonical(named[::-1][:1] + named[:-1]) == canonical(named)
 
 
 @pytest.mark.parametrize(
@@ -154,9 +164,31 @@ def test_a_stage_finds_the_results_of_those_that_it_needs_and_of_no_other() -> N
     }
 
 
+@pytest.mark.parametrize(
+    ("stages", "file", "key", "why"),
+    [
+        (APART, "session.json", "a.session.json", "its own session"),
+        (APART, "primary.credentials", "a.primary.credentials", "its own session for inputs"),
+        (APART, "primary.pem", "primary.pem", "authorities are the same for all, and long"),
+        (APART[:1], "session.json", "session.json", "there is no other"),
+    ],
+)
+def test_what_is_a_stages_own_has_a_key_of_its_own(
+    stages: tuple[Stage, ...], file: str, key: str, why: str
+) -> None:
+    assert key_of(stages, stages[0], file) == key, why
+
+
 def test_names_that_become_one_variable_are_found() -> None:
     assert colliding_stages((stage("a-b"), stage("a--b"), stage("c"))) == ["a--b", "a-b"]
     assert colliding_stages((stage("a"), stage("b"))) == []
+
+
+def test_stages_that_become_one_variable_are_refused_with_their_names() -> None:
+    case: Any = SimpleNamespace(experiment=several(declared("a-b"), declared("a--b")))
+    with pytest.raises(Refused, match="the stages a--b, a-b would become one and the same") as said:
+        variables_collide(case)
+    assert said.value.message.endswith("give them names that differ in more than dashes")
 
 
 def test_the_check_of_unread_inputs_is_one_of_those_that_refuse() -> None:

@@ -76,6 +76,16 @@ def run(*containers: RunContainer, **changes: Any) -> RunStatus:
     return RunStatus(**{"attempts": 1, "pods": (pod,), "nodes": nodes} | changes)
 
 
+def pods_of(*stages: str) -> dict[str, Any]:
+    """Return the pods of a run of several stages, each of the stage that is named."""
+    (one,) = run().pods
+    pods = tuple(
+        one.model_copy(update={"name": f"{stage}-{index}", "uid": f"p{index}", "stage": stage})
+        for index, stage in enumerate(stages)
+    )
+    return {"pods": pods, "attempts": len(pods)}
+
+
 def report_of(**changes: Any) -> tuple[Report, bytes]:
     said: dict[str, Any] = {"run": run(), "sessions_end": ENDS}
     envelope, raw, snapshot = sealed(ARTIFACTS, **said | changes)
@@ -134,6 +144,15 @@ def test_all_that_is_right_is_told_and_no_finding() -> None:
         "other pods in the namespace: none were seen",
         "listed once more on 2026-11-25T06:00:01Z, with no session left: nothing came",
         "concluded by erin on 2026-11-26T00:00:00Z: Confirmed: it beats the baseline",
+    ]
+
+
+def test_of_several_stages_each_attempt_is_told_with_its_own() -> None:
+    report, _ = report_of(run=run(**pods_of("fit", "score")))
+    told = [line for line in lines_of(report) if line.startswith("attempt")]
+    assert [line.partition(" on ")[0] for line in told] == [
+        "attempt fit-0 of stage fit",
+        "attempt score-1 of stage score",
     ]
 
 
@@ -255,6 +274,15 @@ UNKNOWN = {
     "two attempts that nobody saw": (
         run(attempts=3),
         ["2 of 3 attempts were not seen", "which of the 3 attempts wrote which artifact"],
+    ),
+    "nothing of stages that had one pod each": (run(**pods_of("fit", "score")), []),
+    "which pod of a stage wrote": (
+        run(**pods_of("fit", "fit", "score")),
+        ["which of the 2 pods of stage `fit` wrote which artifact"],
+    ),
+    "which stage a pod was of that nobody saw": (
+        run(**pods_of("fit", "score") | {"attempts": 3}),
+        ["1 of 3 attempts were not seen", "which of the 3 attempts wrote which artifact"],
     ),
 }
 

@@ -75,7 +75,7 @@ RETENTION_OUT_OF_RANGE: Final = _reason(
 )
 JOB_SET_MISSING: Final = _reason(
     "JobSetMissing",
-    "Experiment `Ready`",
+    "Experiment `Ready`, `Succeeded`",
     "The run has several stages or workers, and the cluster does not serve JobSets.",
     "Install JobSet (`jobset.x-k8s.io/v1alpha2`), or declare one stage of one worker; the"
     " Experiment goes on within a minute.",

@@ -18,15 +18,17 @@ from glovebox.controllers.experiment.pull_secret import check_sources
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.provenance import assess_pin
+from glovebox.controllers.run_work import JOB_SETS_MISSING, JOB_SETS_SECONDS
 from glovebox.controllers.store_connections import encrypting_keys
 from glovebox.desired import refusals
 from glovebox.desired.data_rules import DataInput, check_data
 from glovebox.desired.delivery_modes import check_deliverable
 from glovebox.desired.inputs import ResolvedInput
 from glovebox.desired.plan import Plan
+from glovebox.desired.run_amounts import field_of
 from glovebox.desired.run_resources import why_disk_never_fits
 from glovebox.desired.stage_results import needed_prefixes, result_prefix
-from glovebox.errors import NotReady, Refused
+from glovebox.errors import InvalidInput, NotReady, Refused
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import DATASET_PIN, JOB_SET
 from glovebox.kube.resources import Key
@@ -35,7 +37,6 @@ from glovebox.store.credentials import session_policy
 
 # As much as a ConfigMap holds, without its metadata.
 PLAN_BYTES_MAX: Final = 1000 * 1024
-_MISSING_SECONDS: Final = 60.0
 
 
 async def check_gate(scope: Scope, outcomes: Outcomes) -> Outcome:
@@ -89,10 +90,9 @@ def check_declared(scope: Scope, resolved: Resolved) -> Plan:
     _require_fitting(plan)
     _require_sessions(scope, resolved)
     # How much disk the inputs need is known by their pins alone.
-    for stage, job in plan.stages:
-        why = why_disk_never_fits(scope.experiment, resolved.profile, stage, job)
-        if why is not None:
-            raise Refused(reasons.RUN_OUT_OF_RANGE, why)
+    why = why_disk_never_fits(scope.experiment, resolved.profile, plan.stages)
+    if why is not None:
+        raise Refused(reasons.RUN_OUT_OF_RANGE, why)
     return plan
 
 
@@ -100,7 +100,7 @@ def _require_sessions(scope: Scope, resolved: Resolved) -> None:
     """Accept stages whose sessions can be issued: a policy holds so many prefixes.
 
     Raises:
-        InvalidInput: `PolicyTooLong`.
+        InvalidInput: `PolicyTooLong`, with the field where a stage needs others.
     """
     experiment, store = scope.experiment, resolved.platform.store
     role = store.spec.sts.role_arn if store.spec.sts is not None else ""
@@ -108,7 +108,16 @@ def _require_sessions(scope: Scope, resolved: Resolved) -> None:
     for stage in experiment.spec.stages:
         others = tuple(needed_prefixes(experiment, stage).values())
         own = result_prefix(experiment, stage)
-        session_policy(store.spec.artifacts.bucket, own, role, keys, others)
+        try:
+            session_policy(store.spec.artifacts.bucket, own, role, keys, others)
+        except InvalidInput as error:
+            if not others:
+                raise
+            raise InvalidInput(
+                error.reason,
+                f"{field_of(stage, 'needs')}: {error.message} (the names of the Experiment and of"
+                " the stages), or let the stage need fewer others",
+            ) from None
 
 
 async def _require_job_sets(scope: Scope, plan: Plan) -> None:
@@ -125,11 +134,7 @@ async def _require_job_sets(scope: Scope, plan: Plan) -> None:
             break
     except NotFound:
         raise NotReady(
-            reasons.JOB_SET_MISSING,
-            "a run of several stages, or of several workers, is a JobSet, and this cluster does not"
-            f" serve {JOB_SET.api_version}: ask the platform team to install JobSet"
-            " (https://jobset.sigs.k8s.io), or declare one stage of one worker",
-            retry_seconds=_MISSING_SECONDS,
+            reasons.JOB_SET_MISSING, JOB_SETS_MISSING, retry_seconds=JOB_SETS_SECONDS
         ) from None
 
 

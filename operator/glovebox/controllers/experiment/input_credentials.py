@@ -91,8 +91,10 @@ async def ensure_input_credentials(scope: Scope, resolved: Resolved) -> float | 
         await _require_live(scope, datasets)
         files: dict[str, str] = {}
         ends: list[datetime] = []
+        # Several stages read the same data: the list of a dataset may be long.
+        known: dict[str, list[Readable]] = {}
         for each in given:
-            await _issue_all(scope, resolved, each, files, ends)
+            await _issue_all(scope, resolved, each, files, ends, known)
         expire = min(ends)
         metadata = session_metadata(scope.experiment, key)
         if left_out:
@@ -127,7 +129,12 @@ def _given(scope: Scope, datasets: tuple[ResolvedInput, ...]) -> Iterator[_Given
 
 
 async def _issue_all(
-    scope: Scope, resolved: Resolved, given: _Given, files: dict[str, str], ends: list[datetime]
+    scope: Scope,
+    resolved: Resolved,
+    given: _Given,
+    files: dict[str, str],
+    ends: list[datetime],
+    known: dict[str, list[Readable]],
 ) -> None:
     """Add the credentials of one reader for each store, and when they end."""
     ports, duration = scope.ports, resolved.platform.profile.spec.credentials.duration_seconds
@@ -137,7 +144,7 @@ async def _issue_all(
         if store.name not in wanted:
             continue
         session = await issue_for(
-            ports, store, scope.experiment.namespace, given.datasets, name, duration
+            ports, store, scope.experiment.namespace, given.datasets, name, duration, known
         )
         file, authorities = f"{store.name}{CREDENTIALS_SUFFIX}", authorities_of(ports, store)
         made = credentials_files(file, session, authorities)
@@ -165,6 +172,7 @@ async def issue_for(
     datasets: Iterable[ResolvedInput],
     session_name: str,
     duration_seconds: int,
+    known: dict[str, list[Readable]] | None = None,
 ) -> SessionCredentials:
     """Return credentials that read those of the datasets that lie in this store.
 
@@ -176,6 +184,7 @@ async def issue_for(
         datasets: Those of any store.
         session_name: As in `issue_input_credentials`.
         duration_seconds: As in `issue_input_credentials`.
+        known: What datasets cover, by name, as far as it was looked up; what is missing is added.
 
     Raises:
         InvalidInput: The store has no STS role.
@@ -189,18 +198,17 @@ async def issue_for(
         )
     require_narrow_sessions(ports, store)
     connection = await open_store(ports, store)
+    covered = known if known is not None else {}
     async with ports.metrics.on_store("issue_credentials"):
+        own = [item for item in datasets if item.store == store.name]
+        for item in own:
+            if item.name not in covered:
+                granted = await _granted_now(ports, store, item, namespace)
+                covered[item.name] = await _readables(connection, item, granted)
         return await issue_input_credentials(
             connection,
             role_arn=store.spec.sts.role_arn,
-            readables=[
-                each
-                for item in datasets
-                if item.store == store.name
-                for each in await _readables(
-                    connection, item, await _granted_now(ports, store, item, namespace)
-                )
-            ],
+            readables=[each for item in own for each in covered[item.name]],
             session_name=session_name,
             duration_seconds=duration_seconds,
             key_ids=decrypting_keys(ports, store),

@@ -27,11 +27,19 @@ from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.job_pods import pods_in
 from glovebox.controllers.job_waits import JobWait, look_at_run
-from glovebox.controllers.run_work import RunWork, find_run, work_of
+from glovebox.controllers.run_work import (
+    JOB_SETS_MISSING,
+    JOB_SETS_SECONDS,
+    RunWork,
+    find_run,
+    work_of,
+)
 from glovebox.desired.drift import Applied
 from glovebox.desired.job_set import needs_job_set
 from glovebox.desired.plan import Plan
 from glovebox.desired.platform import store_changes
+from glovebox.errors import NamespaceGone
+from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import JOB, JOB_SET, Kind
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.attempts import with_recorded, with_tenant_pods
@@ -97,6 +105,11 @@ async def follow_run(  # noqa: PLR0911, C901 - one way out for each state of a r
     why = _why_not_yet(scope, outcomes)
     if why:
         return waiting(reasons.RUN_PENDING, why, facts=RunFacts(requested=True, pending=why))
+    return await _begin(scope, outcomes)
+
+
+async def _begin(scope: Scope, outcomes: Outcomes) -> Outcome:
+    """Create the run, unless it is known to have been started before."""
     plan = outcomes.need("bind", Plan)
     if plan.run is None:
         raise LookupError("a run is declared, and the plan holds none")
@@ -104,7 +117,18 @@ async def follow_run(  # noqa: PLR0911, C901 - one way out for each state of a r
     if before is not None:
         return _ended(RunFacts(requested=True, run=before))
     kind = run_kind(scope)
-    live = await scope.ports.writer.create_once(kind, plan.run)  # another replica may be first
+    try:
+        live = await scope.ports.writer.create_once(kind, plan.run)  # another replica may be first
+    except NamespaceGone:
+        raise
+    except NotFound:
+        if kind == JOB:
+            raise
+        # It was there when the Experiment was bound, and was taken away since.
+        facts = RunFacts(requested=True, pending=JOB_SETS_MISSING)
+        return waiting(
+            reasons.JOB_SET_MISSING, JOB_SETS_MISSING, facts=facts, retry_seconds=JOB_SETS_SECONDS
+        )
     work = await work_of(scope.ports, kind, live)
     return await _follow(scope, outcomes, work, started=True)
 
