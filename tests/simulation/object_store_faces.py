@@ -113,6 +113,8 @@ class SimS3:
         """See boto3."""
         body = Body if isinstance(Body, bytes) else Body.read()
         wants_sum = options.get("ChecksumAlgorithm") == "SHA256" or "ChecksumSHA256" in options
+        if options.get("ChecksumSHA256", sha256_of(body)) != sha256_of(body):
+            raise _client_error("PutObject", S3Error(400, "BadDigest"))
         made: Version = self._do(
             "PutObject",
             lambda: self._server.put(

@@ -181,6 +181,26 @@ def test_a_cluster_that_lost_secret_and_list_makes_no_key_where_the_store_knows_
     play(body)
 
 
+def test_a_lost_key_is_not_replaced_where_a_new_bucket_knows_none() -> None:
+    """The list in the cluster says that there was one, whatever lies beside the evidence."""
+
+    async def body(stage: Stage) -> None:
+        await ready(stage)
+        kept = stage.world.store.buckets[BUCKET].keys
+        for key in [key for key in kept if key.startswith(RECORDS)]:
+            del kept[key]
+        remove(stage, SECRET, names.SIGNING_KEY_SECRET)
+        stage.declare()
+        await stage.until(
+            "the seal waits for the key",
+            lambda: stage.condition("Sealed").get("reason") == "SigningKeyLost",
+            3_600,
+        )
+        assert secret(stage) is None
+
+    play(body)
+
+
 def test_a_list_that_is_lost_comes_back_from_the_store_with_the_former_keys() -> None:
     async def body(stage: Stage) -> None:
         await ready(stage)

@@ -577,6 +577,27 @@ def test_a_cluster_that_is_older_than_the_record_of_a_start_begins_no_run() -> N
     play(body, faults=faults)
 
 
+def test_an_experiment_that_was_edited_after_a_restore_is_no_second_run() -> None:
+    """Its own record is of another declaration than it has by now."""
+
+    async def body(stage: Stage) -> None:
+        stage.declare()
+        backup = stage.world.server.backup()
+        await sealed(stage)
+        await stage.process.kill()
+        stage.world.server.restore(backup)
+        edited = {"spec": {"config": {"seeds": {"numpy": 7}}}}
+        assert stage.world.edit(EXPERIMENT, TEAM, "x", edited)
+        stage.world.actors.resume()
+        stage.process.start()
+        await stage.until("it is refused", lambda: stage.condition("Stalled"))
+        assert stage.condition("Stalled")["reason"] == reasons.ALREADY_RAN
+        await stage.sleep(300)
+        assert job_creations(stage) == 1
+
+    play(body)
+
+
 class _Away(NoFaults):
     """The API server answers nobody for as long as it is away."""
 

@@ -21,10 +21,11 @@ from glovebox.evidence.after_seal import (
 )
 from glovebox.evidence.artifacts import encode_artifacts, list_digest
 from glovebox.evidence.envelope import sign
+from glovebox.evidence.keys import TrustBundle
 from glovebox.evidence.run_facts import findings_of, unknowns_of
 from glovebox.evidence.signer import LocalSigner, new_key_pair
 from glovebox.evidence.told import lines_of
-from glovebox.evidence.verification import Report
+from glovebox.evidence.verification import Report, check_versions
 from glovebox.evidence.verify_after import (
     check_conclusion,
     check_logs,
@@ -219,6 +220,51 @@ def test_a_supplement_that_is_none_is_found(why: str) -> None:
     envelope, raw = make(seal)
     check_supplement(report, seal, envelope, raw, TRUST, LATER)
     assert whats(report) == [what]
+
+
+def test_what_a_last_listing_cannot_vouch_for_is_told() -> None:
+    report, seal = report_of()
+    envelope, raw = last(seal, findings=("no lock protects it",))
+    check_supplement(report, seal, envelope, raw, TRUST, LATER)
+    assert report.findings == []
+    assert report.remarks == ["the supplement does not vouch for this: no lock protects it"]
+
+
+def test_what_is_in_the_signed_supplement_is_nothing_that_came_behind_the_seal() -> None:
+    report, seal = report_of()
+    envelope, raw = last(seal, LATE)
+    check_supplement(report, seal, envelope, raw, TRUST, LATER)
+    later_still = artifact("later.bin", "v10", sha256="8" * 64)
+    check_versions(report, [*ARTIFACTS, LATE, later_still])
+    assert [(each.what, each.where) for each in report.findings] == [
+        ("WrittenAfterSeal", later_still.key)
+    ]
+
+
+@pytest.mark.parametrize("name", ["supplement", "conclusion"])
+@pytest.mark.parametrize(
+    ("ended", "written", "holds"),
+    [
+        ("2026-11-27T00:00:00Z", None, True),
+        ("2026-11-27T00:00:00Z", "2026-11-26T12:00:00Z", True),
+        ("2026-11-27T00:00:00Z", "2026-11-28T00:00:00Z", False),
+        ("2026-11-25T05:00:00Z", None, False),
+    ],
+    ids=["valid", "valid, and the store agrees", "dated back", "after its end"],
+)
+def test_a_key_that_ended_signs_nothing_beside_a_seal(
+    name: str, ended: str, written: str | None, *, holds: bool
+) -> None:
+    report, seal = report_of()
+    (key,) = TRUST.keys
+    trust = TrustBundle((replace(key, valid_until=datetime.fromisoformat(ended)),))
+    moment = datetime.fromisoformat(written) if written else None
+    envelope, raw = last(seal)
+    if name == "supplement":
+        check_supplement(report, seal, envelope, raw, trust, LATER, moment)
+    else:
+        check_conclusion(report, seal, signed(conclusion(concluded(seal))), trust, moment)
+    assert whats(report) == ([] if holds else ["KeyNotValid"])
 
 
 @pytest.mark.parametrize(

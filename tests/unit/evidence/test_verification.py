@@ -11,7 +11,13 @@ import pytest
 
 from glovebox.data.digest import canonical_json, digest_of
 from glovebox.errors import InvalidInput
-from glovebox.evidence.artifacts import Artifact, decode_artifacts, encode_artifacts, list_digest
+from glovebox.evidence.artifacts import (
+    Artifact,
+    decode_artifacts,
+    encode_artifacts,
+    list_digest,
+    read_artifact_list,
+)
 from glovebox.evidence.envelope import sign
 from glovebox.evidence.keys import TrustBundle, read_bundle
 from glovebox.evidence.signer import LocalSigner, new_key_pair
@@ -455,3 +461,31 @@ def test_a_dataset_is_named_by_digests_that_other_programs_can_check() -> None:
         "digest": {"sha256": "3" * 64},
         "annotations": {"kind": "FeatureSetPin"},
     }
+
+
+def test_a_list_that_names_what_is_not_below_its_prefix_is_found() -> None:
+    foreign = artifact("x").model_copy(update={"key": "other/exp/u9/x"})
+    report = verified(*sealed([*ARTIFACTS, foreign]))
+    assert ("ListInvalid", "artifacts.jsonl") in [
+        (each.what, each.where) for each in report.findings
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "defect"),
+    [
+        (lambda lines: [lines[0], lines[2], lines[1], *lines[3:]], "not in order"),
+        (lambda lines: [*lines[:2], lines[1], *lines[2:]], "not in order"),
+        (lambda lines: lines[:-1], "cut short"),
+        (lambda lines: [*lines[:-2], lines[-1]], "cut short"),
+        (lambda lines: [*lines, lines[1]], "something follows"),
+    ],
+    ids=["two swapped", "one twice", "without its end", "one taken out", "one behind its end"],
+)
+def test_a_list_that_is_read_line_by_line_is_refused_when_it_is_not_whole(
+    change: Any, defect: str
+) -> None:
+    lines = encode_artifacts(PREFIX, ARTIFACTS).splitlines(keepends=True)
+    assert len(list(read_artifact_list(lines))) == len(ARTIFACTS)
+    with pytest.raises(InvalidInput, match=defect):
+        list(read_artifact_list(change(lines)))

@@ -24,8 +24,9 @@ from glovebox.ledger.entry import (
     encode_entry,
 )
 from glovebox.ledger.genesis import open_genesis
+from glovebox.ledger.note import Note, parse_note, signed, vkey_of
 from glovebox.ledger.tree import leaf_hash
-from support.ledger_logs import ACTOR, LOG_KEY, NOW, event, ledger_of, refused
+from support.ledger_logs import ACTOR, LOG_KEY, NOW, OTHER, event, ledger_of, refused
 from unit.ledger.golden import VECTORS, make_vectors
 
 PREVIOUS = digest_of_bytes(b"before")
@@ -165,6 +166,16 @@ def test_the_genesis_is_bound_to_its_key() -> None:
             open_genesis(raw, [LOG_KEY])
     with pytest.raises(InvalidInput, match="no trusted key"):
         open_genesis(first.body, [])
+
+
+def test_a_genesis_that_the_key_of_another_log_signed_is_refused() -> None:
+    """Both are trusted: who keeps the one ledger must not begin the other."""
+    first, elsewhere = ledger_of(0).first, "ledger.example.com/other/1"
+    assert first is not None
+    text = parse_note(first.body).text
+    raw = Note(text, (signed(text, elsewhere, OTHER),)).encode()
+    with pytest.raises(InvalidInput, match="another origin or key"):
+        open_genesis(raw, [LOG_KEY, vkey_of(elsewhere, OTHER.public)])
 
 
 def test_every_kind_that_is_known_can_be_written() -> None:

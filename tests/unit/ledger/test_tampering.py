@@ -16,16 +16,34 @@ from pathlib import Path
 
 import pytest
 
-from glovebox.ledger.checkpoint import Checkpoint, Head, sign_checkpoint
+from glovebox.evidence.signer import LocalSigner
+from glovebox.jobs.ledger_checking import OpenLedger, verify_epochs
+from glovebox.ledger.checkpoint import Checkpoint, Head, cosign, sign_checkpoint
+from glovebox.ledger.cosignatures import Said, signature_in
 from glovebox.ledger.entry import Kind, StatedObject, digest_of_bytes, encode_entry
 from glovebox.ledger.findings import MEANINGS
 from glovebox.ledger.layout import entry_path
+from glovebox.ledger.note import parse_note, vkey_of
 from glovebox.ledger.pace import end_event
+from glovebox.ledger.policy import logs_alone
 from glovebox.ledger.source import Lock, Stored
 from glovebox.ledger.stated import FoundObject, compare_objects, compare_seals, is_seal
 from glovebox.ledger.tiles import Edge
 from glovebox.ledger.tree import leaf_hash
-from support.ledger_logs import NOW, ORIGIN, OTHER, SIGNER, MemoryLedger, event, ledger_of
+from glovebox.ledger.verification import LedgerDemand
+from glovebox.store.connection import Stop
+from support.ledger_logs import (
+    LOG_KEY,
+    NOW,
+    ORIGIN,
+    OTHER,
+    POLICY,
+    SIGNER,
+    WITNESS,
+    MemoryLedger,
+    event,
+    ledger_of,
+)
 
 TESTS = Path(__file__).parents[2]
 SEAL = ".glovebox/seals/uid-1/attestation.dsse.json"
@@ -357,6 +375,72 @@ def test_an_unlocked_entry_is_found_unless_locks_are_not_asked_for() -> None:
     ledger.stored[1] = dataclasses.replace(ledger.stored[1], lock=Lock())
     assert ledger.found() == [("Unlocked", at(1))]
     assert ledger.verify().locks.unlocked == 1
+
+
+# -- what is signed, and is about something else
+
+HEAD = "checkpoints/000/000/000/00"
+ELSEWHERE = "ledger.example.com/other/1"
+
+
+def another_history(size: int, signer: LocalSigner = SIGNER, origin: str = ORIGIN) -> bytes:
+    """Return a checkpoint over entries that are not those of `ledger_of`."""
+    other = MemoryLedger(signer, origin)
+    other.append(*(event(number, Kind.IDLE) for number in range(size)))
+    return other.publish()
+
+
+def test_a_checkpoint_that_lies_under_another_size_is_found() -> None:
+    ledger = ledger_of(8, 5)
+    ledger.heads[6] = ledger.heads[5]
+    assert ledger.found() == [("CheckpointInvalid", f"{HEAD}6")]
+
+
+def test_a_checkpoint_of_another_log_that_is_trusted_too_is_no_head_of_this_one() -> None:
+    ledger = ledger_of(8, 5)
+    ledger.heads[6] = Stored(another_history(6, OTHER, ELSEWHERE))
+    policy = logs_alone(LOG_KEY, vkey_of(ELSEWHERE, OTHER.public))
+    (finding,) = ledger.verify(policy=policy).findings
+    assert (finding.what, finding.where) == ("CheckpointInvalid", f"{HEAD}6")
+    assert finding.message == f"it is of the log {ELSEWHERE}"
+
+
+def test_a_second_history_in_a_later_version_of_a_checkpoint_is_found() -> None:
+    ledger = ledger_of(8, 5)
+    ledger.heads[5] = dataclasses.replace(ledger.heads[5], others=(another_history(5),))
+    assert ledger.found() == [("Forked", f"{HEAD}5")]
+
+
+def test_a_remembered_head_of_another_history_is_a_fork_where_no_later_head_is_there() -> None:
+    ledger = ledger_of(8, 5)
+    del ledger.heads[8]
+    assert ledger.found(another_history(8)) == [("Forked", "remembered head 1")]
+
+
+def test_a_remembered_head_of_a_log_that_is_not_here_says_that_it_went_back() -> None:
+    opened = OpenLedger([ledger_of(3)], None, Stop())
+    known = another_history(2, OTHER, ELSEWHERE)
+    (report,) = verify_epochs(opened, LedgerDemand(POLICY, NOW, (known,)))
+    assert [(each.what, each.where) for each in report.findings] == [
+        ("WentBack", "remembered head")
+    ]
+
+
+def test_a_lock_that_may_be_taken_off_is_less_than_the_genesis_states() -> None:
+    ledger = ledger_of(3, lock_days=30)
+    assert ledger.found() == []
+    assert ledger.lock is not None
+    weaker = Lock("Governance", ledger.lock.until)
+    ledger.stored[1] = dataclasses.replace(ledger.stored[1], lock=weaker)
+    assert ledger.found() == [("LockShortened", at(1))]
+
+
+def test_a_witness_s_signature_counts_in_its_own_place_alone() -> None:
+    text = parse_note(another_history(3)).text
+    made = cosign(text, "witness.example.com/w1", WITNESS, NOW)
+    place, raw = f"cosignatures/000/000/000/003/{made.key_id.hex()}", made.line.encode()
+    assert signature_in(Said(place, 3, raw)) == made
+    assert signature_in(Said(f"{place[:-8]}00000000", 3, raw)) is None
 
 
 # What each of the twenty cases is here: a row of the table above, or a test elsewhere.

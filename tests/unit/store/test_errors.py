@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 import pytest
 import urllib3
 from botocore import exceptions as botocore
@@ -9,7 +11,7 @@ from botocore.parsers import ResponseParserError
 
 from glovebox.errors import Conflict, Forbidden, GloveboxError, InvalidInput, Unavailable
 from glovebox.store.answers import AnswerError, parse_error
-from glovebox.store.errors import translate
+from glovebox.store.errors import translate, translated
 
 META = {"HTTPStatusCode": 403}
 
@@ -53,6 +55,8 @@ CASES: list[tuple[str, Exception, type[GloveboxError], str]] = [
     ),
     ("session over", AnswerError(400, "ExpiredToken"), Forbidden, "StoreCredentialsRefused"),
     ("clocks differ", AnswerError(403, "RequestTimeTooSkewed"), Unavailable, "ClockSkewed"),
+    ("asked to slow down, without a word", AnswerError(503, ""), Unavailable, "StoreBusy"),
+    ("asked to wait, without a word", AnswerError(429, ""), Unavailable, "StoreBusy"),
     ("no bucket", AnswerError(404, "NoSuchBucket"), Unavailable, "BucketNotFound"),
     ("a page of a gateway", AnswerError(404, ""), Unavailable, "StoreUnreachable"),
     ("no version", AnswerError(404, "NoSuchVersion"), InvalidInput, "ObjectNotFound"),
@@ -152,3 +156,21 @@ def test_the_words_of_a_body_are_read_with_its_code() -> None:
 )
 def test_a_body_that_cannot_be_read_leaves_the_code_empty(body: bytes, code: str) -> None:
     assert parse_error(403, body).code == code
+
+
+def test_a_certificate_that_is_not_trusted_is_told_as_that_wherever_it_is_wrapped() -> None:
+    refused = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED]")
+    refused.verify_message = "self-signed certificate"
+    wrapped = botocore.SSLError(
+        endpoint_url="https://store", error=urllib3.exceptions.SSLError(refused)
+    )
+    found = translate(wrapped, "read it")
+    assert isinstance(found, Unavailable)
+    assert "`spec.tls.caBundle`" in found.message
+    assert found.message.endswith("(self-signed certificate)")
+
+
+def test_a_connection_that_breaks_beneath_every_client_is_no_answer() -> None:
+    with pytest.raises(Unavailable) as broken, translated("read it"):
+        raise ConnectionResetError
+    assert broken.value.reason == "StoreUnreachable"

@@ -18,6 +18,7 @@ from glovebox.ledger.entry import (
     Subject,
     decode_entry,
     digest_of_bytes,
+    encode_entry,
 )
 from glovebox.ledger.layout import checkpoint_path
 from glovebox.ledger.note import vkey_of
@@ -30,8 +31,8 @@ from glovebox.store.ledger_appending import append_events
 from glovebox.store.ledger_init import begin_epoch
 from glovebox.store.ledger_objects import ATTEMPTS
 from simulation.object_store import NoAnswerError, ObjectStoreServer, S3Error
-from support.ledger_logs import OTHER, SIGNER, event
-from support.ledger_stores import BASE, FIRST, Ledgers, stand_in
+from support.ledger_logs import NOW, OTHER, SIGNER, event
+from support.ledger_stores import BASE, FIRST, Ledgers, locks_below, stand_in
 
 Fault = Callable[[str, str, str], Callable[[], None] | None]
 
@@ -569,3 +570,161 @@ def test_a_statement_that_is_longer_than_any_object_of_a_ledger_is_told(ledgers:
     (entry,) = [decode_entry(stored.body) for _, stored in ledgers.source().entries()]
     assert entry.objects[0].sha256 == hashlib.sha256(body).hexdigest()
     assert entry.objects[0].retain_until_time
+
+
+def test_an_entry_is_locked_as_long_as_what_it_vouches_for(ledgers: Ledgers) -> None:
+    now = ledgers.clock.now
+    writer = ledgers.writer()
+    for number, days in enumerate((10, 900)):
+        writer.append(event(number, time=now), Stop(), now + timedelta(days=days))
+    ends = [until for _, until in locks_below(ledgers.place, f"{FIRST.prefix}entries/")]
+    assert ends[0] >= now + timedelta(days=30), "as the genesis says, at least"
+    assert ends[1] >= now + timedelta(days=900)
+
+
+def test_of_an_event_that_stands_twice_the_first_place_counts(ledgers: Ledgers) -> None:
+    writer = ledgers.writer()
+    ledgers.append(writer, 0, 1)
+    first = ledgers.store.s3.get_object(Bucket=ledgers.bucket, Key=FIRST.entry(0))["Body"].read()
+    again = encode_entry(event(0, time=ledgers.clock.now), 2, digest_of_bytes(b""), NOW)
+    assert decode_entry(first).id == decode_entry(again).id
+    ledgers.store.s3.put_object(Bucket=ledgers.bucket, Key=FIRST.entry(2), Body=again)
+    assert ledgers.append(ledgers.writer(), 0, 3) == [0, 3]
+    assert ledgers.append(writer, 3, 0) == [3, 0], "and by one that meets it at the end"
+
+
+def test_a_hole_is_not_filled_by_a_writer_that_could_not_read_all(
+    server: ObjectStoreServer, ledgers: Ledgers
+) -> None:
+    ledgers.append(ledgers.writer(), 0, 1, 2, 3)
+    del server.buckets[ledgers.bucket].keys[FIRST.entry(1)]
+    writer = ledgers.writer()
+
+    def fault(action: str, bucket: str, key: str) -> None:
+        del bucket
+        if action == "s3:GetObjectVersion" or key == FIRST.entry(0):
+            raise NoAnswerError
+
+    server.fault = fault
+    with pytest.raises(Unavailable):
+        ledgers.append(writer, 4)
+    server.fault = lambda *_: None
+    assert ledgers.append(writer, 4) == [4]
+    assert FIRST.entry(1) not in ledgers.entries()
+
+
+def test_what_each_attempt_gives_another_time_is_looked_for_since_it_may_have_been_told(
+    ledgers: Ledgers,
+) -> None:
+    begun = ledgers.clock.now
+    ledgers.append(ledgers.writer(), 0)
+    for number in range(1, 6):
+        ledgers.clock.pass_by(hours=1)
+        ledgers.append(ledgers.writer(), number)
+    ledgers.writer().publish(Stop())
+    again = event(0, time=ledgers.clock.now)
+    assert ledgers.writer().append(again, Stop(), since=begun).index == 0
+
+
+def test_an_epoch_that_has_ended_tells_of_no_silence(ledgers: Ledgers) -> None:
+    writer = ledgers.writer()
+    ledgers.append(writer, 0)
+    begin_epoch(ledgers.place, "acme", SIGNER, OTHER, ledgers.clock, Stop())
+    ledgers.clock.pass_by(hours=2)
+    assert writer.tend(Stop()) is not None
+    ledgers.clock.pass_by(hours=2)
+    assert writer.tend(Stop()) is not None
+    assert len(ledgers.entries()) == 2
+
+
+def test_tiles_that_do_not_lead_to_the_signed_root_are_not_believed(
+    server: ObjectStoreServer, ledgers: Ledgers
+) -> None:
+    writer = ledgers.writer()
+    ledgers.append(writer, 0, 1, 2)
+    writer.publish(Stop())
+    kept = server.buckets[ledgers.bucket].keys
+    for key in [key for key in kept if "/tile/" in key]:
+        body = kept[key][0].body
+        kept[key][0] = replace(kept[key][0], body=bytes(len(body)))
+    again = ledgers.writer()
+    ledgers.append(again, 3)
+    head = again.publish(Stop())
+    assert {each.what for each in ledgers.verify().findings} == {"TileDiffers"}
+    assert ledgers.writer(known=head).publish(Stop()) == head
+
+
+def test_entries_that_were_edited_below_a_signed_head_are_not_continued(
+    server: ObjectStoreServer, ledgers: Ledgers
+) -> None:
+    writer = ledgers.writer()
+    ledgers.append(writer, 0, 1, 2)
+    writer.publish(Stop())
+    kept = server.buckets[ledgers.bucket].keys
+    for key in [key for key in kept if "/tile/" in key]:
+        del kept[key]
+    body = kept[FIRST.entry(1)][0].body.replace(b'"kind":"bind"', b'"kind":"idle"')
+    kept[FIRST.entry(1)][0] = replace(kept[FIRST.entry(1)][0], body=body)
+    with pytest.raises(InvalidInput, match="have another root") as refused:
+        ledgers.append(ledgers.writer(), 3)
+    assert refused.value.reason == "LedgerWentBack"
+
+
+def test_a_head_that_another_history_took_before_is_not_gone_on_from(
+    server: ObjectStoreServer, ledgers: Ledgers
+) -> None:
+    """Two histories under one key: whoever writes the later one learns of the first."""
+    writer = ledgers.writer()
+    ledgers.append(writer, 0, 1)
+    before = dict(server.buckets[ledgers.bucket].keys)
+    ledgers.append(writer, 2)
+    writer.publish(Stop())
+    key = FIRST.checkpoint(3)
+    signed = server.buckets[ledgers.bucket].keys[key]
+    server.buckets[ledgers.bucket].keys = before
+    other = ledgers.writer()
+    ledgers.append(other, 3)
+
+    def slips_in(action: str, bucket: str, wanted: str) -> None:
+        if action == "s3:PutObject" and wanted == key:
+            server.buckets[bucket].keys.setdefault(key, signed)
+
+    server.fault = slips_in
+    with pytest.raises(InvalidInput, match="nothing is signed") as refused:
+        other.publish(Stop())
+    assert refused.value.reason == "LedgerWentBack"
+
+
+@pytest.mark.parametrize("body", [b"no checkpoint", None], ids=["junk", "an older one, copied"])
+def test_what_lies_under_the_name_of_a_later_checkpoint_keeps_nobody_from_writing(
+    ledgers: Ledgers, body: bytes | None
+) -> None:
+    writer, s3, bucket = ledgers.writer(), ledgers.store.s3, ledgers.bucket
+    ledgers.append(writer, 0, 1)
+    writer.publish(Stop())
+    raw = body or s3.get_object(Bucket=bucket, Key=FIRST.checkpoint(2))["Body"].read()
+    ledgers.append(writer, 2, 3)
+    head = writer.publish(Stop())
+    s3.put_object(Bucket=bucket, Key=FIRST.checkpoint(5), Body=raw)
+    later = ledgers.writer()
+    assert ledgers.append(later, 4) == [4]
+    newest = later.newest()
+    assert newest == head, "the newest that is of its own size"
+
+
+def test_an_entry_is_locked_as_long_as_the_statement_that_it_tells_of(ledgers: Ledgers) -> None:
+    until = ledgers.clock.now + timedelta(days=900)
+    key = ".glovebox/seals/u1/attestation.dsse.json"
+    made = ledgers.store.s3.put_object(
+        Bucket=ledgers.bucket,
+        Key=key,
+        Body=b"signed",
+        ObjectLockMode="COMPLIANCE",
+        ObjectLockRetainUntilDate=until,
+    )
+    stated = StatedObject(key, made["VersionId"], "")
+    told = event(0, Kind.SEALED, time=ledgers.clock.now, objects=(stated,))
+    (placed,) = append_events(ledgers.writer(), ledgers.place, [told], Stop())
+    assert placed["index"] == 0
+    ((_, end),) = locks_below(ledgers.place, f"{FIRST.prefix}entries/")
+    assert end >= until
