@@ -726,7 +726,10 @@ class Promises:
                 if (pod.get("status") or {}).get("phase") in ("Pending", "Running")
             ]
             # What a policy refuses for ever stays; all the rest goes nevertheless.
-            is_open = label != names.STATE_RETAINED and not self._is_refused("namespaces", "patch")
+            closed = {names.STATE_RETAINED}
+            if self._is_refused("namespaces", "delete"):
+                closed.add(names.STATE_SEALED)  # it was to go, and admits nothing until it may
+            is_open = label not in closed and not self._is_refused("namespaces", "patch")
             open_by = [
                 *([f"the label says {label}"] if is_open and not self._refuses_to_close() else []),
                 *(
