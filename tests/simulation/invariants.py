@@ -74,6 +74,8 @@ _ACCESS: Final = (
     (JOB_SET, names.RUN_JOB),
 )
 _SECRETS: Final = ((SECRET, names.CREDENTIALS_SECRET),)
+# The second deletes what is in a namespace that somebody deleted.
+_WHO_DELETES: Final = (ADMINISTRATOR, "namespace-controller")
 
 
 class BrokenPromise(AssertionError):  # noqa: N818 - it is what it says
@@ -355,12 +357,12 @@ class Promises:
             self._break("4 one run", f"a second run was created in {namespace}")
 
     def _forget_unrecorded(self, change: Change) -> None:
-        """Take in that somebody deleted a run's Job of which no status tells.
+        """Take in that somebody deleted a run's Job, or its namespace, of which no status tells.
 
         Nothing that is left says that it was there: the process died between Job and record.
         """
         is_run = change.served.kind in (JOB, JOB_SET) and change.key[1] == names.RUN_JOB
-        if not is_run or change.new is not None or change.user != ADMINISTRATOR:
+        if not is_run or change.new is not None or change.user not in _WHO_DELETES:
             return
         standing = self.ledger.namespaces.get(change.key[0])
         recorded = {
