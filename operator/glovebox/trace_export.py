@@ -25,7 +25,7 @@ from opentelemetry.trace import (
 )
 
 from glovebox.settings import Traces
-from glovebox.traces import Attribute, Tell
+from glovebox.traces import WHOLE, Attribute, Tell
 
 _SPAN_BITS: Final = 64
 _FLUSH_MILLIS: Final = 3_000
@@ -114,29 +114,22 @@ class Export:
         name: str,
         times: tuple[datetime, datetime],
         attributes: Mapping[str, Attribute],
-        *,
-        whole: bool,
     ) -> None:
         """Send a span of the trace of an Experiment; see `glovebox.traces.tell_life`."""
         began, ended = (int(each.timestamp() * _NANOSECONDS) for each in times)
-        if whole:
-            kept = self._ids.whole.set(trace)
-            try:
-                span = self._lives.start_span(
-                    name, context=Context(), attributes=attributes, start_time=began
-                )
-            finally:
-                self._ids.whole.reset(kept)
-        else:
+        context = Context()
+        if name != WHOLE:
             above = SpanContext(
                 trace, _span_of(trace), is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED)
             )
+            context = set_span_in_context(NonRecordingSpan(above), context)
+        kept = self._ids.whole.set(trace if name == WHOLE else None)
+        try:
             span = self._lives.start_span(
-                name,
-                context=set_span_in_context(NonRecordingSpan(above), Context()),
-                attributes=attributes,
-                start_time=began,
+                name, context=context, attributes=attributes, start_time=began
             )
+        finally:
+            self._ids.whole.reset(kept)
         span.end(max(began, ended))
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from types import MappingProxyType
@@ -22,6 +22,10 @@ from typing import Any, Final, Protocol, TypeAlias
 Attribute: TypeAlias = str | int | float | bool
 # Adds what is known of a span at its end.
 Tell: TypeAlias = Callable[[Mapping[str, Attribute]], None]
+
+
+# The span above all others in the trace of an Experiment.
+WHOLE: Final = "experiment"
 
 
 class Sink(Protocol):
@@ -37,10 +41,8 @@ class Sink(Protocol):
         name: str,
         times: tuple[datetime, datetime],
         attributes: Mapping[str, Attribute],
-        *,
-        whole: bool,
     ) -> None:
-        """Send a span of the trace of an Experiment; `whole` is the one above the others."""
+        """Send a span of the trace of an Experiment; `WHOLE` is above the others."""
         ...
 
 
@@ -61,18 +63,24 @@ _NOTHING: Final[AbstractContextManager[Tell]] = contextlib.nullcontext(_unheard)
 
 
 def span(
-    name: str, attributes: Mapping[str, Attribute] = MappingProxyType({})
+    name: str,
+    attributes: Mapping[str, Attribute] = MappingProxyType({}),
+    *,
+    about: Mapping[str, Any] | None = None,
 ) -> AbstractContextManager[Tell]:
     """Measure what is done inside, if somebody wants to see it.
 
     Args:
         name: What is done, in few words that do not grow in number; empty for what is not told.
         attributes: Of what, by OpenTelemetry's names where it has some.
+        about: One of our objects that it is done for.
 
     Returns:
         A context manager that gives a function for what is known at the end.
     """
-    return _sink.span(name, attributes) if _sink is not None and name else _NOTHING
+    if _sink is None or not name:
+        return _NOTHING
+    return _sink.span(name, attributes if about is None else {**attributes_of(about), **attributes})
 
 
 def tell_life(
@@ -86,7 +94,7 @@ def tell_life(
 
     Args:
         obj: The Experiment.
-        name: `provision`, `run`, `seal`, or `experiment` for the whole.
+        name: `provision`, `run`, `seal`, or `WHOLE`.
         began: When it began, as Kubernetes writes a time; what has none is not sent.
         ended: When it ended.
         attributes: As of `span`.
@@ -95,8 +103,7 @@ def tell_life(
         return
     times = datetime.fromisoformat(began), datetime.fromisoformat(ended)
     trace = trace_of(obj["metadata"].get("uid", ""))
-    known = {**attributes_of(obj), **attributes}
-    _sink.life(trace, name, times, known, whole=name == "experiment")
+    _sink.life(trace, name, times, {**attributes_of(obj), **attributes})
 
 
 def trace_of(uid: str) -> int:
@@ -120,38 +127,3 @@ def attributes_of(obj: Mapping[str, Any]) -> dict[str, Attribute]:
         "glovebox.digest": status.get("digest") or status.get("contentDigest") or "",
     }
     return {key: value for key, value in found.items() if value}
-
-
-@contextlib.contextmanager
-def collected() -> Iterator[list[tuple[str, dict[str, Attribute]]]]:
-    """Keep spans in a list, in the order in which they end: for tests and for looking."""
-    spans: list[tuple[str, dict[str, Attribute]]] = []
-
-    class Kept:
-        @contextlib.contextmanager
-        def span(self, name: str, attributes: Mapping[str, Attribute]) -> Iterator[Tell]:
-            known = dict(attributes)
-            try:
-                yield known.update
-            finally:
-                spans.append((name, known))
-
-        def life(
-            self,
-            trace: int,
-            name: str,
-            times: tuple[datetime, datetime],
-            attributes: Mapping[str, Attribute],
-            *,
-            whole: bool,
-        ) -> None:
-            seconds = (times[1] - times[0]).total_seconds()
-            spans.append((name, {**attributes, "trace": f"{trace:032x}", "seconds": seconds}))
-            del whole
-
-    before = _sink
-    send_to(Kept())
-    try:
-        yield spans
-    finally:
-        send_to(before)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from glovebox import traces
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, ends_after, store_is_away, store_is_back
+from support.kept_spans import kept_spans
 
 
 def test_the_life_of_an_experiment_is_told_once_however_many_looks_it_takes() -> None:
@@ -22,7 +22,7 @@ def test_the_life_of_an_experiment_is_told_once_however_many_looks_it_takes() ->
         uid.append(stage.world.experiment()["metadata"]["uid"])  # type: ignore[index]
 
     uid: list[str] = []
-    with traces.collected() as spans:
+    with kept_spans() as spans:
         play(scene)
     lives = {name: known for name, known in spans if "trace" in known}
 
@@ -42,7 +42,7 @@ def test_looks_phases_and_tasks_are_told_with_what_they_came_to() -> None:
         stage.declare()
         await stage.until("sealed", lambda: stage.status().get("seal"), HOUR)
 
-    with traces.collected() as spans:
+    with kept_spans() as spans:
         play(scene)
     looks = [known for name, known in spans if name == "reconcile"]
     ran = {(name, known["glovebox.verdict"]) for name, known in spans if name == "phase run"}

@@ -52,7 +52,7 @@ def sent() -> Iterator[Sent]:
 
 
 def test_what_begins_inside_is_below_it_and_logs_name_the_trace(sent: Sent) -> None:
-    with traces.span("reconcile", traces.attributes_of(EXPERIMENT)) as tell:
+    with traces.span("reconcile", about=EXPERIMENT) as tell:
         logged = structlog.contextvars.get_contextvars()
         with traces.span("phase run"):
             pass

@@ -117,7 +117,7 @@ async def reconcile_key(ports: Ports, key: Key) -> Result:
         controller.forget(ports, key, "")
         ports.messages.forget(key)
         return DONE
-    with traces.span("reconcile", traces.attributes_of(obj)) as tell:
+    with traces.span("reconcile", about=obj) as tell:
         result = await _reconcile(ports, key, obj, controller)
         if result.error is not None:
             tell({"glovebox.reason": result.error.reason})

@@ -112,12 +112,9 @@ def _over(run: RunStatus, by: RunStatus, outcome: str, message: str) -> RunStatu
 def _by_itself(run: RunStatus, end: Mapping[str, Any]) -> RunStatus:
     """Return a run whose JobSet says how it ended, where its Jobs do not."""
     is_good = end["type"] == "Completed"
-    said = {
-        "completionTime": end["lastTransitionTime"],
-        "outcome": "Succeeded" if is_good else "Failed",
-        "reason": reasons.RUN_SUCCEEDED if is_good else reasons.RUN_FAILED,
-        "message": f"JobSet says: {end.get('message', end['type'])}"[:2048],
-    }
-    ended = RunStatus.model_validate(said)
-    found = {name: getattr(ended, name) for name in ended.model_fields_set}
-    return run.model_copy(update=found | {"stages": over(run.stages)})
+    by = RunStatus(
+        completion_time=end["lastTransitionTime"],
+        reason=reasons.RUN_SUCCEEDED if is_good else reasons.RUN_FAILED,
+    )
+    message = f"JobSet says: {end.get('message', end['type'])}"
+    return _over(run, by, "Succeeded" if is_good else "Failed", message)

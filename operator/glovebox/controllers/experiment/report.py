@@ -21,7 +21,7 @@ from glovebox.status.experiment_facts import RunFacts, SealFacts
 from glovebox.status.experiment_work import plain
 from glovebox.status.kstatus import condition_of
 from glovebox.status.ledger import newly_recorded
-from glovebox.traces import tell_life
+from glovebox.traces import WHOLE, tell_life
 
 log = structlog.get_logger(__name__)
 _RESULTS: Final = {
@@ -107,7 +107,7 @@ def _trace(obj: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str
     if seal and not before.get("seal"):
         size = {"glovebox.seal.objects": seal["objects"], "glovebox.seal.bytes": seal["bytes"]}
         tell_life(shown, "seal", ended or seal["sealedTime"], seal["sealedTime"], size)
-        tell_life(shown, "experiment", made, seal["sealedTime"])
+        tell_life(shown, WHOLE, made, seal["sealedTime"])
 
 
 def _report_broken(
