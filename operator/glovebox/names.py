@@ -39,6 +39,8 @@ READ_ANNOTATIONS: Final = frozenset(
 # `experiment-uid`.
 LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "glovebox"
+# Of what the operator made, for lists and watches.
+MANAGED_SELECTOR: Final = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 LABEL_EXPERIMENT_UID: Final = f"{GROUP}/experiment-uid"
 LABEL_EXPERIMENT: Final = f"{GROUP}/experiment"
 LABEL_TEAM: Final = f"{GROUP}/team"

@@ -33,7 +33,7 @@ _CONTAINERS_MAX: Final = 16
 
 async def pods_of(ports: Ports, namespace: str, job_uid: str) -> list[dict[str, Any]]:
     """Return the pods that the Job controller made for a Job of ours, the oldest first."""
-    selector = f"{_CONTROLLER_UID}={job_uid},{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
+    selector = f"{_CONTROLLER_UID}={job_uid},{names.MANAGED_SELECTOR}"
     found = [
         pod
         async for pod in each_pod(ports, namespace, label_selector=selector)

@@ -267,7 +267,6 @@ def _is_known_open(ports: Ports, orphan: Orphan) -> bool:
 async def _ours(ports: Ports, kind: Kind) -> list[Mapping[str, Any]]:
     """Return the objects of a cluster-wide kind that the operator made."""
     found: list[Mapping[str, Any]] = []
-    selector = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
-    async for page in ports.reader.pages(kind, label_selector=selector):
+    async for page in ports.reader.pages(kind, label_selector=names.MANAGED_SELECTOR):
         found += page.get("items") or ()
     return found

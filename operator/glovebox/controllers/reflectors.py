@@ -28,13 +28,12 @@ def reflectors_of(
         relist_seconds: After how long a kind is listed again.
         failed: Called with the kind when a list or watch fails.
     """
-    managed = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
     reflectors = []
     for kind in CHILD_KINDS:
         # The one name that the operator may read, in whatever namespace.
         field = f"metadata.name={names.CREDENTIALS_SECRET}" if kind == SECRET else ""
         # Foreign ones add rights and routes, so these are watched whole.
-        label = "" if kind == SECRET or kind in ADDITIVE_KINDS else managed
+        label = "" if kind == SECRET or kind in ADDITIVE_KINDS else names.MANAGED_SELECTOR
         reflectors.append(
             Reflector(
                 client,
@@ -51,7 +50,7 @@ def reflectors_of(
             workloads.table(kind),
             relist_seconds=relist_seconds,
             failed=failed,
-            label_selector=managed,
+            label_selector=names.MANAGED_SELECTOR,
         )
         for kind in WORKLOAD_KINDS
     ]

@@ -100,10 +100,11 @@ async def work_of(ports: Ports, kind: Kind, live: Mapping[str, Any]) -> RunWork:
     if kind == JOB:
         return RunWork(JOB, live, {"": live})
     named = {names.stage_job(stage): stage for stage in stages_of(live)}
-    selector = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
     namespace, uid = live["metadata"]["namespace"], live["metadata"]["uid"]
     jobs: dict[str, Mapping[str, Any]] = {}
-    async for page in ports.reader.pages(JOB, namespace=namespace, label_selector=selector):
+    async for page in ports.reader.pages(
+        JOB, namespace=namespace, label_selector=names.MANAGED_SELECTOR
+    ):
         for job in page.get("items") or ():
             stage = named.get(job["metadata"]["name"])
             if stage is not None and is_made_for(job, uid):
@@ -113,7 +114,6 @@ async def work_of(ports: Ports, kind: Kind, live: Mapping[str, Any]) -> RunWork:
 
 async def pods_of_run(ports: Ports, work: RunWork) -> list[dict[str, Any]]:
     """Return the pods of a run, the oldest first."""
-    selector = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
     namespace = work.live["metadata"]["namespace"]
-    everybody = await pods_in(ports, namespace, label_selector=selector)
+    everybody = await pods_in(ports, namespace, label_selector=names.MANAGED_SELECTOR)
     return [pod for pod in everybody if work.owns(pod)]

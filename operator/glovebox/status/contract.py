@@ -24,8 +24,8 @@ from glovebox.api.contract_status import (
 )
 from glovebox.data.contract_found import ContractFound, Violation
 from glovebox.data.contract_words import told
-from glovebox.errors import GloveboxError, InvalidInput
-from glovebox.status.pin_gate import Gate, with_gate
+from glovebox.errors import InvalidInput
+from glovebox.status.pin_gate import Gate, GateFacts, put_progress, with_gate
 from glovebox.status.text import counted
 
 CHECKING: Final = "the files are being compared with `spec.contract`"
@@ -37,20 +37,8 @@ _NAMED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class ContractFacts:
-    """What is known of a contract at one moment.
-
-    Attributes:
-        recorded: What `status.contract` says, or says from now on; None before the first answer.
-        error: What keeps the check from being made; None while nothing does.
-        progress: `status.progress` of the check, while it runs and reports.
-        is_early: Whether the files were not pinned yet.
-    """
-
-    recorded: ContractStatus | None = None
-    error: GloveboxError | None = None
-    progress: dict[str, Any] | None = None
-    is_early: bool = False
+class ContractFacts(GateFacts[ContractStatus]):
+    """What is known of a contract at one moment."""
 
 
 def recorded_contract(
@@ -140,10 +128,7 @@ def _with_fields(status: dict[str, Any], facts: ContractFacts) -> dict[str, Any]
         status["contract"] = facts.recorded.model_dump(
             by_alias=True, mode="json", exclude_defaults=True
         )
-    if facts.progress is not None:
-        status["progress"] = facts.progress
-    elif (status.get("progress") or {}).get("phase") == reasons.CHECKING_CONTRACT:
-        del status["progress"]
+    put_progress(status, facts.progress, reasons.CHECKING_CONTRACT)
     return status
 
 

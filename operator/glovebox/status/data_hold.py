@@ -15,9 +15,9 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.conditions import Answer
 from glovebox.api.dataset_pin_status import PinHold
-from glovebox.errors import GloveboxError, InvalidInput
+from glovebox.errors import InvalidInput
 from glovebox.status.kstatus import condition_of
-from glovebox.status.pin_gate import Gate, with_gate
+from glovebox.status.pin_gate import Gate, GateFacts, put_progress, with_gate
 from glovebox.status.text import counted, format_time
 
 HOLDING: Final = "legal holds are being put on the pinned versions"
@@ -30,20 +30,8 @@ _OURS: Final = _ABOUT_HOLDS | {reasons.HOLDING, reasons.NOT_HELD}
 
 
 @dataclass(frozen=True, slots=True)
-class HoldFacts:
-    """What is known of the holds of a pin at one moment.
-
-    Attributes:
-        recorded: What `status.hold` says, or says from now on; None before they are all put on.
-        error: What keeps them from being put on; None while nothing does.
-        progress: `status.progress` of the work, while it runs and reports.
-        is_early: Whether the versions were not pinned yet.
-    """
-
-    recorded: PinHold | None = None
-    error: GloveboxError | None = None
-    progress: dict[str, Any] | None = None
-    is_early: bool = False
+class HoldFacts(GateFacts[PinHold]):
+    """What is known of the holds of a pin at one moment."""
 
 
 def recorded_hold(objects: int, others: int, since: str, now: datetime) -> PinHold:
@@ -98,10 +86,7 @@ def _with_fields(status: dict[str, Any], facts: HoldFacts) -> dict[str, Any]:
         said = PinHold(state="Releasing" if is_releasing else "Holding")
     if said is not None:
         status["hold"] = said.model_dump(by_alias=True, mode="json", exclude_defaults=True)
-    if facts.progress is not None:
-        status["progress"] = facts.progress
-    elif (status.get("progress") or {}).get("phase") == "Holding":
-        del status["progress"]
+    put_progress(status, facts.progress, "Holding")
     return status
 
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from glovebox.api import conditions as types
 from glovebox.api.conditions import Answer
+from glovebox.errors import GloveboxError
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.dataset_pin import READY
 
+R = TypeVar("R")
 _PASSING: Final = (types.RECONCILING, types.STALLED)
 
 
@@ -39,6 +41,31 @@ class Gate:
     message: str
     passing: Literal["", "Reconciling", "Stalled"] = ""
     ours: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class GateFacts(Generic[R]):
+    """What is known at one moment of what a gate is about, and a task finds out.
+
+    Attributes:
+        recorded: What the status says of it, or says from now on; None before the first answer.
+        error: What keeps it from being found out; None while nothing does.
+        progress: `status.progress` of the task, while it runs and reports.
+        is_early: Whether the data were not pinned yet.
+    """
+
+    recorded: R | None = None
+    error: GloveboxError | None = None
+    progress: dict[str, Any] | None = None
+    is_early: bool = False
+
+
+def put_progress(status: dict[str, Any], progress: dict[str, Any] | None, phase: str) -> None:
+    """Have a status say how far a task is; take its phase away once there is nothing to say."""
+    if progress is not None:
+        status["progress"] = progress
+    elif (status.get("progress") or {}).get("phase") == phase:
+        del status["progress"]
 
 
 def with_gate(

@@ -23,7 +23,7 @@ from glovebox.api.statistics_status import (
 )
 from glovebox.data.printable import printable
 from glovebox.errors import GloveboxError, InvalidInput
-from glovebox.status.pin_gate import Gate, with_gate
+from glovebox.status.pin_gate import Gate, put_progress, with_gate
 from glovebox.status.text import counted
 
 COMPUTING: Final = "the files are being read for `spec.statistics`"
@@ -99,10 +99,7 @@ def _with_fields(status: dict[str, Any], facts: StatisticsFacts) -> dict[str, An
     for name, value in (("statistics", facts.recorded), ("distribution", facts.distribution)):
         if value is not None:
             status[name] = value.model_dump(by_alias=True, mode="json", exclude_defaults=True)
-    if facts.progress is not None:
-        status["progress"] = facts.progress
-    elif (status.get("progress") or {}).get("phase") == reasons.COMPUTING_STATISTICS:
-        del status["progress"]
+    put_progress(status, facts.progress, reasons.COMPUTING_STATISTICS)
     return status
 
 
