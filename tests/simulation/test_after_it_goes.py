@@ -15,7 +15,7 @@ from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, running, statements, store_is_away, store_is_back
 from simulation.test_evidence import signed
 from simulation.test_orphans import lose
-from simulation.test_restore import adopt, concluded, sealed, taken_over
+from simulation.test_restore import concluded_otherwise, sealed, taken_over
 from simulation.test_seal_order import Refusing
 from simulation.test_sealed_before_it_goes import told
 from simulation.world import BUCKET, TEAM
@@ -142,19 +142,7 @@ def test_a_conclusion_that_is_not_signed_yet_is_waited_for_and_no_longer_than_a_
 
 def test_a_conclusion_that_differs_from_what_was_signed_delays_no_deletion() -> None:
     async def scene(stage: Stage) -> None:
-        former = stage.declare()["metadata"]["uid"]
-        await sealed(stage)
-        concluded(stage)
-        await stage.until("it is signed", lambda: stage.status().get("conclusion"))
-        await stage.process.kill()
-        stage.world.edit(EXPERIMENT, TEAM, "x", {"metadata": {"finalizers": None}})
-        stage.world.remove(EXPERIMENT, TEAM, "x")
-        stage.process.start()
-        stage.declare()
-        await stage.until("it is refused", lambda: stage.condition("Stalled"))
-        adopt(stage, former)
-        await sealed(stage)
-        concluded(stage, verdict="Confirmed")
+        await concluded_otherwise(stage)
         stage.world.remove(EXPERIMENT, TEAM, "x")
         await stage.until("it is gone", lambda: stage.world.experiment() is None, MINUTE)
         assert reasons.DELETED_UNSEALED in told(stage)

@@ -165,18 +165,23 @@ def test_a_lost_key_is_told_on_the_store_before_any_seal_needs_it() -> None:
     play(body)
 
 
+async def waits_for_the_key(stage: Stage) -> None:
+    """Declare an Experiment, and see that its seal waits for a lost key, and that none is made."""
+    stage.declare()
+    await stage.until(
+        "the seal waits for the key",
+        lambda: stage.condition("Sealed").get("reason") == "SigningKeyLost",
+        3_600,
+    )
+    assert secret(stage) is None
+
+
 def test_a_cluster_that_lost_secret_and_list_makes_no_key_where_the_store_knows_one() -> None:
     async def body(stage: Stage) -> None:
         await ready(stage)
         remove(stage, SECRET, names.SIGNING_KEY_SECRET)
         remove(stage, CONFIG_MAP, names.SIGNING_KEYS_CONFIG_MAP)
-        stage.declare()
-        await stage.until(
-            "the seal waits for the key",
-            lambda: stage.condition("Sealed").get("reason") == "SigningKeyLost",
-            3_600,
-        )
-        assert secret(stage) is None
+        await waits_for_the_key(stage)
 
     play(body)
 
@@ -190,13 +195,7 @@ def test_a_lost_key_is_not_replaced_where_a_new_bucket_knows_none() -> None:
         for key in [key for key in kept if key.startswith(RECORDS)]:
             del kept[key]
         remove(stage, SECRET, names.SIGNING_KEY_SECRET)
-        stage.declare()
-        await stage.until(
-            "the seal waits for the key",
-            lambda: stage.condition("Sealed").get("reason") == "SigningKeyLost",
-            3_600,
-        )
-        assert secret(stage) is None
+        await waits_for_the_key(stage)
 
     play(body)
 

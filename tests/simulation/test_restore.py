@@ -469,21 +469,26 @@ def test_what_was_taken_over_is_listed_once_more_and_concluded_as_any_other() ->
     play(body)
 
 
+async def concluded_otherwise(stage: Stage) -> None:
+    """Have a run concluded, lost and adopted, and then something else concluded of it."""
+    former = stage.declare()["metadata"]["uid"]
+    await sealed(stage)
+    concluded(stage)
+    await stage.until("it is signed", lambda: stage.status().get("conclusion"))
+    await stage.process.kill()
+    stage.world.edit(EXPERIMENT, TEAM, "x", {"metadata": {"finalizers": None}})
+    stage.world.remove(EXPERIMENT, TEAM, "x")
+    stage.process.start()
+    stage.declare()
+    await stage.until("it is refused", lambda: stage.condition("Stalled"))
+    adopt(stage, former)
+    await sealed(stage)
+    concluded(stage, verdict="Confirmed")
+
+
 def test_what_was_concluded_before_a_restore_counts_and_another_conclusion_is_told() -> None:
     async def body(stage: Stage) -> None:
-        former = stage.declare()["metadata"]["uid"]
-        await sealed(stage)
-        concluded(stage)
-        await stage.until("it is signed", lambda: stage.status().get("conclusion"))
-        await stage.process.kill()
-        stage.world.edit(EXPERIMENT, TEAM, "x", {"metadata": {"finalizers": None}})
-        stage.world.remove(EXPERIMENT, TEAM, "x")
-        stage.process.start()
-        stage.declare()
-        await stage.until("it is refused", lambda: stage.condition("Stalled"))
-        adopt(stage, former)
-        await sealed(stage)
-        concluded(stage, verdict="Confirmed")
+        await concluded_otherwise(stage)
         await stage.until(
             "it is told",
             lambda: stage.condition("Stalled").get("reason") == reasons.CONCLUSION_DIFFERS,

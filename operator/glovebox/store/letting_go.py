@@ -14,9 +14,10 @@ from glovebox.api import reasons
 from glovebox.data.hold_states import RELEASED, TAKING_OFF, Term, kept, releasing
 from glovebox.errors import InvalidInput
 from glovebox.store.hold_records import HoldRecord, HoldRecords
-from glovebox.store.holding import segments, set_hold
+from glovebox.store.holding import segments
 from glovebox.store.manifests import fetch_manifest
 from glovebox.store.reading import in_order
+from glovebox.store.version_hold import set_hold
 from glovebox.store.version_index import VersionIndex, version_index
 
 if TYPE_CHECKING:

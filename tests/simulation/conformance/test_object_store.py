@@ -17,12 +17,12 @@ from glovebox.store.answers import AnswerError, answer_of
 from glovebox.store.connection import Credentials, Stop, Store, Stores, StoreSettings
 from glovebox.store.credentials import assume_for_prefix
 from glovebox.store.hold_sessions import holding
-from glovebox.store.holding import is_held, require_lock, set_hold
 from glovebox.store.listing import head_current, head_version, list_versions
 from glovebox.store.probe_bench import Bench
 from glovebox.store.probe_race import RACED, one_of_many_writers_wins
 from glovebox.store.reading import digest_version
 from glovebox.store.source_access import Location
+from glovebox.store.version_hold import is_held, require_lock, set_hold
 from simulation.object_store import ObjectStoreServer
 from simulation.object_store_faces import SimStores
 from simulation.world import LOADER, OPERATOR_KEY, ROLE
