@@ -96,6 +96,9 @@ def report(seeds: range, stories: int, *, record: bool = False) -> int:
         virtual += result.virtual_seconds
         for broken in result.broken:
             failed[broken.promise].append(result)
+        if result.broken:
+            # At once: thousands of seeds take an hour.
+            print(f"BROKEN by seed {seed}: {result.broken[0]}", file=sys.stderr, flush=True)
     seconds = time.perf_counter() - started
     busy = time.process_time() - cpu
     print(
