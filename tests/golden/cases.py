@@ -11,7 +11,7 @@ from typing import Any, Final
 import yaml
 
 from glovebox.api.experiment import Experiment
-from glovebox.api.experiment_status import InputManifest
+from glovebox.api.input_status import InputManifest
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.stated_data import StatedData

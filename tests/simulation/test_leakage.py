@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from glovebox import names
-from glovebox.api.experiment_status import InputStatus
+from glovebox.api.input_status import InputStatus
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.controllers.experiment import leakage, resolve
 from glovebox.controllers.experiment.pins import bind_inputs

@@ -16,23 +16,15 @@ from glovebox.api.data_terms import Environment
 from glovebox.api.delivery_mode import Delivery
 from glovebox.api.leakage_rules import LeakageRules
 from glovebox.api.placement import Accelerator, Scheduling
-from glovebox.api.ports import PortRule
+from glovebox.api.profile_limits import Limits, QuotaRange, RetentionRange, RunRules
+from glovebox.api.profile_network import ProfileNetwork
 from glovebox.api.scalars import (
-    Cidr,
-    Days,
-    DnsLabel,
-    HostAddress,
     ImageRepository,
     ObjectName,
-    Port,
-    Quantity,
-    QuotaResource,
-    RetentionMode,
     Text,
     Time,
-    not_more,
 )
-from glovebox.api.schema import FORBIDDEN, list_atomic, list_map, list_set, rule, rules
+from glovebox.api.schema import FORBIDDEN, list_atomic, list_map, rule, rules
 
 # Whose differences may be left alone. The labels of a namespace and credentials are not among them:
 # what opens isolation, or was forged, is repaired whatever a profile says.
@@ -45,114 +37,6 @@ DriftKind = Literal[
     "RoleBinding",
 ]
 DriftPolicy = Literal["Repair", "Alert", "Ignore"]
-
-
-class QuotaRange(Model):
-    """The range of one resource of the experiment's ResourceQuota."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                not_more("self.default", "self.maximum"),
-                "`default` must not exceed `maximum`",
-                field_path=".default",
-            ),
-            rule(
-                f"!has(self.minimum) || {not_more('self.minimum', 'self.default')}",
-                "`minimum` must not exceed `default`",
-                field_path=".minimum",
-            ),
-        )
-    )
-
-    resource: QuotaResource = Field(
-        description="The resource as ResourceQuota names it, such as `requests.cpu` or `pods`."
-    )
-    default: Quantity = Field(
-        description="What an Experiment gets when it does not request this resource."
-    )
-    maximum: Quantity = Field(
-        description=(
-            "The most that an Experiment may request. A larger request is refused before anything"
-            " is created."
-        )
-    )
-    minimum: Quantity | None = Field(
-        default=None,
-        description="The least that an Experiment may request. When absent: no lower bound.",
-    )
-
-
-class Limits(Model):
-    """The LimitRange for containers: their defaults, and the most that one may request."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            *(
-                rule(
-                    f"!has(self.{low}) || !has(self.{high}) ||"
-                    f" {not_more(f'self.{low}', f'self.{high}')}",
-                    f"`{low}` must not exceed `{high}`",
-                    field_path=f".{low}",
-                )
-                for low, high in (
-                    ("defaultRequestCpu", "defaultCpu"),
-                    ("defaultRequestMemory", "defaultMemory"),
-                    ("defaultCpu", "maxCpu"),
-                    ("defaultMemory", "maxMemory"),
-                    ("defaultRequestEphemeralStorage", "defaultEphemeralStorage"),
-                    ("defaultEphemeralStorage", "maxEphemeralStorage"),
-                )
-            )
-        )
-    )
-
-    default_cpu: Quantity = Field(
-        default="500m", description="CPU limit (cores) of a container that sets none."
-    )
-    default_memory: Quantity = Field(
-        default="512Mi", description="Memory limit (bytes) of a container that sets none."
-    )
-    default_request_cpu: Quantity = Field(
-        default="100m", description="CPU request (cores) of a container that sets none."
-    )
-    default_request_memory: Quantity = Field(
-        default="128Mi", description="Memory request (bytes) of a container that sets none."
-    )
-    default_ephemeral_storage: Quantity = Field(
-        default="10Gi",
-        description=(
-            "Limit of local disk (bytes: `/tmp`, other emptyDir volumes, logs) of a container that"
-            " sets none; a pod that uses more is evicted. The size of pinned inputs is added on"
-            " top."
-        ),
-    )
-    default_request_ephemeral_storage: Quantity = Field(
-        default="256Mi",
-        description=("Request for local disk (bytes) of a container that sets none."),
-    )
-    max_cpu: Quantity | None = Field(
-        default=None,
-        description=(
-            "Most CPU (cores) that one container may request. When absent: only the quota limits"
-            " it."
-        ),
-    )
-    max_ephemeral_storage: Quantity | None = Field(
-        default=None,
-        description=(
-            "Most local disk (bytes) that one container may request. The size of pinned inputs is"
-            " added on top. When absent: `defaultEphemeralStorage`."
-        ),
-    )
-    max_memory: Quantity | None = Field(
-        default=None,
-        description=(
-            "Most memory (bytes) that one container may use. When absent: only the quota limits"
-            " it, if it counts `limits.memory`; else the quota's `requests.memory`, or"
-            " `defaultMemory` where it counts neither."
-        ),
-    )
 
 
 class ApprovedImages(Model):
@@ -170,135 +54,6 @@ class ApprovedImages(Model):
         description=(
             "When the approval ends. From then on new Experiments with these images are refused;"
             " snapshots taken before stay valid. When absent: it does not end."
-        ),
-    )
-
-
-class Dns(Model):
-    """Where the cluster's DNS runs."""
-
-    namespace: DnsLabel = Field(default="kube-system", description="Namespace of the DNS pods.")
-    pod_labels: dict[str, str] = Field(
-        default={"k8s-app": "kube-dns"},
-        min_length=1,
-        max_length=8,
-        description=(
-            "Labels of the DNS pods. Experiments reach `ports` (UDP and TCP) of these pods, and of"
-            " nothing else."
-        ),
-    )
-    ports: tuple[Port, ...] = Field(
-        default=(53,),
-        min_length=1,
-        max_length=4,
-        json_schema_extra=list_set(),
-        description=(
-            "Ports on which the DNS pods themselves listen, by UDP and TCP. Policies are judged"
-            " behind the Service: where its `targetPort` is another one than 53, as 5353 on"
-            " OpenShift, list that."
-        ),
-    )
-    addresses: tuple[HostAddress, ...] = Field(
-        default=(),
-        max_length=4,
-        json_schema_extra=list_set(),
-        description=(
-            "Addresses of a name server that no label selects, because it shares the node's"
-            " network, such as that of NodeLocal DNSCache: `169.254.20.10`. Port 53 (UDP and TCP)"
-            " of exactly these is opened as well, also where they are link-local. When empty: none."
-        ),
-    )
-
-
-class AllowedRoute(Model):
-    """A network that Experiments may declare as an egress route, as a whole or in part."""
-
-    name: DnsLabel = Field(description="Name of the route, for messages.")
-    cidr: Cidr = Field(description="The network. A declared route has to lie inside it.")
-    ports: tuple[PortRule, ...] = Field(
-        min_length=1,
-        max_length=32,
-        json_schema_extra=list_atomic(),
-        description=(
-            "The ports. Every port of a declared route has to be among them, with the same"
-            " protocol."
-        ),
-    )
-
-
-class OfferedService(Model):
-    """Pods of another namespace that Experiments may ask to reach, by name."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                "!self.__namespace__.startsWith('gbx-')",
-                "must not be the namespace of an experiment: nothing leads from one into another",
-                field_path=".namespace",
-                reason=FORBIDDEN,
-            ),
-            rule(
-                "self.?systemNamespace.orValue('') == 'Allowed' ||"
-                " !(self.__namespace__.startsWith('kube-') ||"
-                " self.__namespace__.startsWith('openshift-'))",
-                "must not be a namespace of the cluster's own unless that is meant: set"
-                " `systemNamespace: Allowed` to open its pods to experiments",
-                field_path=".namespace",
-                reason=FORBIDDEN,
-            ),
-        )
-    )
-
-    name: DnsLabel = Field(
-        description="Name by which an Experiment asks for it (`spec.network.services`)."
-    )
-    namespace: DnsLabel = Field(description="Namespace of the pods.")
-    pod_labels: dict[str, str] = Field(
-        min_length=1,
-        max_length=8,
-        description=(
-            "Labels of the pods, all of which they must have. Whoever may give pods there these"
-            " labels is reached too."
-        ),
-    )
-    ports: tuple[PortRule, ...] = Field(
-        min_length=1,
-        max_length=32,
-        json_schema_extra=list_atomic(),
-        description=(
-            "The ports on which the pods themselves listen: policies are judged behind a Service,"
-            " so its `targetPort` counts, not its `port`."
-        ),
-    )
-    system_namespace: Literal["Refused", "Allowed"] = Field(
-        default="Refused",
-        description=(
-            "Whether `namespace` may be one of the cluster's own (`kube-...`, `openshift-...`) or"
-            " the operator's. `Refused`: a profile that names one cannot be used."
-        ),
-    )
-
-
-class ProfileNetwork(Model):
-    """What experiments may reach. Everything else is closed, in both directions."""
-
-    dns: Dns = Field(default=Dns(), description="Where the cluster's DNS runs.")
-    routes: tuple[AllowedRoute, ...] = Field(
-        default=(),
-        max_length=64,
-        json_schema_extra=list_map("name"),
-        description=(
-            "Networks that Experiments may declare as egress routes. When empty: none. A declared"
-            " route has to fit into one entry."
-        ),
-    )
-    services: tuple[OfferedService, ...] = Field(
-        default=(),
-        max_length=64,
-        json_schema_extra=list_map("name"),
-        description=(
-            "Pods of other namespaces that Experiments may ask to reach, each by its name. A"
-            " network never covers pods of the cluster on every network plugin. When empty: none."
         ),
     )
 
@@ -377,43 +132,6 @@ class Access(Model):
     )
 
 
-class RetentionRange(Model):
-    """How long artifacts are locked."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                "self.minimumDays <= self.defaultDays",
-                "`minimumDays` must not exceed `defaultDays`",
-                field_path=".minimumDays",
-            ),
-            rule(
-                "self.defaultDays <= self.maximumDays",
-                "`defaultDays` must not exceed `maximumDays`",
-                field_path=".defaultDays",
-            ),
-        )
-    )
-
-    mode: RetentionMode = Field(
-        default="Compliance",
-        description=(
-            "Weakest lock that an Experiment may choose, and its default."
-            " `Compliance`: nobody can shorten or lift the lock. `Governance`: those with a special"
-            " permission of the store can."
-        ),
-    )
-    minimum_days: Days = Field(
-        default=1, description="Shortest lock (days) that an Experiment may request."
-    )
-    maximum_days: Days = Field(
-        default=365, description="Longest lock (days) that an Experiment may request."
-    )
-    default_days: Days = Field(
-        default=365, description="Lock (days) of an Experiment that requests none."
-    )
-
-
 class CredentialRules(Model):
     """The credentials with which a run writes its artifacts."""
 
@@ -423,42 +141,6 @@ class CredentialRules(Model):
         le=3600,
         json_schema_extra={"format": "int32"},
         description="Lifetime (seconds) of the credentials. They are renewed well before they end.",
-    )
-
-
-class RunRules(Model):
-    """Limits for runs."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                "self.defaultDeadlineSeconds <= self.maximumDeadlineSeconds",
-                "`defaultDeadlineSeconds` must not exceed `maximumDeadlineSeconds`",
-                field_path=".defaultDeadlineSeconds",
-            )
-        )
-    )
-
-    maximum_retries: int = Field(
-        default=3,
-        ge=0,
-        le=100,
-        json_schema_extra={"format": "int32"},
-        description="Most retries that an Experiment may request.",
-    )
-    default_deadline_seconds: int = Field(
-        default=86400,
-        ge=1,
-        le=31536000,
-        json_schema_extra={"format": "int64"},
-        description="Deadline (seconds, retries included) of a run that sets none.",
-    )
-    maximum_deadline_seconds: int = Field(
-        default=604800,
-        ge=1,
-        le=31536000,
-        json_schema_extra={"format": "int64"},
-        description="Longest deadline (seconds) that an Experiment may request.",
     )
 
 

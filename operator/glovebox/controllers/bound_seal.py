@@ -18,7 +18,8 @@ import glovebox
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.attempt_status import TenantPods
-from glovebox.api.experiment_status import BoundPurpose, InputGrant, InputStatus, RunStatus
+from glovebox.api.experiment_status import BoundPurpose, RunStatus
+from glovebox.api.input_status import InputGrant, InputStatus
 from glovebox.api.leakage_status import LeakStatus
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.job_pods import pods_in

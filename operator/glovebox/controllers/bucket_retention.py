@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from glovebox.api.isolation_profile import RetentionRange
+from glovebox.api.profile_limits import RetentionRange
 from glovebox.api.store_bucket import BucketRetention
 from glovebox.store.buckets import DefaultRetention
 

@@ -19,7 +19,7 @@ from glovebox.api.derived import (
     RecordedOrigin,
     UpstreamPart,
 )
-from glovebox.api.experiment_status import InputStatus
+from glovebox.api.input_status import InputStatus
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.splits import within
 from glovebox.data.digest import canonical_json

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from glovebox import names
 from glovebox.api.base import Model
 from glovebox.api.experiment import Experiment, Lifecycle, Purpose
-from glovebox.api.experiment_status import InputStatus
+from glovebox.api.input_status import InputStatus
 from glovebox.desired import quantity
 from glovebox.desired.bound_snapshot import BoundSnapshot
 from glovebox.desired.metadata import KubernetesObject

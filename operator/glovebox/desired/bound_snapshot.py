@@ -16,7 +16,8 @@ import orjson
 from pydantic import ValidationError
 
 from glovebox.api import reasons
-from glovebox.api.experiment_status import BoundPurpose, InputStatus
+from glovebox.api.experiment_status import BoundPurpose
+from glovebox.api.input_status import InputStatus
 from glovebox.api.leakage_status import LeakStatus
 from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.desired.platform import Platform, identity, read_platform

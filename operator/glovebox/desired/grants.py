@@ -14,7 +14,7 @@ from typing import Final
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.access_grant import AccessGrant, AccessGrantSpec, GrantUse
-from glovebox.api.experiment_status import InputGrant
+from glovebox.api.input_status import InputGrant
 from glovebox.data.digest import digest_of
 from glovebox.errors import GloveboxError, NotReady, Refused
 from glovebox.status.text import format_time

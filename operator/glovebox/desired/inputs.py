@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from glovebox import names
 from glovebox.api.delivery_mode import DeliveryMode
 from glovebox.api.experiment import Experiment
-from glovebox.api.experiment_status import InputManifest, InputStatus
+from glovebox.api.input_status import InputManifest, InputStatus
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.stages import Stage

@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.api.isolation_profile import OfferedService
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.ports import PortRule
+from glovebox.api.profile_network import OfferedService
 from glovebox.desired.inputs import ExperimentInputs, PodRoute, StoreRoute
 from glovebox.desired.metadata import KubernetesObject, owned_metadata
 from glovebox.desired.never_reachable import (

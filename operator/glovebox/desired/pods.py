@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from glovebox import names
-from glovebox.api.isolation_profile import Limits
+from glovebox.api.profile_limits import Limits
 from glovebox.data.delivery import EXIT_DIFFERS, EXIT_INVALID
 from glovebox.desired import quantity
 

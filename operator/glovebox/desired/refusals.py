@@ -20,8 +20,9 @@ from typing import Final
 
 from glovebox.api import reasons
 from glovebox.api.experiment import EgressRoute, Experiment
-from glovebox.api.isolation_profile import AllowedRoute, IsolationProfile
+from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
+from glovebox.api.profile_network import AllowedRoute
 from glovebox.api.scalars import IMAGE_BY_DIGEST
 from glovebox.api.stages import TESTS, Stage
 from glovebox.desired import quantity

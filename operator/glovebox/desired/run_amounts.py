@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from glovebox.api.isolation_profile import Limits
+from glovebox.api.profile_limits import Limits
 from glovebox.api.stages import Stage
 from glovebox.desired import quantity
 

@@ -24,7 +24,8 @@ from glovebox import names
 from glovebox.api.base import Model
 from glovebox.api.experiment import EgressRoute, Experiment, Purpose
 from glovebox.api.experiment_inputs import AllowedOverlap
-from glovebox.api.experiment_status import BoundPurpose, InputStatus
+from glovebox.api.experiment_status import BoundPurpose
+from glovebox.api.input_status import InputStatus
 from glovebox.api.stages import Stage
 from glovebox.data.digest import canonical_json, digest_of
 from glovebox.desired import quantity

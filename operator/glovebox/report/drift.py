@@ -17,7 +17,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from glovebox.api import conditions
 from glovebox.api.conditions import Condition, find_condition
-from glovebox.api.experiment_status import DriftRecord, DriftStatus, LostNamespace
+from glovebox.api.drift_status import DriftRecord, DriftStatus
+from glovebox.api.experiment_status import LostNamespace
 from glovebox.data.field_managers import split_time
 
 _READ: Final = TypeAdapter(tuple[Condition, ...])

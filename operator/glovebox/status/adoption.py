@@ -9,7 +9,8 @@ from typing import Any
 from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
-from glovebox.api.experiment_status import InputStatus, RunStatus
+from glovebox.api.experiment_status import RunStatus
+from glovebox.api.input_status import InputStatus
 from glovebox.api.leakage_status import LeakStatus
 from glovebox.desired.leakage import recorded_sheet
 from glovebox.status.builder import StatusBuilder

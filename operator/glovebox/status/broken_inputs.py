@@ -16,7 +16,7 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.data_rules import OnBrokenInput
 from glovebox.api.dataset_pin import DatasetPin
-from glovebox.api.experiment_status import BrokenInput, InputStatus
+from glovebox.api.input_status import BrokenInput, InputStatus
 
 # Not what is unreadable: a disk that is away for a moment says that of the objects on it alone.
 _BROKEN: Final = frozenset({reasons.OBJECTS_CHANGED, reasons.OBJECTS_MISSING})

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from glovebox.api.attempt_status import TenantPods
 from glovebox.api.conditions import Answer
-from glovebox.api.experiment_status import InputStatus, IsolationStatus, RunStatus
+from glovebox.api.experiment_status import IsolationStatus, RunStatus
+from glovebox.api.input_status import InputStatus
 from glovebox.api.leakage_status import LeakStatus
 
 

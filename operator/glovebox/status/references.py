@@ -12,8 +12,8 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.conditions import Answer
 from glovebox.api.dataset_pin import DatasetPin
-from glovebox.api.experiment_status import InputStatus
 from glovebox.api.feature_set_pin import FeatureSetPin
+from glovebox.api.input_status import InputStatus
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
 from glovebox.desired.platform import Platform, profile_changes, store_changes

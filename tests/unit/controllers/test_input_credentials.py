@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from glovebox.api.experiment_status import InputManifest
+from glovebox.api.input_status import InputManifest
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.experiment import artifact_credentials, input_credentials
 from glovebox.controllers.experiment.input_credentials import (

@@ -14,7 +14,7 @@ from glovebox.api.derived import (
     RecordedOrigin,
     UpstreamInput,
 )
-from glovebox.api.experiment_status import InputStatus
+from glovebox.api.input_status import InputStatus
 from glovebox.controllers.origins import bounded, origin_of
 from glovebox.controllers.ports import Ports
 from glovebox.data.digest import canonical_json

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from glovebox.api.experiment_status import InputGrant, InputStatus
+from glovebox.api.input_status import InputGrant, InputStatus
 from glovebox.controllers.experiment import uses
 from glovebox.errors import Refused
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from glovebox import names
-from glovebox.api.experiment_status import InputStatus
+from glovebox.api.input_status import InputStatus
 from glovebox.api.run_config import Config
 from glovebox.desired.accelerators import used_accelerators
 from glovebox.desired.as_bound import AsBound, experiment_as_bound, plan_as_bound, spec_as_bound

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from glovebox.api.experiment_status import InputStatus
+from glovebox.api.input_status import InputStatus
 from glovebox.data.digest import canonical_json, digest_of
 from glovebox.desired.bound_snapshot import read_snapshot
 from glovebox.desired.inputs import ExperimentInputs

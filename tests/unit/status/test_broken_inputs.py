@@ -9,7 +9,7 @@ import pytest
 
 from glovebox.api.data_rules import OnBrokenInput
 from glovebox.api.dataset_pin import DatasetPin
-from glovebox.api.experiment_status import BrokenInput, InputStatus
+from glovebox.api.input_status import BrokenInput, InputStatus
 from glovebox.status.broken_inputs import find_broken
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)

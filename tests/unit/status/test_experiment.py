@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from glovebox.api.experiment_status import BrokenInput
+from glovebox.api.input_status import BrokenInput
 from glovebox.desired.drift import Applied, Drift, Result
 from glovebox.errors import (
     Conflict,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from glovebox.api.dataset_pin import DatasetPin
-from glovebox.api.experiment_status import InputStatus
+from glovebox.api.input_status import InputStatus
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
 from glovebox.desired.platform import Platform, read_platform, render_platform

@@ -18,7 +18,8 @@ from pydantic import ValidationError
 
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.api.experiment_status import InputStatus, RunStatus
+from glovebox.api.experiment_status import RunStatus
+from glovebox.api.input_status import InputStatus
 from glovebox.api.leakage_status import LeakStatus
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.absent import read_or_absent

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from glovebox.api import reasons
 from glovebox.api.access_grant import AccessGrant
 from glovebox.api.dataset_pin import DatasetPin
-from glovebox.api.experiment_status import MAX_GRANTS, InputGrant, InputStatus
+from glovebox.api.input_status import MAX_GRANTS, InputGrant, InputStatus
 from glovebox.controllers.experiment.scope import Scope
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.splits import within

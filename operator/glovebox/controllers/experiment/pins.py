@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.experiment_inputs import MaxProofAge
-from glovebox.api.experiment_status import InputGrant, InputManifest, InputStatus
 from glovebox.api.feature_set_pin import FeatureSetPin
+from glovebox.api.input_status import InputGrant, InputManifest, InputStatus
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.references import PinRef
 from glovebox.api.stated_data import StatedData

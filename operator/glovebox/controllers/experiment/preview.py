@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
-from glovebox.api.experiment_status import InputStatus
+from glovebox.api.input_status import InputStatus
 from glovebox.api.leakage_status import LeakStatus
 from glovebox.controllers.experiment.authorise import authorise
 from glovebox.controllers.experiment.bind import render_plan

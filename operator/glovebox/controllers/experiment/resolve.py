@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.api.experiment_status import BrokenInput, InputStatus
+from glovebox.api.input_status import BrokenInput, InputStatus
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.experiment.grants import lapsed_inputs, next_expiry

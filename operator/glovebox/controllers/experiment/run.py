@@ -18,7 +18,8 @@ from typing import Final
 from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
-from glovebox.api.experiment_status import BrokenInput, RunStatus
+from glovebox.api.experiment_status import RunStatus
+from glovebox.api.input_status import BrokenInput
 from glovebox.controllers.experiment.earlier_runs import begin, note, sealed_before
 from glovebox.controllers.experiment.isolation import Stood, was_changed
 from glovebox.controllers.experiment.known_secrets import known_secrets

@@ -19,7 +19,8 @@ from typing import Any, Final, Literal
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.attempt_status import TenantPods
-from glovebox.api.experiment_status import RunStatus, SealStatus
+from glovebox.api.experiment_status import RunStatus
+from glovebox.api.seal_status import SealStatus
 from glovebox.controllers.bound_seal import (
     MAKING,
     PODS_WAIT,

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from glovebox.api import reasons
 from glovebox.api.access_grant import GrantUse
-from glovebox.api.experiment_status import MAX_GRANTS, InputGrant, InputStatus
+from glovebox.api.input_status import MAX_GRANTS, InputGrant, InputStatus
 from glovebox.controllers.experiment.bind import render_plan
 from glovebox.controllers.experiment.grants import require_live
 from glovebox.controllers.experiment.resolve import Resolved

@@ -1,0 +1,146 @@
+"""Where Experiments of a profile may connect to: DNS, routes, offered services."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from glovebox.api.base import Model
+from glovebox.api.ports import PortRule
+from glovebox.api.scalars import (
+    Cidr,
+    DnsLabel,
+    HostAddress,
+    Port,
+)
+from glovebox.api.schema import FORBIDDEN, list_atomic, list_map, list_set, rule, rules
+
+
+class Dns(Model):
+    """Where the cluster's DNS runs."""
+
+    namespace: DnsLabel = Field(default="kube-system", description="Namespace of the DNS pods.")
+    pod_labels: dict[str, str] = Field(
+        default={"k8s-app": "kube-dns"},
+        min_length=1,
+        max_length=8,
+        description=(
+            "Labels of the DNS pods. Experiments reach `ports` (UDP and TCP) of these pods, and of"
+            " nothing else."
+        ),
+    )
+    ports: tuple[Port, ...] = Field(
+        default=(53,),
+        min_length=1,
+        max_length=4,
+        json_schema_extra=list_set(),
+        description=(
+            "Ports on which the DNS pods themselves listen, by UDP and TCP. Policies are judged"
+            " behind the Service: where its `targetPort` is another one than 53, as 5353 on"
+            " OpenShift, list that."
+        ),
+    )
+    addresses: tuple[HostAddress, ...] = Field(
+        default=(),
+        max_length=4,
+        json_schema_extra=list_set(),
+        description=(
+            "Addresses of a name server that no label selects, because it shares the node's"
+            " network, such as that of NodeLocal DNSCache: `169.254.20.10`. Port 53 (UDP and TCP)"
+            " of exactly these is opened as well, also where they are link-local. When empty: none."
+        ),
+    )
+
+
+class AllowedRoute(Model):
+    """A network that Experiments may declare as an egress route, as a whole or in part."""
+
+    name: DnsLabel = Field(description="Name of the route, for messages.")
+    cidr: Cidr = Field(description="The network. A declared route has to lie inside it.")
+    ports: tuple[PortRule, ...] = Field(
+        min_length=1,
+        max_length=32,
+        json_schema_extra=list_atomic(),
+        description=(
+            "The ports. Every port of a declared route has to be among them, with the same"
+            " protocol."
+        ),
+    )
+
+
+class OfferedService(Model):
+    """Pods of another namespace that Experiments may ask to reach, by name."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!self.__namespace__.startsWith('gbx-')",
+                "must not be the namespace of an experiment: nothing leads from one into another",
+                field_path=".namespace",
+                reason=FORBIDDEN,
+            ),
+            rule(
+                "self.?systemNamespace.orValue('') == 'Allowed' ||"
+                " !(self.__namespace__.startsWith('kube-') ||"
+                " self.__namespace__.startsWith('openshift-'))",
+                "must not be a namespace of the cluster's own unless that is meant: set"
+                " `systemNamespace: Allowed` to open its pods to experiments",
+                field_path=".namespace",
+                reason=FORBIDDEN,
+            ),
+        )
+    )
+
+    name: DnsLabel = Field(
+        description="Name by which an Experiment asks for it (`spec.network.services`)."
+    )
+    namespace: DnsLabel = Field(description="Namespace of the pods.")
+    pod_labels: dict[str, str] = Field(
+        min_length=1,
+        max_length=8,
+        description=(
+            "Labels of the pods, all of which they must have. Whoever may give pods there these"
+            " labels is reached too."
+        ),
+    )
+    ports: tuple[PortRule, ...] = Field(
+        min_length=1,
+        max_length=32,
+        json_schema_extra=list_atomic(),
+        description=(
+            "The ports on which the pods themselves listen: policies are judged behind a Service,"
+            " so its `targetPort` counts, not its `port`."
+        ),
+    )
+    system_namespace: Literal["Refused", "Allowed"] = Field(
+        default="Refused",
+        description=(
+            "Whether `namespace` may be one of the cluster's own (`kube-...`, `openshift-...`) or"
+            " the operator's. `Refused`: a profile that names one cannot be used."
+        ),
+    )
+
+
+class ProfileNetwork(Model):
+    """What experiments may reach. Everything else is closed, in both directions."""
+
+    dns: Dns = Field(default=Dns(), description="Where the cluster's DNS runs.")
+    routes: tuple[AllowedRoute, ...] = Field(
+        default=(),
+        max_length=64,
+        json_schema_extra=list_map("name"),
+        description=(
+            "Networks that Experiments may declare as egress routes. When empty: none. A declared"
+            " route has to fit into one entry."
+        ),
+    )
+    services: tuple[OfferedService, ...] = Field(
+        default=(),
+        max_length=64,
+        json_schema_extra=list_map("name"),
+        description=(
+            "Pods of other namespaces that Experiments may ask to reach, each by its name. A"
+            " network never covers pods of the cluster on every network plugin. When empty: none."
+        ),
+    )
