@@ -26,33 +26,27 @@ from typing import Any, Final
 from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
-from glovebox.api.conditions import Answer
-from glovebox.desired.drift import Applied, describe_held
-from glovebox.kube.kinds import LIMIT_RANGE, RESOURCE_QUOTA
-from glovebox.status.broken_inputs import broken_of
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.delivery import delivers_to_people, mark_delivery
-from glovebox.status.drift import is_fought_over, mark_drift
+from glovebox.status.drift import mark_drift
+from glovebox.status.experiment_credentials import mark_credentials, mark_pull_secret
 from glovebox.status.experiment_facts import (
     AttemptFacts,
     ConclusionFacts,
-    CredentialsFacts,
     Finding,
     LineageFacts,
     NamespaceFacts,
     ProofFacts,
-    PullSecretFacts,
     RunFacts,
     SealFacts,
 )
+from glovebox.status.experiment_namespace import mark_namespace
 from glovebox.status.experiment_ready import REQUIRED, mark_ready
 from glovebox.status.experiment_seen import (
     BUILDING,
     Seen,
     completes,
     is_closed_for_good,
-    is_held_back,
-    is_unanswered,
     state_of,
 )
 from glovebox.status.experiment_work import mark_run, mark_seal, not_sealed, plain, record_run
@@ -60,7 +54,7 @@ from glovebox.status.job_waits import WAITS
 from glovebox.status.ledger import HeldBack, hold_back, hold_ready, record_entries
 from glovebox.status.outcome import Verdict
 from glovebox.status.references import AS_BOUND
-from glovebox.status.text import format_end, format_time, held_by
+from glovebox.status.text import format_time, held_by
 
 CONDITIONS: Final = (
     types.READY,
@@ -212,9 +206,9 @@ def compute_status(seen: Seen) -> dict[str, Any]:
     if "unkept" in seen.outcomes:
         return _unkept(builder, seen)
     _mark_references(builder, seen)
-    _mark_namespace(builder, seen)
-    _mark_credentials(builder, seen)
-    _mark_pull_secret(builder, seen)
+    mark_namespace(builder, seen)
+    mark_credentials(builder, seen)
+    mark_pull_secret(builder, seen)
     _mark_isolated(builder, seen)
     mark_run(builder, seen.outcome("run"), seen.outcome("deliver"), provisioned=seen.is_provisioned)
     mark_delivery(builder, seen)
@@ -253,131 +247,6 @@ def _mark_references(builder: StatusBuilder, seen: Seen) -> None:
         builder.set(brokenInputs=[plain(each) for each in facts.broken] or None)
     elif outcome.reason in _INPUT_REASONS:
         builder.mark_false(types.INPUTS_VERIFIED, outcome.reason, outcome.message)
-
-
-def _mark_namespace(builder: StatusBuilder, seen: Seen) -> None:
-    """NamespaceReady and QuotaApplied: True only when every declared object is as declared."""
-    parts = [(name, seen.outcome(name)) for name in ("namespace", "isolation", "access")]
-    problem = next((each for each in parts if not each[1].is_done), None)
-    if problem is not None:
-        _, outcome = problem
-        if outcome.verdict is Verdict.SKIPPED or is_held_back(seen, outcome):
-            return
-        answer: Answer = types.UNKNOWN if is_unanswered(seen, outcome) else types.FALSE
-        builder.mark(types.NAMESPACE_READY, answer, outcome.reason, outcome.message)
-        if problem[0] in {"namespace", "isolation"}:
-            builder.mark(types.QUOTA_APPLIED, answer, outcome.reason, outcome.message)
-        if problem[0] == "namespace":
-            # Whether anything in it is as it was, nobody knows.
-            builder.mark_unknown(types.ISOLATED, outcome.reason, outcome.message)
-        return
-    applied = [one for _, outcome in parts for one in outcome.applied]
-    quota = [one for one in applied if one.key.kind in {RESOURCE_QUOTA.kind, LIMIT_RANGE.kind}]
-    namespace = seen.previous.get("namespace", "")
-    if is_fought_over(seen.previous, seen.now) and all(one.stands for one in applied):
-        fought = builder.current(types.NAMESPACE_READY)[1] == reasons.WRITER_FIGHT
-        if fought or any(one.drift is not None for one in applied):
-            return  # restored just now, as a moment before: conditions do not change with it
-    _mark_objects(
-        builder,
-        types.NAMESPACE_READY,
-        applied,
-        f"namespace `{namespace}` with every isolation object is as declared",
-    )
-    _mark_objects(builder, types.QUOTA_APPLIED, quota, "ResourceQuota and LimitRange are in force")
-
-
-def _mark_objects(
-    builder: StatusBuilder, condition: str, applied: list[Applied], as_declared: str
-) -> None:
-    held = next((one for one in applied if one.held_by), None)
-    if held is not None:
-        # Whatever the profile lives with: this one is neither declared nor wanted, and in force.
-        message = describe_held(held.key, held.held_by)
-        builder.mark_false(condition, reasons.DELETION_BLOCKED, message)
-        return
-    differing = [one for one in applied if not one.stands and one.drift is not None]
-    if not differing:
-        builder.mark_true(condition, reasons.PROVISIONED, as_declared)
-        return
-    missing = next((one for one in differing if _is_missing(one)), None)
-    first = missing or min(differing, key=lambda one: one.result == "ignored")
-    what = first.drift.describe() if first.drift is not None else ""
-    if missing is not None:
-        # Alert and Ignore are about differences; what is not there isolates nothing.
-        message = f"{what}, and the profile says not to repair it"
-        builder.mark_false(condition, reasons.ISOLATION_INCOMPLETE, message)
-        return
-    match first.result:
-        case "ignored":
-            message = f"{what}; the profile says to ignore it"
-            builder.mark_unknown(condition, reasons.DRIFT_IGNORED, message)
-        case "contended":
-            message = f"{what}; it is being changed again and again"
-            builder.mark_false(condition, reasons.WRITER_FIGHT, message)
-        case _:
-            message = f"{what}; the profile says to alert, not to repair"
-            builder.mark_false(condition, reasons.DRIFT_DETECTED, message)
-
-
-def _is_missing(one: Applied) -> bool:
-    return one.drift is not None and one.drift.change == "deleted" and one.result != "contended"
-
-
-def _mark_credentials(builder: StatusBuilder, seen: Seen) -> None:
-    outcome, facts = seen.outcome("credentials"), seen.facts("credentials", CredentialsFacts)
-    if outcome.is_done and facts is not None:
-        artifacts = {"uri": facts.uri, "storeRef": facts.store}
-        if facts.expire_time is not None:
-            artifacts["credentialsExpireTime"] = format_time(facts.expire_time)
-        # A session that was issued is valid until its end, whatever became of its Secret.
-        ends = (seen.previous.get("artifacts") or {}).get("sessionsEndTime", "")
-        if facts.expire_time is not None:
-            ends = max(ends, format_end(facts.expire_time))
-        if ends:
-            artifacts["sessionsEndTime"] = ends
-        builder.set(artifacts=artifacts)
-        _mark(builder, types.CREDENTIALS_FRESH, _credentials(facts, seen))
-        return
-    recorded = (seen.previous.get("artifacts") or {}).get("credentialsExpireTime")
-    if recorded and datetime.fromisoformat(recorded) <= seen.now:
-        # That they are over is a fact, whatever keeps them from being renewed.
-        message = f"they expired at {recorded}: {outcome.message}"
-        builder.mark_false(types.CREDENTIALS_FRESH, outcome.reason, message)
-        return
-    if outcome.verdict is Verdict.SKIPPED or is_held_back(seen, outcome):
-        return
-    answer: Answer = types.UNKNOWN if is_unanswered(seen, outcome) else types.FALSE
-    builder.mark(types.CREDENTIALS_FRESH, answer, outcome.reason, outcome.message)
-
-
-def _credentials(facts: CredentialsFacts, seen: Seen) -> Finding:
-    if facts.problem:
-        return Finding(types.TRUE, reasons.CREDENTIALS_ISSUED, facts.problem)
-    if facts.expire_time is not None:
-        message = f"for `{facts.uri}` alone, renewed before they expire"
-        return Finding(types.TRUE, reasons.CREDENTIALS_ISSUED, message)
-    if state_of(seen) == names.STATE_SEALED:
-        # What is closed for good needs none: that is as it should be.
-        message = "the experiment is closed: its credentials were taken away"
-        return Finding(types.TRUE, reasons.SEALED, message)
-    why = "an input is broken" if broken_of(seen.previous) else "`spec.lifecycle.desired` is Frozen"
-    message = f"{why}: no credentials are issued"
-    return Finding(types.FALSE, reasons.FROZEN, message)
-
-
-def _mark_pull_secret(builder: StatusBuilder, seen: Seen) -> None:
-    """Say of CredentialsFresh what keeps images from being pulled, or may do so one day."""
-    outcome, facts = seen.outcome("pull_secret"), seen.facts("pull_secret", PullSecretFacts)
-    answer, reason, message = builder.current(types.CREDENTIALS_FRESH)
-    if outcome.is_done:
-        if facts is not None and answer == types.TRUE:
-            builder.mark_true(types.CREDENTIALS_FRESH, reason, f"{message}; {facts.problem}")
-        return
-    if outcome.verdict is Verdict.SKIPPED or is_held_back(seen, outcome):
-        return
-    lacking: Answer = types.UNKNOWN if is_unanswered(seen, outcome) else types.FALSE
-    builder.mark(types.CREDENTIALS_FRESH, lacking, outcome.reason, outcome.message)
 
 
 def _mark_isolated(builder: StatusBuilder, seen: Seen) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.controllers.experiment.reconcile import _looks_after
+from glovebox.controllers.experiment.looked import _looks_after
 from glovebox.controllers.experiment.scope import Outcomes
 from glovebox.controllers.ports import Inspected, Ports
 from glovebox.kube.resources import Key

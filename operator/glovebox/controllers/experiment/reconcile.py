@@ -19,7 +19,7 @@ that has not started does not start. What stands is kept, and what ends is recor
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -30,9 +30,7 @@ from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
 from glovebox.api.experiment_status import RunStatus
-from glovebox.apply.managed import MANAGED
 from glovebox.controllers.absent import read_or_absent
-from glovebox.controllers.experiment import report
 from glovebox.controllers.experiment.access import ensure_access
 from glovebox.controllers.experiment.adopt import Adopted, adopt
 from glovebox.controllers.experiment.artifact_credentials import (
@@ -47,10 +45,11 @@ from glovebox.controllers.experiment.conclude import ensure_conclusion
 from glovebox.controllers.experiment.deletion import end
 from glovebox.controllers.experiment.deliver import ensure_delivery
 from glovebox.controllers.experiment.gate import check_gate
-from glovebox.controllers.experiment.isolation import ISOLATING, ensure_isolation, is_inspected
+from glovebox.controllers.experiment.isolation import ISOLATING, ensure_isolation
 from glovebox.controllers.experiment.leakage import check_leakage
-from glovebox.controllers.experiment.lineage import ensure_traced, is_untraced, trace
+from glovebox.controllers.experiment.lineage import ensure_traced, trace
 from glovebox.controllers.experiment.lock_up import lock_up
+from glovebox.controllers.experiment.looked import looked
 from glovebox.controllers.experiment.namespace import ensure_namespace
 from glovebox.controllers.experiment.phases import run_one, run_phases
 from glovebox.controllers.experiment.prove import prove_isolation
@@ -63,31 +62,21 @@ from glovebox.controllers.experiment.retire import (
 from glovebox.controllers.experiment.run import follow_run
 from glovebox.controllers.experiment.scope import Outcomes, Phase, Scope
 from glovebox.controllers.experiment.seal import ensure_seal
-from glovebox.controllers.experiment.unrecorded import recorded as recorded_by_now
 from glovebox.controllers.experiment.unrecorded import with_earlier
 from glovebox.controllers.experiment.uses import take_uses
-from glovebox.controllers.last_listings import drop_seal_tasks
-from glovebox.controllers.ledgers import store_with_ledger
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
-from glovebox.engine.key_queue import Priority
-from glovebox.engine.tasks import TaskKey
 from glovebox.errors import Conflict, GloveboxError, InvalidInput, NamespaceGone
 from glovebox.kube.kinds import EXPERIMENT, NAMESPACE, ROLE_BINDING
 from glovebox.kube.objects import ObjectKey
 from glovebox.kube.resources import Key
-from glovebox.ledger.events import outstanding
 from glovebox.status.adoption import (
     adopted_fields,
     compute_adopted_status,
     compute_after_adoption,
 )
-from glovebox.status.drift import RECORD_SECONDS
-from glovebox.status.experiment import compute_released_status, compute_status
-from glovebox.status.experiment_facts import LedgerFacts, LineageFacts
-from glovebox.status.experiment_seen import Seen, held_back
+from glovebox.status.experiment import compute_released_status
 from glovebox.status.outcome import Outcome, Verdict, done, of_error
-from glovebox.tasks.seal import SEAL
 
 KIND: Final = EXPERIMENT.kind
 log = structlog.get_logger(__name__)
@@ -119,8 +108,6 @@ AFTER_ADOPTION: Final = (
     Phase("seal", ensure_seal),
     Phase("conclude", ensure_conclusion, needs=("seal",)),
 )
-# What begins only once the namespace was recorded as complete.
-_BEHIND_THE_LATCH: Final = ("prove", "deliver", "run")
 _SNAPSHOT: Final = "snapshot"
 _CLOSING: Final = "unkept"
 # What took longer is not recorded when its namespace was changed meanwhile; but so often in a row
@@ -146,7 +133,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
 async def _reconcile_as_bound(ports: Ports, obj: Mapping[str, Any], problem: InvalidInput) -> Look:
     """Go on with what was bound: what is declared cannot be read, or is not that."""
     if not (obj.get("status") or {}).get("digest"):
-        return _look(ports, obj, Outcomes(resolve=of_error(problem)))
+        return looked(ports, obj, Outcomes(resolve=of_error(problem)))
     key = Key.of(obj)
     try:
         scope = await scope_as_bound(ports, obj, problem)
@@ -156,7 +143,7 @@ async def _reconcile_as_bound(ports: Ports, obj: Mapping[str, Any], problem: Inv
         failed = of_error(error).with_failure(*ports.failures.note(key, _SNAPSHOT))
         if failed.definite or failed.is_lasting(ports.grace):
             return await _leave_unkept(ports, obj, problem, Outcomes(snapshot=failed))
-        return _look(ports, obj, Outcomes(resolve=of_error(problem), snapshot=failed))
+        return looked(ports, obj, Outcomes(resolve=of_error(problem), snapshot=failed))
     ports.failures.clear(key, _SNAPSHOT)
     if scope is not None:
         return await _reconcile_once(scope)
@@ -180,7 +167,7 @@ async def _leave_unkept(
     traced, _ = ensure_traced(ports, key, obj)
     told = ensure_recorded(ports, key, obj)
     outcomes = Outcomes(outcomes, unkept=of_error(problem), lineage=done(traced), record=told)
-    return _look(ports, obj, outcomes)
+    return looked(ports, obj, outcomes)
 
 
 async def _reconcile_once(scope: Scope) -> Look:
@@ -190,7 +177,7 @@ async def _reconcile_once(scope: Scope) -> Look:
         ports.suspect_orphans()  # another Experiment had this name a moment ago
     ports.namespaces[scope.key] = scope.namespace
     if experiment.spec.suspend and not scope.is_bound:
-        return _look(ports, scope.obj, Outcomes(), suspended=True)
+        return looked(ports, scope.obj, Outcomes(), suspended=True)
     started, news = _clock(), ports.children.news_of(scope.namespace)
     try:
         scope, outcomes = await run_phases(scope, PHASES)
@@ -214,7 +201,7 @@ async def _reconcile_once(scope: Scope) -> Look:
         ports.outdated[scope.key] = in_a_row + 1
         with_earlier(ports, scope.obj, outcomes)
         return Look(obj=scope.obj, status=None, error=_outdated(scope))
-    return _look(ports, scope.obj, outcomes, as_counts=scope.as_counts)
+    return looked(ports, scope.obj, outcomes, as_counts=scope.as_counts)
 
 
 async def _is_gone(scope: Scope, outcomes: Outcomes) -> bool:
@@ -270,114 +257,6 @@ def _clock() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _look(
-    ports: Ports,
-    obj: Mapping[str, Any],
-    outcomes: Outcomes,
-    *,
-    suspended: bool = False,
-    as_counts: Mapping[str, Any] | None = None,
-) -> Look:
-    outcomes = with_earlier(ports, obj, outcomes)
-    seen = Seen(
-        obj=as_counts if as_counts is not None else obj,
-        outcomes=outcomes,
-        now=ports.now(),
-        suspended=suspended,
-        grace=ports.grace,
-        ledger=store_with_ledger(ports, obj) is not None,
-    )
-    status = compute_status(seen)
-    for failure in held_back(seen):
-        ports.metrics.problem_counter(failure.reason, EXPERIMENT.kind.lower()).inc()
-    key = Key.of(obj)
-    retries = [*outcomes.retries, *_looks_after(ports, obj, status, outcomes, ledger=seen.ledger)]
-    if is_untraced(ports, {**obj, "status": status}, outcomes.facts("lineage", LineageFacts)):
-        retries.append(0.0)  # what is recorded by this look is written as an event
-
-    def recorded() -> None:
-        report.report(ports, key, obj, status, outcomes, ledger=seen.ledger)
-        recorded_by_now(ports, key)
-        if status.get("seal"):
-            ports.unsealed_runs.discard(obj["metadata"]["uid"])
-        if status.get("sealSupplement"):
-            drop_seal_tasks(ports, key, obj["metadata"]["uid"])
-        elif status.get("seal"):
-            # And with it what its Job left.
-            ports.tasks.drop(TaskKey(key, obj["metadata"]["uid"], SEAL))
-
-    return Look(
-        obj=obj,
-        status=status,
-        retry_seconds=min(retries, default=None),
-        priority=Priority.REPAIR if _isolation_pauses(outcomes) else None,
-        error=outcomes.error,
-        after=recorded,
-    )
-
-
-def _looks_after(
-    ports: Ports,
-    obj: Mapping[str, Any],
-    status: Mapping[str, Any],
-    outcomes: Outcomes,
-    *,
-    ledger: bool,
-) -> Iterator[float]:
-    """Yield after how many seconds to look again because of what this look records."""
-    before = obj.get("status") or {}
-    is_news = status.get("provisioned") != before.get("provisioned")
-    if is_news and not _is_settled(ports, obj, status, outcomes):
-        yield 0.0  # runs and the isolation check wait for nothing but this record
-    if status.get("brokenInputs") != before.get("brokenInputs"):
-        yield 0.0  # it is closed, or opened again, for what is recorded by this look
-    if _closes(status, before):
-        yield 0.0  # and the seal for nothing but that one
-    if ledger and _is_untold(obj, status, outcomes):
-        yield 0.0  # what is recorded by this look is told by the next one
-    if _is_fight(status):
-        yield float(RECORD_SECONDS)  # it may be over by then
-
-
-def _is_settled(
-    ports: Ports, obj: Mapping[str, Any], status: Mapping[str, Any], outcomes: Outcomes
-) -> bool:
-    """Whether an open namespace waits for nothing that begins once it is recorded as complete."""
-    return (
-        status.get("state") == names.STATE_OPEN
-        and all(outcomes.is_done(name) for name in _BEHIND_THE_LATCH)
-        and is_inspected(ports, Key.of(obj), status.get("namespace", ""))
-    )
-
-
-def _closes(status: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
-    """Whether this look records that everything is closed for good."""
-    return status.get("state") == names.STATE_SEALED != before.get("state")
-
-
-def _is_untold(obj: Mapping[str, Any], status: Mapping[str, Any], outcomes: Outcomes) -> bool:
-    """Whether this look records something that the ledger was not asked to tell."""
-    facts = outcomes.facts("record", LedgerFacts)
-    if facts is None:
-        return False
-    events = outstanding({**obj, "status": status})
-    return any(event.id not in facts.asked for event in events)
-
-
-def _isolation_pauses(outcomes: Outcomes) -> bool:
-    """Whether something that isolates is left other than declared, for a second at most."""
-    return any(
-        one.retry_seconds is not None and not one.stands and MANAGED[one.key.kind].isolates
-        for each in outcomes.values()
-        for one in each.applied
-    )
-
-
-def _is_fight(status: Mapping[str, Any]) -> bool:
-    conditions = status.get("conditions") or ()
-    return any(entry["reason"] == reasons.WRITER_FIGHT for entry in conditions)
-
-
 async def _reconcile_deletion(ports: Ports, obj: Mapping[str, Any]) -> Look:
     """Seal what was begun, then do what the deletion policy says. Needs no valid spec."""
     finalizers = obj["metadata"].get("finalizers") or ()
@@ -393,10 +272,10 @@ async def _reconcile_deletion(ports: Ports, obj: Mapping[str, Any]) -> Look:
         if outcome.reason == reasons.INTERNAL_ERROR:
             log.exception("a bug: deletion failed unexpectedly")
         failing = ports.failures.note(retiring.key, "retire")
-        return _look(ports, obj, Outcomes(retire=outcome.with_failure(*failing)))
+        return looked(ports, obj, Outcomes(retire=outcome.with_failure(*failing)))
     ports.failures.clear(retiring.key, "retire")
     if not outcomes.is_done("retire"):
-        return _look(ports, outcomes.obj or obj, outcomes)
+        return looked(ports, outcomes.obj or obj, outcomes)
     ports.namespaces.pop(retiring.key, None)
     return Look(obj=obj, status=None)
 
