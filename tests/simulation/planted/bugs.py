@@ -146,7 +146,7 @@ BUGS: Final = (
     Bug(
         "a condition is True before the thing is there",
         "3 no condition True that is not so",
-        "status/experiment.py",
+        "status/experiment_namespace.py",
         "        if outcome.verdict is Verdict.SKIPPED or is_held_back(seen, outcome):\n            return\n"
         "        answer: Answer = types.UNKNOWN if is_unanswered(seen, outcome) else types.FALSE\n"
         "        builder.mark(types.NAMESPACE_READY,",
