@@ -129,6 +129,44 @@ def test_a_run_fetches_its_session_from_its_own_pod(
     assert session["state"]["terminated"]["exitCode"] == 0
 
 
+GO_ON = """
+import os, boto3
+bucket, _, prefix = os.environ["GLOVEBOX_CHECKPOINTS_URI"].removeprefix("s3://").partition("/")
+client = boto3.client("s3")
+found = client.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+print(os.environ["GLOVEBOX_ATTEMPT"], os.environ["GLOVEBOX_INTERRUPTIONS"] or 0, len(found))
+if found:
+    print(client.get_object(Bucket=bucket, Key=found[0]["Key"])["Body"].read().decode())
+else:
+    client.put_object(Bucket=bucket, Key=prefix + "epoch-1", Body=b"after one epoch")
+    raise SystemExit(1)
+"""
+
+
+def test_an_attempt_goes_on_from_the_checkpoint_of_the_one_before(
+    node_cluster: NodeCluster, platform: Team, team: Team, glovebox_image: Image
+) -> None:
+    repository = glovebox_image.reference.partition("@")[0]
+    platform.declare(
+        "IsolationProfile", "retried", profile_spec(images=[{"repository": repository}])
+    )
+    platform.expect("IsolationProfile", "retried")
+    images = [{"name": "python", "reference": glovebox_image.reference}]
+    run = {"image": "python", "command": ["python", "-c", GO_ON], "retries": 1}
+    team.declare(
+        "Experiment", "goer", experiment_spec("retried", "primary", images=images, run=run)
+    )
+    sealed = team.expect("Experiment", "goer", "Sealed", timeout=120)
+    assert sealed["status"]["run"]["outcome"] == "Succeeded", sealed["status"]["run"]
+    assert sealed["status"]["run"]["attempts"] == 2
+    assert sealed["status"]["seal"]["objects"] == 1, "the checkpoint is sealed with the rest"
+    namespace = sealed["status"]["namespace"]
+    pods = node_cluster.api.list(path_of("v1", "pods", namespace=namespace))
+    (last,) = [pod["metadata"]["name"] for pod in pods if pod["status"]["phase"] == "Succeeded"]
+    said = node_cluster.cluster.kubectl("logs", "-n", namespace, last, "-c", "run").stdout
+    assert said.splitlines() == ["1 0 1", "after one epoch"]
+
+
 def corrupted(asked: Asked, liar: Liar) -> Answered:
     truth = liar.truth(asked)
     return replace(truth, body=truth.body[:-1] + bytes([truth.body[-1] ^ 1]))

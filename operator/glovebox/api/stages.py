@@ -30,6 +30,9 @@ TESTS: Final[frozenset[str]] = frozenset({"test", "holdout"})
 # Experiments are held in memory, all of them.
 MAX_COMMAND: Final = 65536
 
+MAX_EXIT_CODES: Final = 16
+ExitCode = Annotated[int, Field(ge=1, le=255, json_schema_extra={"format": "int32"})]
+
 StageName = Annotated[DnsLabel, Field(max_length=MAX_STAGE_NAME)]
 # Less is a slip of the unit: no container starts with it.
 LEAST_MEMORY: Final = "1Mi"
@@ -154,7 +157,19 @@ class Stage(Model):
         ge=0,
         le=100,
         json_schema_extra={"format": "int32"},
-        description="How often a stage that failed is retried.",
+        description=(
+            "How often each worker that failed is started again. One that was evicted, or whose"
+            " node was lost, is started again without counting."
+        ),
+    )
+    fail_on_exit_codes: tuple[ExitCode, ...] = Field(
+        default=(),
+        max_length=MAX_EXIT_CODES,
+        json_schema_extra=list_set(),
+        description=(
+            "Exit codes (1 to 255) of the program that no retry can cure: the stage has failed"
+            " with the first. When empty: each failure is retried."
+        ),
     )
     resources: Annotated[dict[str, Quantity], SHORT_NAMES, _STAGE_RESOURCES] = Field(
         default={},
@@ -190,6 +205,11 @@ class Stage(Model):
         """What it asks for beside processor and memory, by resource."""
         return {name: amount for name, amount in self.resources.items() if "/" in name}
 
+    @property
+    def attempts(self) -> int:
+        """How many pods it can have until it has failed, those that were evicted apart."""
+        return self.workers * (1 + self.retries)
+
     def reads(self, name: str, role: str | None) -> bool:
         """Whether the stage is given an input.
 
@@ -213,10 +233,10 @@ def _needs_stand_before(stages: tuple[Stage, ...]) -> bool:
 Stages = Annotated[
     tuple[Stage, ...],
     Checked[tuple[Stage, ...]](
-        lambda stages: sum(stage.workers + stage.retries for stage in stages) <= MAX_RUN_PODS,
-        f"self.map(s, s.?workers.orValue(1) + s.?retries.orValue(0)).sum() <= {MAX_RUN_PODS}",
-        f"must have at most {MAX_RUN_PODS} `workers` and `retries` in all stages together: of each"
-        " pod the seal says what it was",
+        lambda stages: sum(stage.attempts for stage in stages) <= MAX_RUN_PODS,
+        f"self.map(s, s.?workers.orValue(1) * (1 + s.?retries.orValue(0))).sum() <= {MAX_RUN_PODS}",
+        f"must have at most {MAX_RUN_PODS} pods in all stages together, which are `workers` times"
+        " one more than `retries`: of each pod the seal says what it was",
     ),
     Checked[tuple[Stage, ...]](
         _needs_stand_before,

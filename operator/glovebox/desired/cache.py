@@ -29,6 +29,7 @@ from glovebox.desired.pods import (
     CREDENTIALS_FOLDER,
     FETCH_COMMAND,
     FETCH_CONTAINER,
+    FETCH_FINAL,
     FETCH_USER,
     PLAN_FOLDER,
     container_security,
@@ -159,7 +160,7 @@ def cache_job(cache: Cache, image: str, claim: Mapping[str, Any]) -> KubernetesO
             "backoffLimit": _ATTEMPTS,
             # Two fetchers in one volume would take each other's files away.
             "podReplacementPolicy": "Failed",
-            "podFailurePolicy": {"rules": failure_rules(fetches=True)},
+            "podFailurePolicy": {"rules": failure_rules({FETCH_CONTAINER: FETCH_FINAL})},
             "template": {
                 "metadata": {"labels": _labels(cache)},
                 "spec": {

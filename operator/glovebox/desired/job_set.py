@@ -64,13 +64,7 @@ def _replicated(inputs: ExperimentInputs, stage: Stage, spec: Mapping[str, Any])
 def _job(inputs: ExperimentInputs, stage: Stage, spec: Mapping[str, Any]) -> dict[str, Any]:
     labels = spec["template"]["metadata"]["labels"] | _labels(inputs, stage)
     template = {**spec["template"], "metadata": {"labels": labels}}
-    return {
-        **spec,
-        "completionMode": "Indexed",
-        "completions": stage.workers,
-        "parallelism": stage.workers,
-        "template": template,
-    }
+    return {**spec, "template": template}
 
 
 def _labels(inputs: ExperimentInputs, stage: Stage) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from glovebox import names
@@ -14,6 +14,8 @@ FETCH_CONTAINER: Final = "fetch"
 # The guards know a fetcher by this command and the platform's image.
 FETCH_COMMAND: Final = ("python", "-m", "glovebox.jobs.fetch")
 FETCH_USER: Final = 65532
+# By which a fetcher says that no retry would find anything else.
+FETCH_FINAL: Final = frozenset({EXIT_DIFFERS, EXIT_INVALID})
 SESSION_CONTAINER: Final = "session"
 # The guards know the endpoint by this command and the platform's image.
 SESSION_COMMAND: Final = ("python", "-m", "glovebox.jobs.session_endpoint")
@@ -79,14 +81,24 @@ def _least(amount: str, most: str | None) -> str:
     )
 
 
-def failure_rules(*, fetches: bool) -> list[dict[str, Any]]:
-    """Return the rules of a Job: a fetcher's finding that no retry can cure ends it at once."""
-    codes = {
-        "containerName": FETCH_CONTAINER,
-        "operator": "In",
-        "values": sorted((EXIT_DIFFERS, EXIT_INVALID)),
-    }
-    rules: list[dict[str, Any]] = [{"action": "FailJob", "onExitCodes": codes}] if fetches else []
+def failure_rules(final: Mapping[str, Collection[int]]) -> list[dict[str, Any]]:
+    """Return the rules of a Job: a finding that no retry can cure ends it at once.
+
+    Args:
+        final: By the name of a container, the exit codes by which it says so.
+    """
+    rules: list[dict[str, Any]] = [
+        {
+            "action": "FailJob",
+            "onExitCodes": {
+                "containerName": container,
+                "operator": "In",
+                "values": sorted(codes),
+            },
+        }
+        for container, codes in final.items()
+        if codes
+    ]
     # A node that was drained or lost is no failure of the work: it costs no retry.
     rules.append(
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}

@@ -204,7 +204,7 @@ def _claims(inputs: ExperimentInputs) -> Mapping[str, int]:
 
 def _of_the_run(stages: tuple[Stage, ...]) -> Mapping[str, int]:
     """Return what the objects of a run need; a single pod is in the reserve that everybody has."""
-    attempts = sum(stage.workers + stage.retries for stage in stages)
+    attempts = sum(stage.attempts for stage in stages)
     if not needs_job_set(stages):
         return {"count/pods": attempts}
     at_once = int(most_at_once(stages, lambda stage: Decimal(stage.workers)))

@@ -16,6 +16,7 @@ once: a retry would find the same.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 
 from glovebox import names
@@ -34,6 +35,7 @@ from glovebox.desired.pods import (
     DATASETS_FOLDER,
     FETCH_COMMAND,
     FETCH_CONTAINER,
+    FETCH_FINAL,
     FETCH_USER,
     PLAN_FOLDER,
     RUN_USER,
@@ -51,6 +53,7 @@ from glovebox.desired.run_environment import (
     ARTIFACTS_FOLDER,
     INPUTS_FOLDER,
     SNAPSHOT_FOLDER,
+    attempt_environment,
     run_environment,
     worker_environment,
 )
@@ -111,18 +114,30 @@ def job_spec(inputs: ExperimentInputs, stage: Stage, digest: str) -> dict[str, A
     """
     labels = owned_labels(inputs) | {names.LABEL_DIGEST: names.digest_label(digest)}
     return {
-        "backoffLimit": stage.retries,
+        # Each worker has its own, and the stage has failed with the first that used them up: the
+        # others would wait for it.
+        "backoffLimit": stage.retries * stage.workers,
+        "backoffLimitPerIndex": stage.retries,
+        "maxFailedIndexes": 0,
         "activeDeadlineSeconds": deadline_seconds(inputs, stage),
-        "completions": 1,
-        "parallelism": 1,
+        # A pod is told how often it was tried where it has a number, and not else.
+        "completionMode": "Indexed",
+        "completions": stage.workers,
+        "parallelism": stage.workers,
         # A second pod while the first is still ending would be two writers under one prefix.
         "podReplacementPolicy": "Failed",
-        "podFailurePolicy": {"rules": failure_rules(fetches=bool(inputs.inputs))},
+        "podFailurePolicy": {"rules": failure_rules(_final_exit_codes(inputs, stage))},
         "template": {
             "metadata": {"labels": labels},
             "spec": pod_spec(inputs, stage),
         },
     }
+
+
+def _final_exit_codes(inputs: ExperimentInputs, stage: Stage) -> dict[str, Collection[int]]:
+    """Return the exit codes after which a stage has failed, by the container that ends so."""
+    fetcher = {FETCH_CONTAINER: FETCH_FINAL} if inputs.inputs else {}
+    return {**fetcher, RUN_CONTAINER: stage.fail_on_exit_codes}
 
 
 def deadline_seconds(inputs: ExperimentInputs, stage: Stage) -> int:
@@ -141,7 +156,11 @@ def pod_spec(inputs: ExperimentInputs, stage: Stage) -> dict[str, Any]:
         "image": reference,
         "imagePullPolicy": "IfNotPresent",
         "command": list(stage.command),
-        "env": [*run_environment(inputs, stage), *worker_environment(stage)],
+        "env": [
+            *run_environment(inputs, stage),
+            *attempt_environment(),
+            *worker_environment(stage),
+        ],
         "securityContext": container_security(RUN_USER),
         "volumeMounts": mounts(inputs, stage),
         "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -19,7 +19,7 @@ from glovebox.api.stages import Stage
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.pods import SESSION_ENDPOINT
 from glovebox.desired.session_files import CONFIG_FILE, PROCESS_CONFIG_FILE, SESSION_FOLDER
-from glovebox.desired.stage_results import needed_prefixes, result_prefix
+from glovebox.desired.stage_results import checkpoint_prefix, needed_prefixes, result_prefix
 from glovebox.desired.store_proxy import proxy_variables
 
 INPUTS_FOLDER: Final = "/inputs"
@@ -52,6 +52,8 @@ _DETERMINISTIC: Final = {
     "TZ": "UTC",
 }
 _INDEX: Final = "batch.kubernetes.io/job-completion-index"
+_FAILED: Final = "batch.kubernetes.io/job-index-failure-count"
+_INTERRUPTED: Final = "batch.kubernetes.io/job-index-ignored-failure-count"
 # Python takes no other as PYTHONHASHSEED.
 _HASH_SEED_MAX: Final = 4294967295
 
@@ -70,6 +72,7 @@ def run_environment(inputs: ExperimentInputs, stage: Stage) -> list[dict[str, st
     # What follows has names that a stage cannot choose.
     variables |= {
         "GLOVEBOX_ARTIFACTS_URI": f"{bucket}{result_prefix(experiment, stage)}",
+        "GLOVEBOX_CHECKPOINTS_URI": f"{bucket}{checkpoint_prefix(experiment, stage)}",
         "GLOVEBOX_EXPERIMENT": f"{experiment.namespace}/{experiment.name}",
         "GLOVEBOX_INPUTS": INPUTS_FOLDER,
         "GLOVEBOX_SNAPSHOT": f"{SNAPSHOT_FOLDER}/snapshot.json",
@@ -84,6 +87,24 @@ def run_environment(inputs: ExperimentInputs, stage: Stage) -> list[dict[str, st
     return [{"name": name, "value": _literal(value)} for name, value in sorted(variables.items())]
 
 
+def attempt_environment() -> list[dict[str, Any]]:
+    """Return the variables that say which attempt a pod is, as its Job's controller counts them.
+
+    `GLOVEBOX_ATTEMPT` is how often its worker failed before, from 0; `GLOVEBOX_INTERRUPTIONS` how
+    often it was ended by what is no failure of its own, and empty or 0 if never.
+    """
+    counted = {"GLOVEBOX_ATTEMPT": _FAILED, "GLOVEBOX_INTERRUPTIONS": _INTERRUPTED}
+    return [_annotation(name, annotation) for name, annotation in counted.items()]
+
+
+def _annotation(name: str, annotation: str) -> dict[str, Any]:
+    """Return the variable that holds what an annotation of the pod says."""
+    return {
+        "name": name,
+        "valueFrom": {"fieldRef": {"fieldPath": f"metadata.annotations['{annotation}']"}},
+    }
+
+
 def worker_environment(stage: Stage) -> list[dict[str, Any]]:
     """Return the variables by which the workers of a stage find each other; none of a single one.
 
@@ -93,10 +114,7 @@ def worker_environment(stage: Stage) -> list[dict[str, Any]]:
         return []
     return [
         {"name": "GLOVEBOX_LEADER", "value": names.stage_leader(stage.name)},
-        {
-            "name": "GLOVEBOX_WORKER",
-            "valueFrom": {"fieldRef": {"fieldPath": f"metadata.annotations['{_INDEX}']"}},
-        },
+        _annotation("GLOVEBOX_WORKER", _INDEX),
         {"name": "GLOVEBOX_WORKERS", "value": str(stage.workers)},
     ]
 

@@ -230,9 +230,12 @@ def _stage(stage: Stage) -> Mapping[str, Any]:
     plain: dict[str, Any] = {
         name: quantity.plain(amount) for name, amount in amounts.items() if amount is not None
     }
-    for field, named in (("needs", stage.needs), ("inputs", stage.inputs)):
-        if named:
-            plain[field] = sorted(named)
+    sets: Mapping[str, Collection[str | int]] = {
+        "needs": stage.needs,
+        "inputs": stage.inputs,
+        "failOnExitCodes": stage.fail_on_exit_codes,
+    }
+    plain |= {field: sorted(named) for field, named in sets.items() if named}
     if stage.resources:
         plain["resources"] = _plain(stage.resources)
     return {**declared, **plain}

@@ -18,6 +18,14 @@ def result_prefix(experiment: Experiment, stage: Stage) -> str:
     return run if len(experiment.spec.stages) == 1 else f"{run}{stage.name}/"
 
 
+def checkpoint_prefix(experiment: Experiment, stage: Stage) -> str:
+    """Return the prefix for what the next attempt of a stage goes on from, ending in `/`.
+
+    It lies below what the stage writes, so that it is sealed with the results.
+    """
+    return f"{result_prefix(experiment, stage)}checkpoints/"
+
+
 def needed_prefixes(experiment: Experiment, stage: Stage) -> dict[str, str]:
     """Return the prefixes that a stage reads besides, by the stage that wrote there."""
     needed = (each for each in experiment.spec.stages if each.name in stage.needs)

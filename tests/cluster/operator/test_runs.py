@@ -145,6 +145,14 @@ def test_a_run_that_fails_says_why_and_is_sealed_all_the_same(team: Team) -> Non
     assert team.condition("Experiment", "bad", "Stalled")["status"] == "True"
 
 
+def test_an_exit_code_that_no_retry_cures_ends_the_run_at_once(team: Team) -> None:
+    made = started(team, "hopeless", run={"retries": 2, "failOnExitCodes": [77]})
+    end_pod(team.api, run_pod(team.api, made["status"]["namespace"]), 77, message="no such column")
+    failed = team.expect("Experiment", "hopeless", "Sealed")
+    assert (failed["status"]["run"]["attempts"], failed["status"]["run"]["exitCode"]) == (1, 77)
+    assert "no such column" in team.condition("Experiment", "hopeless", "Succeeded")["message"]
+
+
 def test_a_run_that_says_its_session_with_its_last_words_shows_it_to_nobody(
     cluster: Cluster, team: Team, operator: Operator, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -170,7 +178,13 @@ def test_a_failed_attempt_is_retried_as_often_as_asked(team: Team) -> None:
     namespace = made["status"]["namespace"]
     first = run_pod(team.api, namespace)
     end_pod(team.api, first, 1)
-    end_pod(team.api, run_pod(team.api, namespace), 0)
+    second = run_pod(team.api, namespace)
+    counted = [
+        pod["metadata"]["annotations"]["batch.kubernetes.io/job-index-failure-count"]
+        for pod in (first, second)
+    ]
+    assert counted == ["0", "1"], "what GLOVEBOX_ATTEMPT is made of"
+    end_pod(team.api, second, 0)
     sealed = team.expect("Experiment", "again", "Sealed", timeout=60)
     assert sealed["status"]["run"]["outcome"] == "Succeeded"
     assert sealed["status"]["run"]["attempts"] == 2

@@ -13,6 +13,7 @@ from glovebox.api.experiment import Experiment
 from glovebox.api.stages import Stage
 from glovebox.desired.plan import desired_objects
 from glovebox.desired.refusals import inputs_nobody_reads, variables_collide
+from glovebox.desired.run import stage_jobs
 from glovebox.desired.run_environment import colliding_stages, run_environment, worker_environment
 from glovebox.desired.run_resources import why_run_never_fits
 from glovebox.desired.stage_files import key_of
@@ -97,7 +98,9 @@ def test_one_order_has_each_stage_after_those_that_it_needs() -> None:
         ([declared("a", "b"), declared("b")], "stand before it"),
         ([declared("a", "a")], "stand before it"),
         ([declared("a", "gone")], "stand before it"),
-        ([declared("a", workers=64), declared("b", workers=64, retries=1)], "at most 128"),
+        ([declared("a", workers=65)], "less than or equal to 64"),
+        ([declared("a", workers=64, retries=1), declared("b")], "at most 128"),
+        ([declared("a", failOnExitCodes=[0])], "greater than or equal to 1"),
         ([declared(name) for name in "abcdefghi"], "at most 8"),
     ],
 )
@@ -138,6 +141,53 @@ def test_workers_find_each_other_and_a_single_one_looks_for_nobody() -> None:
         "GLOVEBOX_WORKER": None,
         "GLOVEBOX_WORKERS": "3",
     }
+
+
+def test_each_worker_is_tried_as_often_as_asked_and_told_how_often_it_was() -> None:
+    inputs = inputs_from(
+        {
+            "kind": "Experiment",
+            "spec": {
+                "stages": [declared("fit", workers=3, retries=2, failOnExitCodes=[77, 3])],
+            },
+        }
+    )
+    ((declared_stage, spec),) = stage_jobs(inputs, "sha256:" + "0" * 64)
+    assert declared_stage.attempts == 9
+    assert (spec["backoffLimit"], spec["backoffLimitPerIndex"], spec["maxFailedIndexes"]) == (
+        6,
+        2,
+        0,
+    )
+    assert spec["podFailurePolicy"]["rules"][-2] == {
+        "action": "FailJob",
+        "onExitCodes": {"containerName": "run", "operator": "In", "values": [3, 77]},
+    }
+    told = {
+        each["name"]: each["valueFrom"]["fieldRef"]["fieldPath"]
+        for each in spec["template"]["spec"]["containers"][0]["env"]
+        if "valueFrom" in each
+    }
+    assert told == {
+        "GLOVEBOX_ATTEMPT": "metadata.annotations['batch.kubernetes.io/job-index-failure-count']",
+        "GLOVEBOX_INTERRUPTIONS": (
+            "metadata.annotations['batch.kubernetes.io/job-index-ignored-failure-count']"
+        ),
+        "GLOVEBOX_WORKER": "metadata.annotations['batch.kubernetes.io/job-completion-index']",
+    }
+
+
+def test_checkpoints_lie_below_what_a_stage_writes() -> None:
+    """So its session reaches them, and the seal lists them."""
+    one = inputs_from({"kind": "Experiment", "spec": {"stages": [declared("fit")]}})
+    two = inputs_from(
+        {"kind": "Experiment", "spec": {"stages": [declared("fit"), declared("score", "fit")]}}
+    )
+    for inputs in (one, two):
+        for each in inputs.experiment.spec.stages:
+            said = {entry["name"]: entry["value"] for entry in run_environment(inputs, each)}
+            own = said["GLOVEBOX_ARTIFACTS_URI"]
+            assert said["GLOVEBOX_CHECKPOINTS_URI"] == f"{own}checkpoints/"
 
 
 def test_a_stage_finds_the_results_of_those_that_it_needs_and_of_no_other() -> None:
