@@ -237,6 +237,14 @@ class ExperimentStatus(Status):
             " condition `PlatformChanged`."
         ),
     )
+    team_budget: dict[str, Annotated[str, Field(max_length=64)]] = Field(
+        default={},
+        max_length=32,
+        description=(
+            "What the experiment counts for in the budget of its team, by resource, as it was when"
+            " the snapshot was taken. Absent where the profile had none."
+        ),
+    )
     provisioned: ProvisionedStatus | None = Field(
         default=None,
         description=(

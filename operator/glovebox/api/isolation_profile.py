@@ -16,7 +16,7 @@ from glovebox.api.data_terms import Environment
 from glovebox.api.delivery_mode import Delivery
 from glovebox.api.leakage_rules import LeakageRules
 from glovebox.api.placement import Accelerator, Scheduling
-from glovebox.api.profile_limits import Limits, QuotaRange, RetentionRange, RunRules
+from glovebox.api.profile_limits import BudgetEntry, Limits, QuotaRange, RetentionRange, RunRules
 from glovebox.api.profile_network import ProfileNetwork
 from glovebox.api.scalars import (
     ImageRepository,
@@ -199,7 +199,15 @@ class IsolationProfileSpec(Model):
                 "must keep production apart: with `environment: Production` list `Production`"
                 " alone, with another environment leave it out",
                 field_path=".data.environments",
-            )
+            ),
+            rule(
+                "!has(self.teamBudget) || self.teamBudget.all(b, self.quota.exists(q, q.resource =="
+                " b.resource) || (has(self.accelerators) && self.accelerators.exists(a,"
+                " 'requests.' + a.resource == b.resource)))",
+                "must name resources that `quota` lists, or `requests.` and the resource of an"
+                " entry of `accelerators`: of others no experiment has any",
+                field_path=".teamBudget",
+            ),
         )
     )
 
@@ -215,6 +223,17 @@ class IsolationProfileSpec(Model):
             " that is not listed is refused. Kinds of objects are counted also where none is"
             " listed: among them `pods` (50), and `count/pods`, which counts those that have"
             " ended as well (100 more than `pods`)."
+        ),
+    )
+    team_budget: tuple[BudgetEntry, ...] = Field(
+        default=(),
+        max_length=32,
+        json_schema_extra=list_map("resource"),
+        description=(
+            "What all experiments of one namespace may have together under this profile. One that"
+            " is too much waits, and nothing of it exists, until others are sealed or deleted."
+            " Those that are bound keep what they have, whatever this becomes. When empty: as much"
+            " as they like."
         ),
     )
     limits: Limits = Field(

@@ -51,6 +51,20 @@ class QuotaRange(Model):
     )
 
 
+class BudgetEntry(Model):
+    """The most of one resource that all experiments of a team may have together."""
+
+    resource: QuotaResource = Field(
+        description="The resource as `quota` names it, or `requests.` and that of an accelerator."
+    )
+    maximum: Quantity = Field(
+        description=(
+            "The most that the experiments of one namespace may have of it together, under this"
+            " profile."
+        )
+    )
+
+
 class Limits(Model):
     """The LimitRange for containers: their defaults, and the most that one may request."""
 

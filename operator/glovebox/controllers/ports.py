@@ -197,6 +197,19 @@ class Unrecorded:
     applied: tuple[Applied, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What an Experiment counts for that is being bound.
+
+    Attributes:
+        amounts: By resource.
+        until: When it counts no more, in monotonic seconds.
+    """
+
+    amounts: Mapping[str, str]
+    until: float
+
+
 @dataclass(slots=True)
 class Ports:
     """The outside world of one operator process, as controllers see it."""
@@ -238,6 +251,8 @@ class Ports:
     # UIDs of the namespaces that seemed to be orphans in the last sweep, where they were too many
     # to be believed at once; empty otherwise. While there are any, nothing of an orphan is deleted.
     doubted_orphans: frozenset[str] = frozenset()
+    # What Experiments count for that are just being bound, in the budgets of their teams.
+    claims: dict[Key, Claim] = field(default_factory=dict)
     # Plans that were rendered last, by what they were rendered from.
     plans: dict[tuple[object, ...], Plan] = field(default_factory=dict)
     # What inputs were last found to share, by what was compared.

@@ -29,7 +29,7 @@ from glovebox.desired import quantity
 
 FORMAT: Final = "glovebox.dev/platform/v1"
 # A catalogue for those who choose: nothing of it reaches a namespace.
-_CATALOGUE: Final = frozenset({"description", "images", "leakage"})
+_CATALOGUE: Final = frozenset({"description", "images", "leakage", "teamBudget"})
 # Where name servers listen unless a profile says otherwise.
 _DNS_PORT: Final = 53
 # How an experiment is operated; bound, but no part of what it is.

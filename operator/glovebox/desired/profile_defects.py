@@ -80,6 +80,7 @@ def _defects(
     yield from _service_of_the_system(profile, operator_namespace)
     yield from _label_of_no_pod(profile)
     yield from _license_unknown(profile)
+    yield from _budget_of_nothing(profile)
 
 
 def _amount_too_large(profile: IsolationProfile) -> Iterator[str]:
@@ -88,6 +89,10 @@ def _amount_too_large(profile: IsolationProfile) -> Iterator[str]:
         (f"spec.quota[{entry.resource}].{name}", getattr(entry, name))
         for entry in profile.spec.quota
         for name in ("default", "minimum", "maximum")
+    ]
+    amounts += [
+        (f"spec.teamBudget[{entry.resource}].maximum", entry.maximum)
+        for entry in profile.spec.team_budget
     ]
     limits = profile.spec.limits.model_dump(by_alias=True)
     amounts += [(f"spec.limits.{name}", amount) for name, amount in limits.items()]
@@ -224,6 +229,18 @@ def _label_of_no_pod(profile: IsolationProfile) -> Iterator[str]:
                 yield f"{where} has the key '{key}', which is not {LABEL_KEY_MESSAGE}"
             if not re.fullmatch(LABEL_VALUE, value) or len(value) > MAX_LABEL_VALUE:
                 yield f"{where} has the value '{value}', and a label has {LABEL_VALUE_MESSAGE}"
+
+
+def _budget_of_nothing(profile: IsolationProfile) -> Iterator[str]:
+    """Find a budget of what no experiment can ask for: it would bound nothing."""
+    offered = {entry.resource for entry in profile.spec.quota}
+    offered |= {f"requests.{each.resource}" for each in profile.spec.accelerators}
+    for entry in profile.spec.team_budget:
+        if entry.resource not in offered:
+            yield (
+                f"spec.teamBudget[{entry.resource}] bounds a resource that `spec.quota` and"
+                " `spec.accelerators` do not offer"
+            )
 
 
 def _license_unknown(profile: IsolationProfile) -> Iterator[str]:

@@ -72,6 +72,7 @@ CONDITIONS: Final = (
 # Which condition shows a refusal, beside Ready.
 _SHOWN_BY: Final = {
     reasons.QUOTA_OUT_OF_RANGE: types.QUOTA_APPLIED,
+    reasons.TEAM_BUDGET_EXCEEDED: types.QUOTA_APPLIED,
     reasons.NAMESPACE_TAKEN: types.NAMESPACE_READY,
     reasons.FEATURE_INPUTS_MISSING: types.INPUTS_VERIFIED,
     reasons.LEAKAGE_FOUND: types.INPUTS_VERIFIED,

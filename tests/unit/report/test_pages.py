@@ -154,7 +154,7 @@ def _models(annotation: Any) -> Iterator[type[TolerantModel]]:
 
 # What the examples have no place for: it is there only while something is the matter, or under way.
 ELSEWHERE = re.compile(
-    r"status\.(conditions|progress\..*|part\..*|evolution\.message|artifacts\.credentialsExpireTime|inputs\.(manifest|stated)\..*"
+    r"status\.(conditions|teamBudget|progress\..*|part\..*|evolution\.message|artifacts\.credentialsExpireTime|inputs\.(manifest|stated)\..*"
     r"|inputs\.(image|bucket|prefix)|inputs\.grants\.contentRoot|run\.pods\.reason"
     r"|run\.pods\.containers\.log\.problem|run\.nodes\.problem|isolation\.failed"
     r"|tenantPods\.truncated|verification\.current\.(findings|seed).*)"

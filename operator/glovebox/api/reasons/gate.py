@@ -41,6 +41,14 @@ QUOTA_OUT_OF_RANGE: Final = _reason(
     "`spec.resources.quota` asks for more or less than the profile allows.",
     "Ask for an amount in the range that the message names, or choose another profile.",
 )
+TEAM_BUDGET_EXCEEDED: Final = _reason(
+    "TeamBudgetExceeded",
+    "Experiment `QuotaApplied`, `Ready`",
+    "All experiments of the namespace would have more of a resource together than `teamBudget` of"
+    " the profile says. Nothing was created.",
+    "Seal or delete others that the message counts, or ask for less; it goes on within half a"
+    " minute. What alone is more than the whole budget has to ask for less.",
+)
 IMAGE_NOT_PINNED: Final = _reason(
     "ImageNotPinned",
     "Experiment `Ready`",

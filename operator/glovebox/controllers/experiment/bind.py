@@ -18,6 +18,7 @@ from glovebox.api.leakage_status import LeakStatus
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.remembered import remember
+from glovebox.controllers.team_budgets import claimed
 from glovebox.desired.as_bound import plan_as_bound
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.leakage import recorded_sheet, sheet_text
@@ -73,8 +74,12 @@ async def bind(scope: Scope, outcomes: Outcomes) -> Outcome:
         "purpose": recorded_purpose(scope.experiment.spec.purpose),
         "leakage": recorded_sheet(sheet) or None,
     }
-    bound = compute_bound_status(scope.obj, fields, resolved.inputs_verified, scope.now)
-    answer = await scope.ports.writer.write_status(scope.obj, bound)
+    # As it was looked at by the gate: only then is it what is bound.
+    profile = resolved.profile or resolved.platform.profile
+    with claimed(scope.ports, scope.experiment, profile) as counted:
+        fields["teamBudget"] = dict(counted) or None
+        bound = compute_bound_status(scope.obj, fields, resolved.inputs_verified, scope.now)
+        answer = await scope.ports.writer.write_status(scope.obj, bound)
     if (answer.get("status") or {}).get("platform") != resolved.platform_text:
         # A field that the API server does not know is dropped without a word.
         problem = InvalidInput(

@@ -20,6 +20,7 @@ from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.provenance import assess_pin
 from glovebox.controllers.run_work import JOB_SETS_MISSING, JOB_SETS_SECONDS
 from glovebox.controllers.store_connections import encrypting_keys
+from glovebox.controllers.team_budgets import check_team_budget
 from glovebox.desired import refusals
 from glovebox.desired.data_rules import DataInput, check_data
 from glovebox.desired.delivery_modes import check_deliverable
@@ -45,6 +46,7 @@ async def check_gate(scope: Scope, outcomes: Outcomes) -> Outcome:
     if scope.is_bound or resolved.profile is None or resolved.store is None:
         return done()
     plan = check_declared(scope, resolved)
+    check_team_budget(scope.ports, scope.experiment, resolved.profile)
     await check_sources(scope, resolved)
     await _require_job_sets(scope, plan)
     await refuse_what_ran(scope, resolved.platform.store, plan)

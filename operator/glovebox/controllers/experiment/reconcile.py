@@ -297,6 +297,7 @@ def forget(ports: Ports, key: Key, uid: str) -> None:
     if ports.namespaces.pop(key, None) is not None:
         # It went without passing by `retire`: somebody took the finalizer off.
         ports.suspect_orphans()
+    ports.claims.pop(key, None)
     ports.drifting.pop(key, None)
     ports.inspected.pop(key, None)
     ports.unrecorded.pop(key, None)

@@ -1,0 +1,105 @@
+"""The budget of a team: what its other experiments have, and who is about to be bound.
+
+Between the look at the others and the record of what was bound stands one request. Until it is
+answered what it asks for is claimed in this process, so that of two experiments that are declared
+at once one waits. Another process binds nothing meanwhile: it does not lead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from glovebox import names
+from glovebox.api import reasons
+from glovebox.api.experiment import Experiment
+from glovebox.api.isolation_profile import IsolationProfile
+from glovebox.controllers.ports import Claim, Ports
+from glovebox.desired.team_budget import counted, find_excess
+from glovebox.errors import Conflict, GloveboxError, NotReady, Refused, Unavailable
+from glovebox.kube.kinds import EXPERIMENT, ISOLATION_PROFILE
+from glovebox.kube.resources import Key
+
+_CLAIM_SECONDS = 600.0
+# Nobody tells when another experiment is sealed or gone.
+_RETRY_SECONDS = 30.0
+
+
+def check_team_budget(ports: Ports, experiment: Experiment, profile: IsolationProfile) -> None:
+    """Accept an experiment that the budget of its team has room for.
+
+    Raises:
+        Refused: `TeamBudgetExceeded`: it alone is too much.
+        NotReady: `TeamBudgetExceeded`: it is too much beside the others.
+    """
+    excess = find_excess(profile, counted(experiment, profile), _others(ports, experiment, profile))
+    if excess is None:
+        return
+    message = excess.describe(experiment.namespace, profile.name)
+    if excess.is_final:
+        raise Refused(reasons.TEAM_BUDGET_EXCEEDED, message)
+    raise NotReady(reasons.TEAM_BUDGET_EXCEEDED, message, retry_seconds=_RETRY_SECONDS)
+
+
+@contextmanager
+def claimed(
+    ports: Ports, experiment: Experiment, profile: IsolationProfile
+) -> Iterator[Mapping[str, str]]:
+    """Claim what an experiment counts for while the block records it; yield that, by resource.
+
+    What may have been recorded although nobody knows stays claimed, until it is seen or claimed
+    again, and for ten minutes at most: an experiment that was edited meanwhile may never be bound.
+
+    Raises:
+        Refused, NotReady: As `check_team_budget`.
+    """
+    check_team_budget(ports, experiment, profile)
+    amounts = counted(experiment, profile)
+    if not amounts:
+        yield amounts
+        return
+    key = Key(EXPERIMENT.kind, experiment.namespace, experiment.name)
+    ports.claims[key] = Claim(amounts, ports.clock() + _CLAIM_SECONDS)
+    try:
+        yield amounts
+    except GloveboxError as error:
+        if not _may_be_recorded(error):
+            del ports.claims[key]
+        raise
+    del ports.claims[key]
+
+
+def _may_be_recorded(error: GloveboxError) -> bool:
+    """Whether a status may be there that was not answered for."""
+    if isinstance(error, Unavailable):
+        return error.effect_unknown
+    # Somebody wrote in between, perhaps this process: what is known here is older.
+    return isinstance(error, Conflict)
+
+
+def _others(
+    ports: Ports, experiment: Experiment, profile: IsolationProfile
+) -> dict[str, Mapping[str, str]]:
+    """Return what the other experiments of the team count for, by name."""
+    if not profile.spec.team_budget:
+        return {}
+    found: dict[str, Mapping[str, str]] = {}
+    for key in ports.resources.users_of(Key(ISOLATION_PROFILE.kind, "", profile.name)):
+        if key.kind != EXPERIMENT.kind or key.namespace != experiment.namespace:
+            continue
+        if key.name == experiment.name:
+            continue
+        claim = ports.claims.get(key)
+        if claim is not None and ports.clock() < claim.until:
+            found[key.name] = claim.amounts
+        elif (other := ports.resources.parsed(key, Experiment)) is not None and _has(other):
+            # One that was bound before there was a budget has what it would ask for now.
+            found[key.name] = {**counted(other, profile), **other.status.team_budget}
+    return found
+
+
+def _has(other: Experiment) -> bool:
+    """Whether it is bound, and was not given back yet."""
+    return bool(other.status.digest) and (
+        other.status.state != names.STATE_SEALED and not other.spec.adopts
+    )

@@ -1,0 +1,189 @@
+"""What the experiments of a team have together is never more than its budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from glovebox.kube.kinds import EXPERIMENT, ISOLATION_PROFILE, NAMESPACE, OBJECT_STORE, Kind
+from simulation.api_server import Asked
+from simulation.api_transport import NOTHING, Fault, NoFaults, StreamFault
+from simulation.stage import Stage, play
+from simulation.test_grants import is_bound, why
+from simulation.world import TEAM
+
+CPU = "requests.cpu"
+NAMES = "abcde"
+# Two have room, each asking for the default of one.
+BUDGET = {"teamBudget": [{"resource": CPU, "maximum": "2"}]}
+
+
+def bound(stage: Stage) -> set[str]:
+    return {name for name in NAMES if is_bound(stage, name)}
+
+
+def namespaces(stage: Stage) -> int:
+    return sum(
+        each["metadata"]["name"].startswith("gbx-")
+        for each in stage.world.server.everything(NAMESPACE)
+    )
+
+
+async def platform(stage: Stage) -> None:
+    """Wait for it, so that the first status that is written of an Experiment is its binding."""
+    for kind, name in ((ISOLATION_PROFILE, "standard"), (OBJECT_STORE, "primary")):
+        await stage.until(f"{name} is ready", partial(is_ready, stage, kind, name))
+
+
+def is_ready(stage: Stage, kind: Kind, name: str) -> bool:
+    return stage.condition("Ready", name, kind).get("status") == "True"
+
+
+async def decided(stage: Stage) -> None:
+    """Wait until each is bound or waits for others."""
+    await stage.until(
+        "all are decided",
+        lambda: all(
+            is_bound(stage, name) or why(stage, name) == "TeamBudgetExceeded" for name in NAMES
+        ),
+    )
+
+
+class OfBinding(NoFaults):
+    """A fault for the first statuses that are written, of which the watch tells long after."""
+
+    def __init__(self, fault: Fault, times: int, lag: float = 0.0) -> None:
+        self._fault, self._times, self._lag = fault, times, lag
+
+    def stream(self, asked: Asked) -> StreamFault:
+        lags = self._lag and asked.kind == EXPERIMENT
+        return StreamFault("lags", seconds=self._lag) if lags else StreamFault()
+
+    def request(self, asked: Asked) -> Fault:
+        binds = asked.verb in ("update", "patch") and asked.kind == EXPERIMENT
+        if not binds or asked.subresource != "status" or not self._times:
+            return NOTHING
+        self._times -= 1
+        return self._fault
+
+
+FAULTS: dict[str, Callable[[], NoFaults]] = {
+    "nothing": NoFaults,
+    "unanswered": lambda: OfBinding(Fault("unanswered"), 3),
+    "unanswered, and told late": lambda: OfBinding(Fault("unanswered"), 2, lag=50.0),
+    "late": lambda: OfBinding(Fault("late", seconds=1.0), 3),
+    "lost": lambda: OfBinding(Fault("lost", seconds=5.0), 3),
+    "conflict": lambda: OfBinding(Fault("refused", 409), 3),
+    "refused": lambda: OfBinding(Fault("refused", 422), 3),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_of_five_that_come_at_once_two_have_room(fault: str) -> None:
+    async def scene(stage: Stage) -> None:
+        most = 0
+        await platform(stage)
+        for name in NAMES:
+            stage.declare(name, run=False)
+
+        def watch() -> bool:
+            nonlocal most
+            most = max(most, len(bound(stage)))
+            return most > 2
+
+        with pytest.raises(AssertionError, match="not within"):
+            await stage.until("more than two are bound", watch, 240.0)
+        await decided(stage)
+        assert len(bound(stage)) == namespaces(stage) == 2
+        for name in bound(stage):
+            assert stage.status(name)["teamBudget"] == {CPU: "1"}
+        for name in set(NAMES) - bound(stage):
+            said = stage.condition("QuotaApplied", name)
+            assert (said["status"], said["reason"]) == ("False", "TeamBudgetExceeded")
+            assert f"namespace {TEAM} together" in said["message"]
+
+    play(scene, profile=BUDGET, faults=FAULTS[fault]())
+
+
+def test_what_may_be_bound_although_nobody_knows_keeps_its_share() -> None:
+    """Others come all the while that the answer is late, and the watch is later still."""
+
+    async def scene(stage: Stage) -> None:
+        await platform(stage)
+        more = [f"a{number}" for number in range(40)]
+        for name in more:
+            stage.declare(name, run=False)
+            await stage.sleep(0.3)
+        await stage.sleep(120.0)
+        assert sum(is_bound(stage, name) for name in more) == 2
+
+    play(scene, profile=BUDGET, faults=OfBinding(Fault("unanswered"), 2, lag=0.2))
+
+
+@pytest.mark.parametrize("way", ["deleted", "sealed"])
+def test_one_that_is_over_makes_room_for_another(way: str) -> None:
+    async def scene(stage: Stage) -> None:
+        for name in NAMES:
+            stage.declare(name, run=False)
+        await decided(stage)
+        first = min(bound(stage))
+        await stage.provisioned(first)
+        if way == "deleted":
+            stage.world.remove(EXPERIMENT, TEAM, first)
+        else:
+            closed = {"spec": {"lifecycle": {"desired": "Sealed"}}}
+            assert stage.world.edit(EXPERIMENT, TEAM, first, closed)
+        before = bound(stage)
+        await stage.until("another one is bound", lambda: len(bound(stage) - before) == 1)
+        await stage.sleep(120.0)
+        now = bound(stage) - ({first} if way == "sealed" else set())
+        assert len(now) == 2
+
+    play(scene, profile=BUDGET)
+
+
+def test_a_restart_forgets_nobody_s_share() -> None:
+    async def scene(stage: Stage) -> None:
+        for name in "ab":
+            stage.declare(name, run=False)
+        for name in "ab":
+            await stage.provisioned(name)
+        await stage.process.kill()
+        stage.world.process("operator-1").start()
+        stage.declare("c", run=False)
+        await stage.until("it waits", lambda: why(stage, "c") == "TeamBudgetExceeded")
+        assert not is_bound(stage, "c")
+
+    play(scene, profile=BUDGET)
+
+
+def test_a_budget_that_comes_later_takes_nothing_away_and_counts_what_is_there() -> None:
+    async def scene(stage: Stage) -> None:
+        for name in "ab":
+            stage.declare(name, run=False)
+        for name in "ab":
+            await stage.provisioned(name)
+        smaller = {"spec": {"teamBudget": [{"resource": CPU, "maximum": "1"}]}}
+        assert stage.world.edit(ISOLATION_PROFILE, None, "standard", smaller)
+        await stage.sleep(5.0)
+        stage.declare("c", run=False)
+        await stage.until("it waits", lambda: why(stage, "c") == "TeamBudgetExceeded")
+        said = stage.condition("Ready", "c")["message"]
+        assert "with the 2 of a, b that is more than the 1" in said
+        for name in "ab":
+            assert stage.condition("Ready", name)["status"] == "True"
+            assert "teamBudget" not in stage.status(name)
+
+    play(scene)
+
+
+def test_what_alone_is_more_than_the_budget_does_not_wait_for_others() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.declare("a", run=False, resources={"quota": {CPU: "3"}})
+        await stage.until("it is refused", lambda: why(stage, "a") == "TeamBudgetExceeded")
+        assert "ask for less in spec.resources.quota" in stage.condition("Ready", "a")["message"]
+        assert stage.condition("Stalled", "a").get("status") == "True"
+
+    play(scene, profile=BUDGET)
