@@ -38,7 +38,9 @@ class Shown(StrEnum):
     """How the answer is shown."""
 
     TABLE = "table"
+    WIDE = "wide"
     JSON = "json"
+    YAML = "yaml"
 
 
 def access_review(
@@ -55,7 +57,10 @@ def access_review(
         ),
     ] = "",
     output: Annotated[
-        Shown, typer.Option("--output", "-o", help="table, or json for programs.")
+        Shown,
+        typer.Option(
+            "--output", "-o", help="table, wide (whole digests), or json or yaml for programs."
+        ),
     ] = Shown.TABLE,
 ) -> None:
     """Show who can read which data, through which pin or grant, and when that was last used.
@@ -66,7 +71,7 @@ def access_review(
     cluster is found as kubectl finds it.
     """
     from glovebox.cli.experiments import KubeconfigCluster
-    from glovebox.cli.shown import as_json
+    from glovebox.cli.shown import as_document
     from glovebox.data.printable import printable
     from glovebox.errors import GloveboxError
     from glovebox.report.readings import review
@@ -80,19 +85,19 @@ def access_review(
         raise typer.Exit(_CANNOT) from None
     root = content if content.startswith("sha256:") else f"sha256:{content}"
     shown = [each for each in found if each.content.startswith(root)]
-    if output is Shown.JSON:
-        typer.echo(as_json([asdict(each) for each in shown]))
+    if output in {Shown.JSON, Shown.YAML}:
+        typer.echo(as_document([asdict(each) for each in shown], output))
         return
-    for line in _table(shown):
+    for line in _table(shown, is_wide=output is Shown.WIDE):
         typer.echo(printable(line))
 
 
-def _table(readings: Iterable[Reading]) -> list[str]:
+def _table(readings: Iterable[Reading], *, is_wide: bool) -> list[str]:
     from glovebox.cli.shown import aligned
 
     rows = [_HEADINGS] + [
         (
-            each.content[:_SHORT],
+            each.content if is_wide else each.content[:_SHORT],
             each.namespace,
             each.through,
             ",".join(each.roles) or "any",

@@ -7,6 +7,7 @@ marked as such (`dryRun`), and stored nowhere.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -29,6 +30,7 @@ from glovebox.kube.kinds import (
     Kind,
 )
 from glovebox.kube.resources import Key
+from glovebox.report.tree import ONLY_OWN
 
 _Any = TypeVar("_Any", bound=Resource[Any, Any])
 _PAGE: Final = 500
@@ -78,6 +80,7 @@ class KubeconfigCluster:
             connection = config.new_client_from_config(  # type: ignore[no-untyped-call]
                 client_configuration=settings
             )
+            self._connection: Any = connection
             self._api: Any = client.CustomObjectsApi(connection)
             self._core: Any = client.CoreV1Api(connection)
 
@@ -202,10 +205,43 @@ class KubeconfigCluster:
         return self._list(_KINDS[kind], namespace)
 
     def namespace(self, name: str) -> dict[str, Any]:
-        """Return a namespace, as far as its name and labels go."""
+        """Return a namespace."""
         with _translated(f"read Namespace {name}"):
             found = self._core.read_namespace(name, _request_timeout=self._patience())
-        return {"metadata": {"name": name, "labels": dict(found.metadata.labels or {})}}
+        return self._plain(found)
+
+    def inside(self, kind: Kind, namespace: str) -> list[dict[str, Any]]:
+        """Return the objects of one kind in an experiment's namespace.
+
+        Of kinds of which a cluster puts some into every namespace: those that Glovebox made.
+        """
+        selector = names.MANAGED_SELECTOR if kind in ONLY_OWN else ""
+        group, _, version = kind.api_version.rpartition("/")
+        found: list[dict[str, Any]] = []
+        following = ""
+        while True:
+            asked = {
+                "limit": _PAGE,
+                "label_selector": selector,
+                "_continue": following,
+                "_request_timeout": self._patience(),
+            }
+            with _translated(f"list {kind.plural} in namespace {namespace}"):
+                if group:
+                    page = self._api.list_namespaced_custom_object(
+                        group, version, namespace, kind.plural, **asked
+                    )
+                else:
+                    call = getattr(self._core, f"list_namespaced_{_in_lines(kind.kind)}")
+                    page = self._plain(call(namespace, **asked))
+            found += page.get("items") or ()
+            following = page["metadata"].get("continue") or ""
+            if not following:
+                return found
+
+    def _plain(self, model: Any) -> dict[str, Any]:
+        found: dict[str, Any] = self._connection.sanitize_for_serialization(model)
+        return found
 
     def dry_run(self, obj: Mapping[str, Any]) -> dict[str, Any]:
         """Return an object of ours as the API server would store it; nothing is stored.
@@ -290,6 +326,11 @@ def parsed(model: type[_Any], obj: Mapping[str, Any]) -> _Any:
             f"the {model.KIND} cannot be read by this version of the program:"
             f" {error.error_count()} fields are not as it knows them",
         ) from None
+
+
+def _in_lines(kind: str) -> str:
+    """Return a kind as the client's methods are called: `resource_quota`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind).lower()
 
 
 @contextmanager

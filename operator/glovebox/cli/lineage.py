@@ -5,7 +5,6 @@ Names in what it prints come from tenants: none of them reaches the terminal as 
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from typing import Annotated
 
@@ -20,6 +19,7 @@ class Shown(StrEnum):
 
     TREE = "tree"
     JSON = "json"
+    YAML = "yaml"
     DOT = "dot"
     SVG = "svg"
 
@@ -46,7 +46,9 @@ def lineage(
     output: Annotated[
         Shown,
         typer.Option(
-            "--output", "-o", help="tree, json for programs, dot for Graphviz, or svg: a picture."
+            "--output",
+            "-o",
+            help="tree, json or yaml for programs, dot for Graphviz, or svg: a picture.",
         ),
     ] = Shown.TREE,
 ) -> None:
@@ -56,6 +58,7 @@ def lineage(
     found as kubectl finds it, the store as every S3 tool finds it (AWS_ENDPOINT_URL, ...).
     """
     from glovebox.cli import lineage_sources as sources
+    from glovebox.cli.shown import as_document
     from glovebox.data.printable import printable
     from glovebox.errors import GloveboxError
     from glovebox.lineage.graph import graph_of
@@ -72,9 +75,8 @@ def lineage(
         raise typer.Exit(_CANNOT) from None
     found = answer(graph_of(experiments, pins, events), what)
     match output:
-        case Shown.JSON:
-            # In ASCII: a terminal that shows it obeys none of it.
-            typer.echo(json.dumps([document(node) for node in found], indent=2))
+        case Shown.JSON | Shown.YAML:
+            typer.echo(as_document([document(node) for node in found], output))
         case Shown.DOT:
             typer.echo(dot(found))
         case Shown.SVG:

@@ -20,6 +20,7 @@ from glovebox.cli import plan as plan_command
 from glovebox.cli import render as render_command
 from glovebox.cli import report as report_command
 from glovebox.cli import status as status_command
+from glovebox.cli import tree as tree_command
 from glovebox.cli import verify as verify_command
 from glovebox.cli import why as why_command
 from glovebox.cli import witness as witness_command
@@ -36,6 +37,7 @@ app = Commands(
 )
 app.command("why")(why_command.why)
 app.command("status")(status_command.status)
+app.command("tree")(tree_command.tree)
 app.command("drift")(drift_command.drift)
 app.command("plan")(plan_command.plan)
 app.command("render")(render_command.render)

@@ -25,9 +25,6 @@ def plan(
     output: Annotated[
         Shown, typer.Option("--output", "-o", help="table, wide, or json or yaml for programs.")
     ] = Shown.TABLE,
-    color: Annotated[
-        bool, typer.Option("--color/--no-color", help="Whether verdicts are coloured.")
-    ] = True,
 ) -> None:
     """Show what the objects of a file would become, without making anything.
 
@@ -46,7 +43,7 @@ def plan(
         text = typer.get_text_stream("stdin").read() if str(file) == "-" else None
         objects = read_objects(file, text)
         planned = planned_of(KubeconfigCluster(), objects)
-    show(planned, output, color=color)
+    show(planned, output)
     verdicts = {each.verdict for each in planned}
     for worst in (Verdict.REFUSED, Verdict.WAITS):
         if worst in verdicts:

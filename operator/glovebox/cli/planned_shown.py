@@ -27,7 +27,7 @@ class Shown(StrEnum):
 _WORDS = {"ACCEPTED": "would be accepted", "REFUSED": "refused", "WAITS": "would wait"}
 
 
-def show(planned: Sequence[Planned], output: Shown, *, color: bool = True) -> None:
+def show(planned: Sequence[Planned], output: Shown) -> None:
     """Print what would become of each object."""
     if output is Shown.JSON:
         typer.echo(as_json([document(each) for each in planned]))
@@ -35,7 +35,7 @@ def show(planned: Sequence[Planned], output: Shown, *, color: bool = True) -> No
         typer.echo(as_yaml([document(each) for each in planned]))
     else:
         for each in planned:
-            _show_one(each, is_wide=output is Shown.WIDE, color=color)
+            _show_one(each, is_wide=output is Shown.WIDE)
 
 
 def document(planned: Planned) -> dict[str, Any]:
@@ -55,13 +55,13 @@ def document(planned: Planned) -> dict[str, Any]:
     }
 
 
-def _show_one(planned: Planned, *, is_wide: bool, color: bool) -> None:
+def _show_one(planned: Planned, *, is_wide: bool) -> None:
     colors = {"ACCEPTED": "green", "REFUSED": "red", "WAITS": "yellow"}
     verdict = planned.verdict.name
     reason = f": {printable(planned.reason)}" if planned.reason else ""
     by = f" ({planned.by})" if planned.by else ""
     said = f"{printable(str(planned.key))} {_WORDS[verdict]}{reason}{by}"
-    typer.secho(said, fg=colors[verdict] if color else None)
+    typer.secho(said, fg=colors[verdict])
     if planned.message:
         typer.echo(f"  {printable(planned.message)}")
     if planned.digest:

@@ -24,6 +24,11 @@ def as_json(told: Any) -> str:
     return json.dumps(told, indent=2)
 
 
+def as_document(told: Any, output: str) -> str:
+    """Return plain values as JSON or as YAML, whichever `-o` names."""
+    return as_json(told) if output == "json" else as_yaml(told)
+
+
 def as_yaml(told: Any) -> str:
     """Return plain values as YAML, in the order given and likewise in ASCII; no end of line."""
     import yaml

@@ -6,7 +6,6 @@ what it prints come from whoever wrote the artifacts: none of them reaches the t
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from enum import StrEnum
 from pathlib import Path
@@ -29,6 +28,7 @@ class Output(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    YAML = "yaml"
 
 
 def verify(
@@ -91,7 +91,7 @@ def verify(
         Path | None, typer.Option(help="With an S3 source: keep the evidence in this folder.")
     ] = None,
     output: Annotated[
-        Output, typer.Option("--output", "-o", help="text, or json for programs.")
+        Output, typer.Option("--output", "-o", help="text, or json or yaml for programs.")
     ] = Output.TEXT,
 ) -> None:
     """Verify a seal. Exit code 0: it holds. 1: something does not. 2: it could not be verified.
@@ -99,6 +99,7 @@ def verify(
     The store is found as every S3 tool finds it: AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID
     and so on.
     """
+    from glovebox.cli.shown import as_document
     from glovebox.data.printable import printable
     from glovebox.errors import GloveboxError
     from glovebox.evidence.keys import read_bundle
@@ -125,9 +126,8 @@ def verify(
         message = f"It could not be verified: {printable(str(error))}"
         typer.secho(message, fg=typer.colors.RED, err=True)
         raise typer.Exit(_CANNOT) from None
-    if output is Output.JSON:
-        # In ASCII: a terminal that shows it obeys none of it.
-        typer.echo(json.dumps(_document(verified), indent=2))
+    if output is not Output.TEXT:
+        typer.echo(as_document(_document(verified), output))
     else:
         _show(verified)
     if verified.report.findings:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -27,6 +26,7 @@ class Shown(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    YAML = "yaml"
 
 
 def why(
@@ -42,7 +42,7 @@ def why(
         str, typer.Option("--namespace", "-n", help="The namespace, where NAME does not say it.")
     ] = "",
     output: Annotated[
-        Shown, typer.Option("--output", "-o", help="text, or json for programs.")
+        Shown, typer.Option("--output", "-o", help="text, or json or yaml for programs.")
     ] = Shown.TEXT,
 ) -> None:
     """Say why something is not Ready, what that means, and what to do next.
@@ -52,15 +52,15 @@ def why(
     is found as kubectl finds it.
     """
     from glovebox.cli.experiments import KubeconfigCluster
+    from glovebox.cli.shown import as_document
     from glovebox.data.printable import printable
     from glovebox.report.why import document, lines
 
     key = _key(kind, name, namespace)
     with Failing(""):
         found = _explained(KubeconfigCluster(), key, set())
-    if output is Shown.JSON:
-        # In ASCII: a terminal that shows it obeys none of it.
-        typer.echo(json.dumps(document(found), indent=2))
+    if output is not Shown.TEXT:
+        typer.echo(as_document(document(found), output))
     else:
         for line in lines(found):
             typer.echo(printable(line))

@@ -51,10 +51,30 @@ def test_one_is_followed_until_it_is_ready_and_its_drift_is_told(
     assert f"\nExperiment {team.name}/kept is Ready\n" in shown.read_text()
     assert glovebox(mine, "status", *where, "--for=Sealed", "-w", "--timeout=1").returncode == 3
 
+    # What it made is a tree, in which what somebody else put there is called so.
+    namespace = team.read("Experiment", "kept")["status"]["namespace"]
+    rogue = cluster.api_as("rogue", ["system:masters", "glovebox:break-glass"])
+    seen = glovebox(mine, "tree", *where, "-o", "json")
+    assert (seen.returncode, seen.stderr) == (0, "")
+    (inside,) = (one for one in json.loads(seen.stdout)["below"] if one["kind"] == "Namespace")
+    assert (inside["name"], inside["state"], inside["details"]) == (
+        namespace,
+        "Active",
+        "admits pods",
+    )
+    made = {(one["kind"], one["name"]) for one in inside["below"]}
+    assert {
+        ("NetworkPolicy", "glovebox-default-deny"),
+        ("ResourceQuota", "glovebox-quota"),
+        ("LimitRange", "glovebox-limits"),
+        ("RoleBinding", "glovebox-tenant"),
+        ("ConfigMap", "glovebox-snapshot"),
+        ("ServiceAccount", "glovebox-runner"),
+    } <= made
+    assert [one["name"] for one in inside["below"] if "not made by" in one["details"]] == []
+
     # Nothing differs yet; what somebody takes away comes back, and is told.
     assert glovebox(mine, "drift", *where).stdout == "No drift is recorded.\n"
-    rogue = cluster.api_as("rogue", ["system:masters", "glovebox:break-glass"])
-    namespace = team.read("Experiment", "kept")["status"]["namespace"]
     policies = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies"
     rogue.delete(f"{policies}/glovebox-allow-store")
     eventually(
@@ -73,7 +93,7 @@ def test_one_is_followed_until_it_is_ready_and_its_drift_is_told(
 
     # With the caller's own rights, and no others.
     nobody = cluster.kubeconfig_for("nobody-of-note")
-    for command in ("status", "drift"):
+    for command in ("status", "drift", "tree"):
         refused = glovebox(nobody, command, *where)
         assert (refused.returncode, refused.stdout) == (2, "")
         assert "403" in refused.stderr
