@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from glovebox.kube.kinds import LEASE
 from simulation.api_server import Asked
 from simulation.api_transport import NOTHING, READS, Fault, NoFaults, StreamFault
 
@@ -244,8 +245,10 @@ class SeededFaults:
         return bool(rate) and now < self.plan.ends and self._chance.random() < rate
 
     def stream(self, asked: Asked) -> StreamFault:
-        """Return what happens to a watch."""
-        if self._time() >= self.plan.ends or self._chance.random() >= self.plan.watch_rate:
+        """Return what happens to a watch; nothing to that of the Lease, so that none is drawn."""
+        if asked.kind == LEASE or self._time() >= self.plan.ends:
+            return StreamFault()
+        if self._chance.random() >= self.plan.watch_rate:
             return StreamFault()
         name = self._chance.choice(self.plan.watches)
         self.last_fault_at = self._time()

@@ -104,6 +104,8 @@ class NumberingProxy:
         sent: What each subject has sent, in order.
         before: Called with each numbered write before it is sent on.
         answered: Called with each numbered write that the server answered.
+        silent: While set, watches are accepted, and nothing that they tell comes through; those
+            that had something to tell are reset when it is over.
         down: While set, every request is reset unsent: reads and watches that begin, as well.
         refused: How many were.
     """
@@ -124,6 +126,7 @@ class NumberingProxy:
         self.sent: dict[str, list[Sent]] = defaultdict(list)
         self.before: list[Callable[[Write], None]] = []
         self.answered: list[Callable[[Sent], None]] = []
+        self.silent = threading.Event()
         self.down = threading.Event()
         self.refused = 0
         self.endpoint = ""
@@ -178,7 +181,7 @@ class NumberingProxy:
                     await self._judge(sent, answer)
                     if sent.cut is Cut.LOST:
                         return _reset(request)
-                response = await _answer(request, answer)
+                response = await self._answer(request, answer)
         except (ClientError, ConnectionError):
             return _reset(request)
         if sent is not None and sent.cut is Cut.AFTER and request.transport is not None:
@@ -210,6 +213,27 @@ class NumberingProxy:
         for look in self.answered:
             look(sent)
 
+    async def _answer(self, request: web.Request, answer: ClientResponse) -> web.StreamResponse:
+        headers = {
+            name: value
+            for name, value in answer.headers.items()
+            if name.lower() not in _NOT_PASSED_ON - {"content-length"}
+        }
+        response = web.StreamResponse(status=answer.status, headers=headers)
+        await response.prepare(request)
+        if request.method in _WRITES:
+            await response.write(await answer.read())
+        else:
+            is_watch = "watch" in request.query
+            async for chunk in answer.content.iter_any():
+                if is_watch and self.silent.is_set():
+                    while self.silent.is_set():  # noqa: ASYNC110 - set by another thread
+                        await asyncio.sleep(0.05)
+                    return _reset(request)
+                await response.write(chunk)
+        await response.write_eof()
+        return response
+
     def _number(self, request: web.Request, body: bytes) -> Sent | None:
         if request.method not in _WRITES:
             return None
@@ -223,23 +247,6 @@ class NumberingProxy:
             sent = Sent(write, how if planned == number else None)
             self.sent[subject].append(sent)
         return sent
-
-
-async def _answer(request: web.Request, answer: ClientResponse) -> web.StreamResponse:
-    headers = {
-        name: value
-        for name, value in answer.headers.items()
-        if name.lower() not in _NOT_PASSED_ON - {"content-length"}
-    }
-    response = web.StreamResponse(status=answer.status, headers=headers)
-    await response.prepare(request)
-    if request.method in _WRITES:
-        await response.write(await answer.read())
-    else:
-        async for chunk in answer.content.iter_any():
-            await response.write(chunk)
-    await response.write_eof()
-    return response
 
 
 def _reset(request: web.Request) -> web.Response:

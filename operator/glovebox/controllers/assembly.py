@@ -40,6 +40,7 @@ from glovebox.engine.resync import Resync
 from glovebox.engine.tasks import TaskRunner
 from glovebox.engine.workers import WorkClass, Workers
 from glovebox.evidence.signer import KeyPair, new_key_pair
+from glovebox.kube.canary import Canary
 from glovebox.kube.client import Client
 from glovebox.kube.lease import Elector
 from glovebox.kube.resources import Key, Resources, Stored
@@ -156,6 +157,7 @@ async def operator(
         messages=MessagePace(clock),
         new_keys=new_keys,
     )
+    canary = Canary(clock) if settings.leader_election else None
     reflectors = tuple(
         reflectors_of(
             client,
@@ -163,6 +165,7 @@ async def operator(
             workloads,
             settings.relist_seconds,
             lambda kind: metrics.reflector_failures.labels(kind.kind).inc(),
+            (canary, settings.namespace) if canary is not None else None,
         )
     )
     ports.is_worked_on = lambda key: key in dict(workers.queue_of(key).running())
@@ -170,7 +173,7 @@ async def operator(
     ports.suspect_orphans = suspicion
     outbox = Outbox(ports, sender or HttpSender())
     ports.lineage_noted = outbox.noted
-    elector = _elector(settings, client, metrics, now, jitter)
+    elector = _elector(settings, client, metrics, now, jitter, canary) if canary else None
     task_sweep = TaskJobSweep()
     resync = Resync(
         sources(ports),
@@ -194,6 +197,7 @@ async def operator(
                 reflector.kind.kind: reflector.last_contact_time for reflector in reflectors
             },
             sweeps=lambda: resync.last_success_times,
+            canary=canary.delay_seconds if canary is not None else None,
             drifting=lambda: (kind for kinds in ports.drifting.values() for kind in kinds),
             tells_lineage=settings.lineage.enabled,
         )
@@ -210,6 +214,7 @@ async def operator(
             Liveness(workers.dead),
             registry,
             elector,
+            canary,
         )
     finally:
         await suspicion.close()
@@ -223,14 +228,14 @@ def _elector(
     metrics: EngineMetrics,
     now: Callable[[], datetime],
     jitter: Callable[[], float],
-) -> Elector | None:
-    if not settings.leader_election:
-        return None
+    canary: Canary,
+) -> Elector:
     elector = Elector(
         client,
         settings.namespace,
         names.LEADER_LEASE,
         settings.identity or f"{socket.gethostname()}_{uuid4().hex[:10]}",
+        confirmed=canary.confirmed,
         changed=lambda leads: metrics.leader.set(float(leads)),
         now=now,
         jitter=jitter,

@@ -18,6 +18,7 @@ from glovebox.engine.liveness import Liveness
 from glovebox.engine.resync import Resync
 from glovebox.engine.tasks import TaskRunner
 from glovebox.engine.workers import Workers
+from glovebox.kube.canary import Canary
 from glovebox.kube.lease import Elector
 from glovebox.kube.reflector import Reflector
 from glovebox.kube.resources import Key
@@ -42,6 +43,7 @@ class Operator:
     liveness: Liveness
     registry: CollectorRegistry
     elector: Elector | None = None
+    canary: Canary | None = None
 
     def on_event(self, event_type: str | None, obj: Mapping[str, Any]) -> None:
         """Take in an event about one of our own resources, as kopf tells it."""
@@ -102,7 +104,7 @@ class Operator:
             group.create_task(confirm_empty_namespaces(self.ports, empty))
 
     def not_ready_reason(self) -> str | None:
-        """Return why the operator is not ready, or None; a warm follower is ready."""
+        """Return why the operator is not ready, or None; a warm follower that hears is ready."""
         missing = [
             reflector.kind.kind for reflector in self.reflectors if not reflector.last_list_time
         ]
@@ -114,7 +116,9 @@ class Operator:
             for reflector in self.reflectors
             if reflector.out_of_reach_seconds() > OUT_OF_REACH_SECONDS
         ]
-        return f"cannot be watched: {', '.join(lost)}" if lost else None
+        if lost:
+            return f"cannot be watched: {', '.join(lost)}"
+        return (self.canary.problem() or None) if self.canary is not None else None
 
     def unhealthy_reason(self) -> str | None:
         """Return why the process should be restarted, or None."""

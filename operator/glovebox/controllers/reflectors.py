@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from glovebox import names
 from glovebox.apply.children import Children
+from glovebox.kube.canary import Canary
 from glovebox.kube.kinds import ADDITIVE_KINDS, CHILD_KINDS, SECRET, Kind
 from glovebox.kube.reading import ApiReader
 from glovebox.kube.reflector import Reflector
@@ -18,6 +19,7 @@ def reflectors_of(
     workloads: Workloads,
     relist_seconds: float,
     failed: Callable[[Kind], None],
+    canary: tuple[Canary, str] | None = None,
 ) -> list[Reflector]:
     """Return a reflector of each kind, which fills its table and is not started yet.
 
@@ -27,6 +29,8 @@ def reflectors_of(
         workloads: The tables of Jobs and pods.
         relist_seconds: After how long a kind is listed again.
         failed: Called with the kind when a list or watch fails.
+        canary: What shows whether watches are heard, and the namespace of the Lease; None: there is
+            no Lease.
     """
     reflectors = []
     for kind in CHILD_KINDS:
@@ -54,4 +58,18 @@ def reflectors_of(
         )
         for kind in WORKLOAD_KINDS
     ]
+    if canary is not None:
+        awaited, namespace = canary
+        reflectors.append(
+            Reflector(
+                client,
+                awaited,
+                relist_seconds=relist_seconds,
+                failed=failed,
+                field_selector=f"metadata.name={names.LEADER_LEASE}",
+                namespace=namespace,
+                # There is one in a process: nothing has to be spread.
+                jitter=lambda: 0.5,
+            )
+        )
     return reflectors

@@ -65,6 +65,10 @@ def _nobody(leads: bool) -> None:  # noqa: FBT001 - the fact itself
     """Tell nobody."""
 
 
+def _unwatched(version: int) -> None:
+    """Await nothing."""
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -78,6 +82,7 @@ class Elector:
         name: Its name.
         identity: Who this replica is: another one in each process.
         timing: How long things take.
+        confirmed: Called with each version of the Lease that the API server has answered with.
         changed: Called with True when this replica begins to lead and with False when it ends.
         now: The time that people read in the Lease.
         jitter: Returns a number from 0 to 1.
@@ -91,6 +96,7 @@ class Elector:
         identity: str,
         *,
         timing: Timing = Timing(),
+        confirmed: Callable[[int], None] = _unwatched,
         changed: Callable[[bool], None] = _nobody,
         now: Callable[[], datetime] = _now,
         jitter: Callable[[], float] = random.random,
@@ -99,6 +105,7 @@ class Elector:
         self._namespace = namespace
         self._name = name
         self._timing = timing
+        self._confirmed = confirmed
         self._changed = changed
         self._now = now
         self._jitter = jitter
@@ -206,6 +213,7 @@ class Elector:
 
     def _is_free(self, lease: dict[str, Any]) -> bool:
         version = lease["metadata"]["resourceVersion"]
+        self._confirmed(int(version))
         if version != self._seen_version:
             self._seen_version, self._seen_at = version, _clock()
         spec = lease.get("spec") or {}
@@ -236,6 +244,7 @@ class Elector:
         return True
 
     def _take(self, answer: dict[str, Any], started: float) -> None:
+        self._confirmed(int(answer["metadata"]["resourceVersion"]))
         self._held = answer
         self._renewed_at = started
         self.term = answer["spec"].get("leaseTransitions", 0)

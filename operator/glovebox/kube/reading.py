@@ -88,6 +88,7 @@ class ApiReader:
         *,
         label_selector: str = "",
         field_selector: str = "",
+        namespace: str | None = None,
         seconds: float = WATCH_SECONDS,
         opened: Callable[[], None] | None = None,
     ) -> AsyncIterator[dict[str, Any]]:
@@ -96,10 +97,11 @@ class ApiReader:
         A connection that is silent for 75 seconds is given up.
 
         Args:
-            kind: What to watch, in all namespaces.
+            kind: What to watch.
             resource_version: What was known last: everything after it is told.
             label_selector: Narrows it on the server.
             field_selector: As label_selector, by field.
+            namespace: Where; None: in all namespaces.
             seconds: When the server shall end it.
             opened: Called when the server has accepted the watch.
 
@@ -117,7 +119,7 @@ class ApiReader:
         }
         params = {key: value for key, value in params.items() if value}
         try:
-            async with self._exchange.opened(kind, params) as stream:
+            async with self._exchange.opened(kind, params, path=kind.path(namespace)) as stream:
                 if opened is not None:
                     opened()
                 rest = b""

@@ -51,9 +51,10 @@ class Reflector:
 
     Args:
         client: The connection.
-        feed: The table; says what to list and watch, in all namespaces.
+        feed: The table; says what to list and watch.
         label_selector: Narrows list and watch on the server.
         field_selector: As label_selector, by field.
+        namespace: Where; None: in all namespaces.
         relist_seconds: After this long everything is listed again, up to 20 % earlier or later.
         failed: Called with the kind after each failure.
         jitter: Returns a number from 0 to 1.
@@ -67,6 +68,7 @@ class Reflector:
         *,
         label_selector: str = "",
         field_selector: str = "",
+        namespace: str | None = None,
         relist_seconds: float = RELIST_SECONDS,
         failed: Callable[[Kind], None] = _nobody,
         jitter: Callable[[], float] = random.random,
@@ -75,6 +77,7 @@ class Reflector:
         self._client = client
         self._feed = feed
         self._label_selector, self._field_selector = label_selector, field_selector
+        self._namespace = namespace
         self._relist_seconds = relist_seconds
         self._failed = failed
         self._jitter = jitter
@@ -119,7 +122,10 @@ class Reflector:
         listing = self._feed.listing()
         version = ""
         async for page in self._client.pages(
-            self.kind, label_selector=self._label_selector, field_selector=self._field_selector
+            self.kind,
+            label_selector=self._label_selector,
+            field_selector=self._field_selector,
+            namespace=self._namespace,
         ):
             version = page["metadata"]["resourceVersion"]
             listing.page(int(version), page.get("items") or ())
@@ -137,6 +143,7 @@ class Reflector:
             self._version,
             label_selector=self._label_selector,
             field_selector=self._field_selector,
+            namespace=self._namespace,
             seconds=WATCH_SECONDS * (1 + self._jitter()),
             opened=self._in_contact,
         ):

@@ -78,6 +78,18 @@ class Change(Generic[K, R]):
     own: bool = False
 
 
+class Intake(Protocol):
+    """What takes in one complete list, page by page."""
+
+    def page(self, version: int, items: Iterable[Mapping[str, Any]]) -> object:
+        """Take in one page of the list of that version."""
+        raise NotImplementedError
+
+    def end(self, version: int) -> object:
+        """Take in that the list is complete."""
+        raise NotImplementedError
+
+
 class Feed(Protocol):
     """What a reflector fills: a table, seen from the watch."""
 
@@ -86,7 +98,7 @@ class Feed(Protocol):
         """The kind to list and watch."""
         raise NotImplementedError
 
-    def listing(self) -> Listing[Any, Any]:
+    def listing(self) -> Intake:
         """Begin to take in a complete list; call it before the list is asked for."""
         raise NotImplementedError
 

@@ -7,7 +7,7 @@ import platform
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 import glovebox
-from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, EXPERIMENT, JOB, OBJECT_STORE, POD
+from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, EXPERIMENT, JOB, LEASE, OBJECT_STORE, POD
 from glovebox.metrics.labels import (
     EVENT_CAUSES,
     FAST,
@@ -97,7 +97,7 @@ class ReconcileMetrics:
         )
         controllers = [kind.kind.lower() for kind in CUSTOM_KINDS]
         held_back = [kind.kind.lower() for kind in (EXPERIMENT, OBJECT_STORE)]
-        watched = [kind.kind for kind in (*CHILD_KINDS, JOB, POD)]
+        watched = [kind.kind for kind in (*CHILD_KINDS, JOB, POD, LEASE)]
         start_at_zero(self.in_progress, controllers)
         start_at_zero(self.duration, controllers)
         start_at_zero(self.reconciles, controllers, RESULTS)

@@ -41,6 +41,8 @@ class StateCollector(Collector):
         queues: Names and lengths of the work queues: ready keys, and age of the oldest in seconds.
         reflectors: When each child kind was last heard of, as a Unix time.
         sweeps: When each of our own kinds was last listed and compared whole, as a Unix time.
+        canary: For how long what is known of the Lease has not come back by its watch (seconds);
+            None: there is no Lease.
         drifting: The kinds of objects that differ now, one entry for each object.
         tells_lineage: Whether events of lineage are written.
     """
@@ -53,6 +55,7 @@ class StateCollector(Collector):
         reflectors: Callable[[], Mapping[str, float]],
         sweeps: Callable[[], Mapping[str, float]],
         drifting: Callable[[], Iterable[str]],
+        canary: Callable[[], float] | None = None,
         tells_lineage: bool = False,
     ) -> None:
         self._tally = tally
@@ -60,6 +63,7 @@ class StateCollector(Collector):
         self._reflectors = reflectors
         self._sweeps = sweeps
         self._drifting = drifting
+        self._canary = canary
         self._tells_lineage = tells_lineage
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
@@ -307,4 +311,10 @@ class StateCollector(Collector):
         )
         for kind, time in self._sweeps().items():
             sweep.add_metric((kind.lower(),), time)
-        yield from (depth, oldest, contact, sweep)
+        canary = GaugeMetricFamily(
+            "glovebox_watch_canary_delay_seconds",
+            "For how long the watch of the Lease has not shown what was confirmed of it.",
+        )
+        if self._canary is not None:
+            canary.add_metric((), self._canary())
+        yield from (depth, oldest, contact, sweep, canary)

@@ -88,6 +88,7 @@ _DELETED: Final = "glovebox_experiment_deletion_seconds_count"
 
 def _built() -> dict[str, Case]:
     build, leads = 'glovebox_build_info{version="1"}', 'glovebox_leader{pod="%s"}'
+    canary = 'glovebox_watch_canary_delay_seconds{pod="%s"}'
     gauges = {
         "ReconcileStuck": 'glovebox_reconciles_stuck{queue="data"}',
         "GenerationNotObserved": 'glovebox_objects_unobserved{kind="Experiment"}',
@@ -149,7 +150,25 @@ def _built() -> dict[str, Case]:
         ),
         "Alive": Case(
             Fault({leads % "a": "0x9", leads % "b": "1x9"}, at=60),
-            {"nobody leads": Calm({leads % "a": "0x9"}), "nobody is there": Calm({"up": "1x9"})},
+            {
+                "nobody leads": Calm({leads % "a": "0x9"}),
+                "nobody is there": Calm({"up": "1x9"}),
+                "who leads is deaf": Calm(
+                    {
+                        leads % "a": "0x9",
+                        leads % "b": "1x9",
+                        canary % "a": "0x9",
+                        canary % "b": "120x9",
+                    }
+                ),
+            },
+        ),
+        "Deaf": Case(
+            Fault({canary % "a": "0x9", canary % "b": "0 0 35+60x9"}, at=240),
+            {
+                "healthy": Calm({canary % "b": "0 1 0 2x20"}),
+                "a watch broke": Calm({canary % "b": "0 0 40 0x20"}, pending=120),
+            },
         ),
         "Down": Case(
             Fault({"up": "1x20"}, at=480),

@@ -199,6 +199,7 @@ def scraped(folder: Path) -> Iterator[Callable[[Panel], bool]]:
             reflectors=lambda: {"Namespace": time.time()},
             sweeps=lambda: {"experiment": time.time()},
             drifting=lambda: ["NetworkPolicy"],
+            canary=lambda: 0.5,
             tells_lineage=True,
         )
     )
