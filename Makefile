@@ -119,7 +119,7 @@ test-stores: environment ## The same questions to SeaweedFS, MinIO, Ceph, versit
 	@$(BIN)/pytest tests/stores -m stores $(ARGS)
 
 .PHONY: test-ecosystem
-test-ecosystem: environment ## Flux, JobSet, a collector of traces beside the operator; not in CI
+test-ecosystem: environment ## Flux, JobSet, a collector of traces, Grafana's types; not in CI
 	$(call say,pytest: Flux, JobSet, a collector of traces; they take minutes to build the first time)
 	@$(BIN)/pytest tests/ecosystem -m ecosystem $(ARGS)
 

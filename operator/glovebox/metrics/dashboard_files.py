@@ -140,6 +140,9 @@ def grafana(name: str) -> dict[str, Any]:
                 "type": "dashboards",
                 "title": "Glovebox",
                 "tags": ["glovebox"],
+                "icon": "external link",
+                "tooltip": "Other dashboards of Glovebox",
+                "targetBlank": False,
                 "asDropdown": True,
                 "keepTime": True,
                 "includeVars": True,
@@ -254,7 +257,12 @@ def _options(kind: Kind) -> dict[str, Any]:
     if kind == "table":
         return {"showHeader": True}
     return {
-        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
+        "legend": {
+            "calcs": [],
+            "displayMode": "list",
+            "placement": "bottom",
+            "showLegend": True,
+        },
         "tooltip": {"mode": "multi", "sort": "desc"},
     }
 
