@@ -157,6 +157,11 @@ site: ## The documentation as a site, with search (ARGS="-D repository_url=https
 	  --builder html --conf-dir docs/site . $(SITE) $(ARGS)
 	@echo "Open $(SITE)/index.html"
 
+.PHONY: pictures
+pictures: environment ## Draw the dashboards of the docs (in an environment of its own)
+	$(call say,the simulation, Prometheus and matplotlib: what each dashboard shows of an hour)
+	@cd tests && $(UV) run --quiet --isolated --locked --group pictures python -m pictures
+
 .PHONY: format
 format: environment ## Format the code and fix what can be fixed automatically
 	@$(BIN)/ruff format

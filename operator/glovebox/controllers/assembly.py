@@ -166,6 +166,7 @@ async def operator(
             settings.relist_seconds,
             lambda kind: metrics.reflector_failures.labels(kind.kind).inc(),
             (canary, settings.namespace) if canary is not None else None,
+            now=lambda: now().timestamp(),
         )
     )
     ports.is_worked_on = lambda key: key in dict(workers.queue_of(key).running())
@@ -188,6 +189,7 @@ async def operator(
             "task_jobs": lambda: _while_leading(task_sweep, ports, elector),
         },
         jitter=jitter,
+        now=lambda: now().timestamp(),
     )
     registry.register(
         StateCollector(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from glovebox import names
@@ -20,6 +21,8 @@ def reflectors_of(
     relist_seconds: float,
     failed: Callable[[Kind], None],
     canary: tuple[Canary, str] | None = None,
+    *,
+    now: Callable[[], float] = time.time,
 ) -> list[Reflector]:
     """Return a reflector of each kind, which fills its table and is not started yet.
 
@@ -31,6 +34,7 @@ def reflectors_of(
         failed: Called with the kind when a list or watch fails.
         canary: What shows whether watches are heard, and the namespace of the Lease; None: there is
             no Lease.
+        now: Unix time.
     """
     reflectors = []
     for kind in CHILD_KINDS:
@@ -46,6 +50,7 @@ def reflectors_of(
                 failed=failed,
                 label_selector=label,
                 field_selector=field,
+                now=now,
             )
         )
     reflectors += [
@@ -55,6 +60,7 @@ def reflectors_of(
             relist_seconds=relist_seconds,
             failed=failed,
             label_selector=names.MANAGED_SELECTOR,
+            now=now,
         )
         for kind in WORKLOAD_KINDS
     ]
@@ -70,6 +76,7 @@ def reflectors_of(
                 namespace=namespace,
                 # There is one in a process: nothing has to be spread.
                 jitter=lambda: 0.5,
+                now=now,
             )
         )
     return reflectors
