@@ -25,7 +25,7 @@ from opentelemetry.trace import (
 )
 
 from glovebox.settings import Traces
-from glovebox.traces import WHOLE, Attribute, Tell
+from glovebox.traces import WHOLE, Attribute, Tell, begins
 
 _SPAN_BITS: Final = 64
 _FLUSH_MILLIS: Final = 3_000
@@ -95,11 +95,11 @@ class Export:
             name, attributes=attributes, record_exception=False, set_status_on_exception=False
         ) as measured:
             context = measured.get_span_context()
-            known = (
-                {"trace_id": f"{context.trace_id:032x}"}
-                if measured.is_recording() and measured.parent is None  # type: ignore[attr-defined]
-                else {}
-            )
+            known: dict[str, str] = {}
+            if getattr(measured, "parent", None) is None:
+                trace = f"{context.trace_id:032x}" if measured.is_recording() else ""
+                begins(trace)
+                known = {"trace_id": trace} if trace else {}
             with structlog.contextvars.bound_contextvars(**known):
                 try:
                     yield measured.set_attributes

@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeAlias
@@ -47,12 +48,28 @@ class Sink(Protocol):
 
 
 _sink: Sink | None = None
+# The trace that is, or was last, begun here and in what began from here; empty where none is kept.
+_trace: ContextVar[str] = ContextVar("trace", default="")
 
 
 def send_to(sink: Sink | None) -> None:
     """Send spans there from now on; None ends it."""
     global _sink  # noqa: PLW0603 - as logs have one place for the process
     _sink = sink
+
+
+def begins(trace: str) -> None:
+    """Take in that a trace of that id (hexadecimal) begins here; empty: one that is not kept."""
+    _trace.set(trace)
+
+
+def exemplar() -> dict[str, str] | None:
+    """Return the labels by which a measurement names the trace that it is of; None: it is of none.
+
+    What is measured right after the end of a trace is of that one as well.
+    """
+    trace = _trace.get() if _sink is not None else ""
+    return {"trace_id": trace} if trace else None
 
 
 def _unheard(_: Mapping[str, Attribute]) -> None:

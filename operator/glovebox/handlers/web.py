@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import choose_encoder
 
 from glovebox.controllers.operator import Operator
 
@@ -38,11 +38,11 @@ async def serve(operator: Operator, host: str, port: int) -> AsyncIterator[int]:
 
 
 def _metrics(operator: Operator) -> Handler:
-    async def answer(_: web.Request) -> web.StreamResponse:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        # A Prometheus asks for OpenMetrics, which names traces beside measurements.
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         # The caches belong to the event loop: they are read here, not in a thread.
-        return web.Response(
-            body=generate_latest(operator.registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
-        )
+        return web.Response(body=encode(operator.registry), headers={"Content-Type": content_type})
 
     return answer
 

@@ -7,6 +7,7 @@ import platform
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 import glovebox
+from glovebox import traces
 from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, EXPERIMENT, JOB, LEASE, OBJECT_STORE, POD
 from glovebox.metrics.labels import (
     EVENT_CAUSES,
@@ -115,7 +116,7 @@ class ReconcileMetrics:
         """Count a reconcile as ended; `result` is one of RESULTS."""
         self.in_progress.labels(controller).dec()
         self.reconciles.labels(controller, result).inc()
-        self.duration.labels(controller).observe(seconds)
+        self.duration.labels(controller).observe(seconds, traces.exemplar())
 
     def reconcile_failed(self, controller: str, reason: str) -> None:
         """Count a failed reconcile; `reason` is one of REASONS."""
@@ -141,4 +142,4 @@ class ReconcileMetrics:
     def observe_api(self, verb: str, resource: str, code: int, seconds: float) -> None:
         """Count one answer of the API server."""
         self.api_requests.labels(verb, resource, str(code)).inc()
-        self.api_duration.labels(verb).observe(seconds)
+        self.api_duration.labels(verb).observe(seconds, traces.exemplar())
