@@ -122,6 +122,15 @@ def test_what_moved_is_told_and_decides_only_where_that_is_asked() -> None:
         assert stage.metric("glovebox_pins_by_distribution", state="Stable") == 1
         assert stage.metric("glovebox_pins_by_distribution", state="None") == 1
         assert stage.metric("glovebox_distribution_columns_total", verdict="moved") == 2
+        # Drawn is what is shown: `tail` is not, and no name of a plane is anywhere.
+        assert [each["name"] for each in found["drawn"]] == ["delay", "carrier"]
+        parts = {each["name"]: each for each in found["drawn"][1]["parts"]}
+        assert set(parts) == {"UA", "B6", "DL"}
+        assert abs(parts["UA"]["before"] - 5000) < 500
+        assert [each["name"] for each in status(stage, "old")["statistics"]["drawn"]] == [
+            "carrier",
+            "delay",
+        ]
         assert stage.process.operator is not None
         psi = stage.process.operator.registry.get_sample_value(
             "glovebox_distribution_worst_psi", {"resource_namespace": TEAM, "name": "told"}

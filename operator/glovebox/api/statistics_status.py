@@ -9,6 +9,9 @@ from glovebox.api.scalars import Time
 from glovebox.api.schema import Extra, list_atomic
 
 MAX_SHOWN_COLUMNS = 20
+# Of so many columns the parts are in the status, so many of each: the documents have all.
+MAX_DRAWN_COLUMNS = 6
+MAX_PARTS = 22
 VERDICTS = ("stable", "moved", "unknown")
 _INT64: Extra = {"format": "int64"}
 
@@ -21,6 +24,44 @@ class StoredDocument(TolerantModel):
     version_id: str = Field(default="", max_length=1024, description="Its version.")
     digest: str = Field(max_length=71, description="SHA-256 of its bytes.")
     bytes: int = Field(ge=0, json_schema_extra=_INT64, description="Its size (bytes).")
+
+
+class DrawnPart(TolerantModel):
+    """A part of a column's rows that hold something; shares in ten-thousandths."""
+
+    name: str = Field(
+        max_length=64, description="What they hold: a value, or between which two; cut."
+    )
+    share: int = Field(
+        ge=0, json_schema_extra={"format": "int32"}, description="Which share of the rows it is."
+    )
+    before: int | None = Field(
+        default=None,
+        ge=0,
+        json_schema_extra={"format": "int32"},
+        description="The same in the other pin. Absent where nothing is compared.",
+    )
+
+
+class DrawnColumn(TolerantModel):
+    """A column as a page draws it. No part has fewer than `leastRows` rows."""
+
+    name: str = Field(max_length=1024, description="Name of the column.")
+    parts: tuple[DrawnPart, ...] = Field(
+        max_length=MAX_PARTS,
+        json_schema_extra=list_atomic(),
+        description="Parts of about equal numbers of rows, or frequent values and all others.",
+    )
+
+
+def _drawn(which: str) -> tuple[DrawnColumn, ...]:
+    field: tuple[DrawnColumn, ...] = Field(
+        default=(),
+        max_length=MAX_DRAWN_COLUMNS,
+        json_schema_extra=list_atomic(),
+        description=f"What pages draw: {which}, at most {MAX_DRAWN_COLUMNS} columns.",
+    )
+    return field
 
 
 class StatisticsStatus(TolerantModel):
@@ -43,6 +84,7 @@ class StatisticsStatus(TolerantModel):
         ge=0, json_schema_extra=_INT64, description="What was read of the files (bytes)."
     )
     document: StoredDocument = Field(description="Where the statistics are.")
+    drawn: tuple[DrawnColumn, ...] = _drawn("how the first shown columns are distributed")
 
 
 class ComparedColumn(TolerantModel):
@@ -137,3 +179,4 @@ class DistributionStatus(TolerantModel):
         description=f"The columns that moved most; at most {MAX_SHOWN_COLUMNS}.",
     )
     document: StoredDocument = Field(description="Where the table of all columns is.")
+    drawn: tuple[DrawnColumn, ...] = _drawn("the columns that moved most, in both pins")

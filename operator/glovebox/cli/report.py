@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from glovebox.cli.failing import Failing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from glovebox.api.dataset_pin import DatasetPin
     from glovebox.cli.experiments import KubeconfigCluster
     from glovebox.report.page import Page
     from glovebox.report.readings import Reading
@@ -69,7 +71,7 @@ def experiment(
         from glovebox.report.experiment import experiment_page
 
         found = parsed(Experiment, cluster.experiment(namespace, name))
-        return experiment_page(found, datetime.now(UTC))
+        return experiment_page(found, datetime.now(UTC), _pins(cluster, namespace))
 
     _write(name, save, made)
 
@@ -89,6 +91,27 @@ def _write(
             typer.echo(text)
         else:
             save.write_text(text, encoding="utf-8")
+
+
+def _pins(cluster: KubeconfigCluster, namespace: str) -> list[DatasetPin]:
+    """Return the pins of a namespace that are valid; none where the caller may not list them."""
+    from pydantic import ValidationError
+
+    from glovebox.api import reasons
+    from glovebox.api.dataset_pin import DatasetPin
+    from glovebox.errors import Unavailable
+
+    try:
+        found = cluster.dataset_pins(namespace)
+    except Unavailable as error:
+        if error.reason != reasons.REJECTED:
+            raise
+        return []
+    pins = []
+    for each in found:
+        with suppress(ValidationError):
+            pins.append(DatasetPin.model_validate(each))
+    return pins
 
 
 def _readings(cluster: KubeconfigCluster, root: str) -> list[Reading] | None:

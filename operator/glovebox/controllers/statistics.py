@@ -36,6 +36,7 @@ from glovebox.status.statistics import (
     StatisticsFacts,
     columns_of,
     document_of,
+    drawn_of,
     message_of_distribution,
     message_of_statistics,
     with_statistics,
@@ -261,6 +262,7 @@ def _facts(
             shown=found.shown,
             bytes_read=found.bytes_read,
             document=document_of(found.document),
+            drawn=drawn_of(found.drawn),
         )
     compared, distribution = found.compared, None
     if compared is not None and other is not None and other.status.statistics is not None:
@@ -278,6 +280,7 @@ def _facts(
             worst_psi=compared.worst_psi,
             columns=columns_of(compared.worst),
             document=document_of(compared.document),
+            drawn=drawn_of((each.name, each.parts) for each in compared.worst),
         )
     return replace(wanted.facts, recorded=statistics, distribution=distribution)
 

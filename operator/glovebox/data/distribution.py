@@ -22,12 +22,13 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from glovebox.api.statistics import LEAST_ROWS, DistributionThresholds
 from glovebox.api.statistics_status import MAX_SHOWN_COLUMNS
 from glovebox.data.chi_squared import chi_squared_above, ks_above, normal_above
 from glovebox.data.digest import canonical_json
+from glovebox.data.distribution_parts import Part, compared_parts
 from glovebox.data.statistics import (
     NOT_SHOWN,
     TOO_FEW,
@@ -68,6 +69,7 @@ class Compared:
     null_share: int | None = None
     # Seconds, not ten-thousandths.
     gap_seconds: int | None = None
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,17 +174,16 @@ def _column(
     if now.type != before.type:
         return Compared(now.name, "unknown", TYPE_CHANGED)
     lacking = (before.nulls + before.invalid, now.nulls + now.invalid)
-    shares = {
+    told: dict[str, Any] = {
         "null_share_before": _told(_share(lacking[0], rows)),
         "null_share": _told(_share(lacking[1], counted.rows)),
         "gap_seconds": gap_between(before, now),
     }
     if now.invalid and lacking[1] == counted.rows:
-        return Compared(now.name, "unknown", TYPE_CHANGED, **shares)
+        return Compared(now.name, "unknown", TYPE_CHANGED, **told)
     nulls = _null_share(lacking, (rows, counted.rows), thresholds)
     here = counted.against.get(now.name)
     measures, why = [nulls], ""
-    numbers: dict[str, int] = {}
     if lacking == (rows, counted.rows):
         why = ""  # nothing there and nothing here is the same
     elif before.withheld or now.withheld == NOT_SHOWN or here is None:
@@ -191,14 +192,13 @@ def _column(
         why = TOO_FEW
     else:
         measures = [*_distances(before, here, thresholds), nulls]
-        shown = without_few(here, least)
-        numbers = _numbers(*_distances(before, shown, thresholds)) if shown is not None else {}
+        told |= _numbers(before, without_few(here, least), thresholds)
     for measure in measures:
         if measure.verdict == "moved":
-            return Compared(now.name, "moved", measure.name, **numbers, **shares)
+            return Compared(now.name, "moved", measure.name, **told)
     if not why and any(measure.verdict == "unknown" for measure in measures):
         why = TOO_FEW
-    return Compared(now.name, "unknown" if why else "stable", why, **numbers, **shares)
+    return Compared(now.name, "unknown" if why else "stable", why, **told)
 
 
 def gap_between(before: ColumnStatistics, now: ColumnStatistics) -> int | None:
@@ -234,12 +234,19 @@ def without_few(here: Sequence[int], least: int) -> list[int] | None:
     return shown if all(not each or each >= least for each in shown) else None
 
 
-def _numbers(psi: _Measure, distance: _Measure) -> dict[str, int]:
+def _numbers(
+    before: ColumnStatistics, shown: Sequence[int] | None, thresholds: DistributionThresholds
+) -> dict[str, Any]:
+    """Return what is told of the rows by part; nothing where nothing may be."""
+    if shown is None:
+        return {}
+    psi, distance = _distances(before, shown, thresholds)
     return {
         "psi": _told(psi.value),
         "psi_floor": _told(psi.floor),
         "distance": _told(distance.value),
         "distance_floor": _told(distance.floor),
+        "parts": compared_parts(before, shown),
     }
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
 from glovebox.api import conditions
+from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.derived import RecordedOrigin, UpstreamInput
 from glovebox.api.experiment import Experiment
 from glovebox.report import conditions as shown_conditions
 from glovebox.report import upstream, words
+from glovebox.report.distribution import pictures_section
 from glovebox.report.page import (
     Block,
     Cell,
@@ -39,12 +41,14 @@ _LEVELS: Final = {
 _SEEN: Final = 0.004
 
 
-def experiment_page(experiment: Experiment, now: datetime) -> Page:
+def experiment_page(experiment: Experiment, now: datetime, pins: Sequence[DatasetPin] = ()) -> Page:
     """Return the page about an Experiment. Pure.
 
     Args:
         experiment: The Experiment, as the API server has it.
         now: When the page is made.
+        pins: Pins as they are now. Of those that it was bound to it is shown how they are
+            distributed.
     """
     status = experiment.status
     ready, summary = shown_conditions.readiness(status)
@@ -66,6 +70,7 @@ def experiment_page(experiment: Experiment, now: datetime) -> Page:
                 _life(experiment),
                 _inputs(experiment),
                 _leakage(experiment),
+                pictures_section(experiment, pins),
                 run_section(experiment),
                 _results(experiment),
                 _isolation(experiment),

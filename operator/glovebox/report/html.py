@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from glovebox.data.printable import printable
 from glovebox.report import page as parts
+from glovebox.report.drawing import drawn
 from glovebox.report.page import Page
 
 _TEMPLATE: Final = "page.html.jinja"
@@ -33,8 +34,9 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters["shown"] = _shown
+    environment.filters["drawn"] = drawn
     environment.filters["percent"] = lambda of: f"{min(max(of, 0.0), 1.0):.1%}"
-    for name in ("Mark", "Code", "Share", "Facts", "Table", "Words"):
+    for name in ("Mark", "Code", "Share", "Facts", "Table", "Words", "Pictures"):
         environment.tests[name.lower()] = _is_a(name)
     return environment.get_template(_TEMPLATE)
 

@@ -99,7 +99,56 @@ class Words:
     is_command: bool = False
 
 
-Block = Facts | Table | Words
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One part of a picture.
+
+    Attributes:
+        name: What it is a part of.
+        share: Between 0 and 1.
+        before: The same of what it is compared with; None where nothing is.
+    """
+
+    name: str
+    share: float
+    before: float | None = None
+
+    @property
+    def said(self) -> str:
+        """The numbers, for whoever reads and does not look."""
+        now = f"{self.share:.2%}"
+        return now if self.before is None else f"{self.before:.2%} → {now}"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """How something is distributed, as bars side by side.
+
+    Attributes:
+        title: What of.
+        bars: The parts, in their order.
+        mark: What came of it; None for nothing.
+    """
+
+    title: str
+    bars: tuple[Bar, ...]
+    mark: Mark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Pictures side by side.
+
+    Attributes:
+        rows: The pictures.
+        caption: What is said below them.
+    """
+
+    rows: tuple[Picture, ...]
+    caption: str
+
+
+Block = Facts | Table | Words | Pictures
 
 
 @dataclass(frozen=True, slots=True)

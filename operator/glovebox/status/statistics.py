@@ -7,7 +7,7 @@ stays: neither the content nor what is asked changes, and the other pin is compa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -16,11 +16,15 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.conditions import Answer
 from glovebox.api.statistics_status import (
+    MAX_DRAWN_COLUMNS,
     ComparedColumn,
     DistributionStatus,
+    DrawnColumn,
+    DrawnPart,
     StatisticsStatus,
     StoredDocument,
 )
+from glovebox.data.distribution_parts import Part
 from glovebox.data.printable import printable
 from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.status.pin_gate import Gate, put_progress, with_gate
@@ -39,6 +43,8 @@ _OURS: Final = frozenset(
     }
 )
 _NAMED: Final = 3
+_NAME_MOST: Final = 1024
+_PART_MOST: Final = 64
 _Passing = Literal["", "Reconciling", "Stalled"]
 _VERDICTS: Final[dict[str, tuple[Answer, str, _Passing]]] = {
     "stable": (types.TRUE, reasons.DISTRIBUTION_STABLE, ""),
@@ -185,5 +191,32 @@ def document_of(location: Any) -> StoredDocument:
 def columns_of(worst: Any) -> tuple[ComparedColumn, ...]:
     """Return what is recorded of the columns that moved most."""
     return tuple(
-        ComparedColumn(**{**asdict(each), "name": printable(each.name)[:1024]}) for each in worst
+        ComparedColumn(
+            **{
+                **{name: value for name, value in asdict(each).items() if name != "parts"},
+                "name": printable(each.name)[:_NAME_MOST],
+            }
+        )
+        for each in worst
+    )
+
+
+def drawn_of(columns: Iterable[tuple[str, Sequence[Part]]]) -> tuple[DrawnColumn, ...]:
+    """Return what is recorded to be drawn: the first columns of which there are parts.
+
+    Args:
+        columns: Names of columns, and their parts.
+    """
+    shown = [(name, parts) for name, parts in columns if parts]
+    return tuple(
+        DrawnColumn(
+            name=printable(name)[:_NAME_MOST],
+            parts=tuple(
+                DrawnPart(
+                    name=printable(each.name)[:_PART_MOST], share=each.share, before=each.before
+                )
+                for each in parts
+            ),
+        )
+        for name, parts in shown[:MAX_DRAWN_COLUMNS]
     )

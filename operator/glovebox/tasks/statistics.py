@@ -15,8 +15,10 @@ from typing import Final
 
 from glovebox.api import reasons
 from glovebox.api.statistics import DistributionThresholds
+from glovebox.api.statistics_status import MAX_DRAWN_COLUMNS
 from glovebox.data.digest import digest_of
 from glovebox.data.distribution import Compared, Verdict, compare, render_distribution
+from glovebox.data.distribution_parts import Part, parts_of
 from glovebox.data.printable import printable
 from glovebox.data.statistics import (
     Asked,
@@ -135,6 +137,7 @@ class StatisticsFound:
         shown: Of how many of them a distribution is told.
         document: Where the statistics are.
         compared: How they compare with others; None where none were given.
+        drawn: The first shown columns, each with its parts.
     """
 
     rows: int
@@ -144,6 +147,7 @@ class StatisticsFound:
     shown: int
     document: DocumentLocation
     compared: DistributionRecord | None = None
+    drawn: tuple[tuple[str, tuple[Part, ...]], ...] = ()
 
 
 async def compute_statistics(context: TaskContext, request: StatisticsRequest) -> StatisticsFound:
@@ -202,6 +206,9 @@ class _Attempt:
             shown=sum(not each.withheld for each in counted.columns),
             document=document,
             compared=self._compare(counted, document),
+            drawn=tuple(
+                (each.name, parts_of(each)) for each in counted.columns if not each.withheld
+            )[:MAX_DRAWN_COLUMNS],
         )
 
     def _count(self) -> Counted:

@@ -22,9 +22,13 @@ class Cluster:
     """A cluster with one pin and one Experiment."""
 
     refused: Unavailable | None = None
+    uid = ""
 
     def dataset_pin(self, namespace: str, name: str) -> Json:
-        return self._example("pin", namespace, name)
+        found = self._example("pin", namespace, name)
+        if self.uid:
+            found["metadata"]["uid"] = self.uid
+        return found
 
     def experiment(self, namespace: str, name: str) -> Json:
         return self._example("experiment", namespace, name)
@@ -35,7 +39,8 @@ class Cluster:
             raise Unavailable(reasons.REJECTED, "the API server said 404: not found")
         return found
 
-    def dataset_pins(self) -> list[Json]:
+    def dataset_pins(self, namespace: str = "") -> list[Json]:
+        assert namespace in {"", "team-flights"}
         if self.refused is not None:
             raise self.refused
         return [self.dataset_pin("team-flights", "months")]
@@ -80,6 +85,23 @@ def test_who_may_not_list_other_namespaces_gets_the_rest(cluster: Cluster) -> No
     told = CliRunner().invoke(app, ["report", "pin", "team-flights/months"])
     assert told.exit_code == 0
     assert "takes the right to list" in " ".join(told.stdout.split())
+
+
+def test_an_experiment_has_pictures_of_the_pins_that_its_reader_may_list(cluster: Cluster) -> None:
+    def page() -> str:
+        told = CliRunner().invoke(app, ["report", "experiment", "team-flights/delays"])
+        assert told.exit_code == 0, told.output
+        return told.stdout
+
+    bound = next(
+        each
+        for each in cluster.experiment("team-flights", "delays")["status"]["inputs"]
+        if each["kind"] == "DatasetPin"
+    )
+    cluster.uid = bound["uid"]
+    assert page().count("<svg") == 2
+    cluster.refused = Unavailable(reasons.REJECTED, "the API server said 403: forbidden")
+    assert "<svg" not in page()
 
 
 def test_a_cluster_that_does_not_answer_makes_no_page(cluster: Cluster, tmp_path: Path) -> None:
