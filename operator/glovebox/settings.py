@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, Json, field_validator, model_
 from pydantic.alias_generators import to_camel
 
 PREFIX = "GLOVEBOX_"
+RUN_PLACE = "{run}"
 
 
 class TaskPod(BaseModel):
@@ -50,6 +51,15 @@ class LineageDestination(BaseModel):
         max_length=1024,
         description="What events are posted to, whole.",
     )
+    read_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^/@?#\s]+[^@#\s]*)?$",
+        max_length=1024,
+        description=(
+            "What is asked once an hour at most whether a run arrived that was delivered; `{run}`"
+            " in it is the run's id. When empty: nothing is read back."
+        ),
+    )
     secret_name: str = Field(
         default="",
         max_length=253,
@@ -67,12 +77,20 @@ class LineageDestination(BaseModel):
 
     @model_validator(mode="after")
     def _require_tls_for_a_token(self) -> Self:
-        if self.secret_name and not self.url.startswith("https://"):
+        urls = filter(None, (self.url, self.read_url))
+        if self.secret_name and not all(each.startswith("https://") for each in urls):
             raise ValueError(
                 f"destination `{self.name}` has a token, and its url is no https: a token is sent"
                 " over TLS alone"
             )
         return self
+
+    @field_validator("read_url")
+    @classmethod
+    def _require_place(cls, text: str) -> str:
+        if text and RUN_PLACE not in text:
+            raise ValueError(f"`readUrl` has no `{RUN_PLACE}`, where the id of a run goes")
+        return text
 
     @field_validator("ca_bundle")
     @classmethod

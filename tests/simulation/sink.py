@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
+from glovebox.lineage.read_back import Kept
 from glovebox.lineage.sending import SEND_SECONDS, Answer
 from glovebox.settings import Lineage, LineageDestination
 
@@ -17,6 +18,16 @@ TELLS: Final = Lineage(
     enabled=True,
     destinations=(LineageDestination(name=DESTINATION, url="https://lineage.invalid/v1"),),
 )
+# The same, and it is asked whether it has what it took.
+READS_BACK: Final = TELLS.model_copy(
+    update={
+        "destinations": (
+            TELLS.destinations[0].model_copy(
+                update={"read_url": "https://lineage.invalid/runs/{run}"}
+            ),
+        )
+    }
+)
 
 
 class Sink:
@@ -26,12 +37,16 @@ class Sink:
         answers: What it says to an event; None: it hangs.
         received: The bytes that it took, in order; an event that was sent twice is here twice.
         asked: How often somebody tried.
+        keeps: What it says when it is asked for a run.
+        read_back: The runs that it was asked for.
     """
 
     def __init__(self) -> None:
         self.answers: Callable[[Json], Answer | None] = lambda _: Answer(201)
         self.received: list[bytes] = []
         self.asked = 0
+        self.keeps: Callable[[str], Kept] = lambda _: "found"
+        self.read_back: list[str] = []
 
     async def send(self, destination: LineageDestination, token: str, body: bytes) -> Answer:
         """Take an event."""
@@ -47,6 +62,14 @@ class Sink:
         # Whoever dies now has delivered it and does not know.
         await asyncio.sleep(0.05)
         return answer
+
+    async def ask(self, destination: LineageDestination, token: str, run: str) -> Kept:
+        """Say whether it has a run."""
+        del token
+        assert destination.read_url
+        self.read_back.append(run)
+        await asyncio.sleep(0.05)
+        return self.keeps(run)
 
     def events(self) -> list[Json]:
         """Return the events that it has, each once, in the order in which they came."""

@@ -14,7 +14,7 @@ from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT, SECRET
 from glovebox.lineage.sending import Answer
 from glovebox.settings import Lineage
 from simulation.api_server import ADMINISTRATOR, Asked
-from simulation.sink import TELLS
+from simulation.sink import DESTINATION, READS_BACK, TELLS
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, ends_after, store_is_away, store_is_back
 from simulation.test_orphans import lose
@@ -345,5 +345,63 @@ def test_the_end_of_what_lost_its_experiment_is_told() -> None:
         assert end["run"]["runId"] == start["run"]["runId"]
         assert len(end["outputs"]) == 1
         assert problems_of(end) == []
+
+    play(scene, lineage=TELLS)
+
+
+def kept(stage: Stage) -> float | None:
+    running = stage.process.operator
+    assert running is not None
+    return running.registry.get_sample_value(
+        "glovebox_lineage_run_kept", {"destination": DESTINATION}
+    )
+
+
+def test_a_destination_is_asked_for_a_run_that_it_took_once_an_hour() -> None:
+    async def scene(stage: Stage) -> None:
+        sink = stage.world.sink
+        stage.declare()
+        await sealed(stage)
+        await stage.until("its end is told", lambda: sink.steps() == WHOLE)
+        await stage.until("it is asked", lambda: bool(sink.read_back))
+        assert sink.read_back == [sink.events()[0]["run"]["runId"]]
+        await stage.until("it is known", lambda: kept(stage) == 1)
+        stage.declare("y")
+        await stage.until("the next is told", partial(is_whole, stage, "y"))
+        await stage.sleep(10 * MINUTE)
+        assert len(sink.read_back) == 1
+
+    play(scene, lineage=READS_BACK)
+
+
+def test_a_destination_that_takes_everything_and_keeps_nothing_is_found() -> None:
+    async def scene(stage: Stage) -> None:
+        sink = stage.world.sink
+        sink.keeps = lambda _: "missing"
+        stage.declare()
+        await sealed(stage)
+        await stage.until("its end is told", lambda: sink.steps() == WHOLE)
+        await stage.sleep(10 * MINUTE)
+        assert len(sink.read_back) == 2
+        assert kept(stage) is None  # it may be slow
+        await stage.sleep(HOUR / 2)
+        assert kept(stage) == 0
+        # It keeps nobody from anything, and is seen to be well once it is.
+        sink.keeps = lambda _: "found"
+        stage.declare("y")
+        await stage.until("the next is told", partial(is_whole, stage, "y"))
+        await stage.until("it is known", lambda: kept(stage) == 1)
+
+    play(scene, lineage=READS_BACK)
+
+
+def test_nobody_is_asked_whose_setting_says_nothing_of_it() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.declare()
+        await sealed(stage)
+        await stage.until("its end is told", lambda: stage.world.sink.steps() == WHOLE)
+        await stage.sleep(HOUR)
+        assert stage.world.sink.read_back == []
+        assert kept(stage) is None
 
     play(scene, lineage=TELLS)

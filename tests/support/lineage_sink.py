@@ -34,13 +34,14 @@ class HttpSink:
         """Take one request, and answer it."""
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            (length,) = (
+            lengths = [
                 int(line.split(":")[1])
                 for line in head.splitlines()
                 if line.lower().startswith("content-length:")
-            )
+            ]
             self.heads.append(head)
-            self.bodies.append(await reader.readexactly(length))
+            # A question has none.
+            self.bodies += [await reader.readexactly(length) for length in lengths]
             if self.answer == STALL:
                 await reader.read()  # until whoever asked gives up
             writer.write(self.answer)

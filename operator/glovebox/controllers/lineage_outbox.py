@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import orjson
 import structlog
 from pydantic import ValidationError
 
@@ -28,6 +29,7 @@ from glovebox.controllers.lineage_notes import (
     read_notes,
     take_away,
 )
+from glovebox.controllers.looking import earlier
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.errors import GloveboxError, NotReady
@@ -36,6 +38,7 @@ from glovebox.kube.kinds import EXPERIMENT, OBJECT_STORE, SECRET
 from glovebox.kube.resources import Key
 from glovebox.lineage.delivery_queue import DeliveryQueue, PendingEvent
 from glovebox.lineage.dialects import as_sent
+from glovebox.lineage.read_back import Kept, ReadBack
 from glovebox.lineage.sending import Answer, Sender
 from glovebox.metrics.lineage import Waiting
 from glovebox.settings import LineageDestination
@@ -57,6 +60,7 @@ class _Destination:
     news: asyncio.Event = field(default_factory=asyncio.Event)
     # Delivered, and their notes still to be taken away.
     delivered: set[str] = field(default_factory=set)
+    read_back: ReadBack = field(default_factory=ReadBack)
 
 
 class Outbox:
@@ -78,7 +82,7 @@ class Outbox:
     def waiting(self) -> Mapping[str, Waiting]:
         """Return what waits for each destination."""
         return {
-            name: Waiting(len(to.queue), to.queue.oldest, to.queue.is_up)
+            name: Waiting(len(to.queue), to.queue.oldest, to.queue.is_up, to.read_back.is_kept)
             for name, to in self._destinations.items()
         }
 
@@ -124,10 +128,13 @@ class Outbox:
     async def _serve(self, to: _Destination) -> None:
         while True:
             to.news.clear()
-            event = to.queue.next(self._ports.clock())
+            await self._ask(to)
+            now = self._ports.clock()
+            event = to.queue.next(now)
             if event is None:
+                waits = (to.queue.wait_seconds(now), to.read_back.wait_seconds(now))
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(to.queue.wait_seconds(self._ports.clock())):
+                    async with asyncio.timeout(earlier(*waits)):
                         await to.news.wait()
                 continue
             try:
@@ -165,6 +172,9 @@ class Outbox:
             if not await self._post(to, event, body):
                 return
             to.delivered.add(event.name)
+            if to.settings.read_url:
+                run = str(orjson.loads(record)["run"]["runId"])
+                to.read_back.delivered(run, event.type, self._ports.clock())
         await take_away(self._ports, event)
         to.delivered.discard(event.name)
         to.queue.drop(event)
@@ -195,6 +205,26 @@ class Outbox:
         else:
             self._warn(event, answer)
         return False
+
+    async def _ask(self, to: _Destination) -> None:
+        """Ask for the run whose turn it is; what cannot be asked for now is asked for later."""
+        run = to.read_back.next(self._ports.clock())
+        if not run:
+            return
+        kept: Kept = "unknown"
+        try:
+            token = await self._token(to.settings)
+            kept = await self._sender.ask(to.settings, token, run)
+        except GloveboxError as error:
+            note_refusal(self._ports, error)
+        except Exception:
+            log.exception("a bug: a destination of lineage could not be asked for a run")
+        if to.read_back.answered(kept, self._ports.clock()):
+            log.warning(
+                "a destination took the end of a run, and does not know the run",
+                destination=to.settings.name,
+                run=run,
+            )
 
     def _told(self, event: PendingEvent, error: GloveboxError) -> None:
         note_refusal(self._ports, error)

@@ -1,4 +1,4 @@
-"""Posts an event to a destination: bounded in time and in what is read, and never redirected.
+"""Posts an event to a destination, and asks whether it has a run: bounded, never redirected.
 
 What a destination answers is a number and a few printable words, without the token.
 """
@@ -11,7 +11,8 @@ from typing import Final, Literal, NamedTuple, Protocol
 import aiohttp
 
 from glovebox.data.printable import printable
-from glovebox.settings import LineageDestination
+from glovebox.lineage.read_back import Kept
+from glovebox.settings import RUN_PLACE, LineageDestination
 
 # As a whole, and for the connection alone.
 SEND_SECONDS: Final = 20.0
@@ -19,6 +20,8 @@ _CONNECT_SECONDS: Final = 5.0
 _WORDS_BYTES: Final = 400
 _WORDS_MOST: Final = 160
 _CHANCE: Final = 3
+_ANSWER_BYTES: Final = 1 << 18
+_NOT_FOUND: Final = 404
 # Not about the event: the token, the address, the moment.
 _OF_THE_DESTINATION: Final = frozenset({401, 403, 404, 405, 407, 408, 421, 425, 429})
 Meaning = Literal["delivered", "failed", "refused"]
@@ -53,20 +56,19 @@ class Sender(Protocol):
     async def send(self, destination: LineageDestination, token: str, body: bytes) -> Answer:
         """Post an event; return what the destination answered. Raises nothing."""
 
+    async def ask(self, destination: LineageDestination, token: str, run: str) -> Kept:
+        """Return whether a destination has a run. Raises nothing."""
+
 
 class HttpSender:
-    """Sends events over HTTP."""
+    """Sends events over HTTP, and asks for runs."""
 
     async def send(self, destination: LineageDestination, token: str, body: bytes) -> Answer:
         """Post an event; return what the destination answered. Raises nothing."""
-        headers = {"Content-Type": "application/json"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        timeout = aiohttp.ClientTimeout(total=SEND_SECONDS, sock_connect=_CONNECT_SECONDS)
+        headers = {"Content-Type": "application/json", **_bearing(token)}
         try:
-            # Of its own each time: a connection that somebody cut in the meantime costs nothing.
             async with (
-                aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
+                _session() as session,
                 session.post(
                     destination.url,
                     data=body,
@@ -80,6 +82,40 @@ class HttpSender:
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             return Answer(0, words=type(error).__name__)
         return Answer(code, rest, _words(said, token))
+
+    async def ask(self, destination: LineageDestination, token: str, run: str) -> Kept:
+        """Return whether a destination has a run. Raises nothing.
+
+        What says 200 to everything is believed where it names the run.
+        """
+        url = destination.read_url.replace(RUN_PLACE, run)
+        try:
+            async with (
+                _session() as session,
+                session.get(
+                    url, headers=_bearing(token), allow_redirects=False, ssl=_tls(destination)
+                ) as response,
+            ):
+                code, said = response.status, b""
+                async for chunk in response.content.iter_chunked(_WORDS_BYTES):
+                    said += chunk
+                    if run.encode() in said or len(said) > _ANSWER_BYTES:
+                        break
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            return "unknown"
+        if code == _NOT_FOUND or 200 <= code < 300:  # noqa: PLR2004 - classes of HTTP
+            return "found" if code != _NOT_FOUND and run.encode() in said else "missing"
+        return "unknown"
+
+
+def _session() -> aiohttp.ClientSession:
+    """Return a session of its own each time: a connection that somebody cut costs nothing."""
+    timeout = aiohttp.ClientTimeout(total=SEND_SECONDS, sock_connect=_CONNECT_SECONDS)
+    return aiohttp.ClientSession(timeout=timeout, trust_env=True)
+
+
+def _bearing(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def _tls(destination: LineageDestination) -> ssl.SSLContext | bool:

@@ -23,11 +23,13 @@ class Waiting(NamedTuple):
         events: How many.
         oldest: Since when the oldest, as Unix time; None when none does.
         is_up: Whether the last attempt found it to be there.
+        is_kept: Whether it had the last run that it was asked for; None where nothing is known.
     """
 
     events: int
     oldest: float | None
     is_up: bool
+    is_kept: bool | None = None
 
 
 class LineageMetrics:
@@ -99,9 +101,16 @@ class LineageCollector(Collector):
             "1 when the last attempt found the destination to be there.",
             labels=("destination",),
         )
+        kept = GaugeMetricFamily(
+            "glovebox_lineage_run_kept",
+            "1 when a destination had the last run that it was asked for; absent where none was.",
+            labels=("destination",),
+        )
         for name, waiting in self._waiting().items():
             events.add_metric((name,), waiting.events)
             if waiting.oldest is not None:
                 oldest.add_metric((name,), waiting.oldest)
             up.add_metric((name,), float(waiting.is_up))
-        yield from (events, oldest, up)
+            if waiting.is_kept is not None:
+                kept.add_metric((name,), float(waiting.is_kept))
+        yield from (events, oldest, up, kept)

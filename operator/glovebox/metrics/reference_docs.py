@@ -218,6 +218,9 @@ WATCH: Final = {
     "glovebox_lineage_outbox_oldest_timestamp_seconds": (
         "More than an hour ago: a destination misses what happened since."
     ),
+    "glovebox_lineage_run_kept": (
+        "0: a destination answered 2xx to the end of a run, and does not know the run."
+    ),
     "glovebox_lineage_destination_up": "0 for minutes: see the log for what it answers.",
     "glovebox_queue_depth": "Growing: the operator does not keep up.",
     "glovebox_queue_oldest_seconds": (

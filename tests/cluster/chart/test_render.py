@@ -30,6 +30,7 @@ LINEAGE = {
             "secretName": "lineage-token",
             "dialect": "datahub",
             "maxBytes": 65536,
+            "readUrl": "https://catalogue.example/runs/{run}",
         }
     ],
 }

@@ -16,6 +16,7 @@ from glovebox.controllers.lineage_outbox import UNREADABLE_SECONDS, Outbox
 from glovebox.controllers.ports import Ports
 from glovebox.errors import Unavailable
 from glovebox.lineage.delivery_queue import PendingEvent
+from glovebox.lineage.read_back import Kept
 from glovebox.lineage.sending import Answer
 from glovebox.metrics.lineage import LineageMetrics
 from glovebox.settings import Lineage, LineageDestination
@@ -53,6 +54,9 @@ class Played:
         del destination, token
         self.sent.append(body)
         return Answer(200)
+
+    async def ask(self, destination: LineageDestination, token: str, run: str) -> Kept:
+        raise AssertionError(f"{destination.name} is asked for {run}, with {len(token)} letters")
 
     async def run_job(self, job: object) -> bytes | None:
         del job

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from glovebox.lineage import sending
 from glovebox.lineage.sending import Answer, HttpSender
@@ -152,3 +153,57 @@ def test_no_part_of_a_token_is_repeated_where_what_was_read_ends_in_its_midst(le
     token = "k" + "0123456789" * 9 + "abcdefghi"
     assert sending._words((token * 3 + token[:left]).encode(), token) == "***" * 4
     assert sending._words(b"too early", token) == "too early"
+
+
+RUN = "0198f0f6-6f5e-7000-8000-000000000001"
+
+
+async def ask(sink: HttpSink, token: str = "") -> str:
+    url = f"http://127.0.0.1:{sink.port}"
+    destination = LineageDestination.model_validate(
+        {"name": "x", "url": url, "readUrl": f"{url}/api/v1/jobs/runs/{{run}}"}
+    )
+    return await HttpSender().ask(destination, token, RUN)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [
+        pytest.param(said(200, f'{{"id": "{RUN}"}}'), "found", id="it has it"),
+        pytest.param(said(404, f"no run {RUN}"), "missing", id="it has none"),
+        pytest.param(said(200, "<html>Welcome</html>"), "missing", id="200 to everything"),
+        pytest.param(said(200, "x" * 300_000 + RUN), "missing", id="no end to what it says"),
+        pytest.param(said(302, Location="/login"), "unknown", id="it sends elsewhere"),
+        pytest.param(said(401), "unknown", id="who asks may not"),
+        pytest.param(said(503), "unknown", id="not now"),
+        pytest.param(b"nothing of HTTP", "unknown", id="no answer"),
+    ],
+)
+async def test_whether_it_has_a_run_is_what_it_says_of_that_run(answer: bytes, kept: str) -> None:
+    async with http_sink() as sink:
+        sink.answer = answer
+        assert await ask(sink, token="t") == kept
+    (head,) = sink.heads
+    assert head.startswith(f"GET /api/v1/jobs/runs/{RUN} HTTP/1.1\r\n")
+    assert "Authorization: Bearer t\r\n" in head
+
+
+async def test_a_destination_that_stalls_over_a_question_says_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sending, "SEND_SECONDS", 0.3)
+    async with http_sink() as sink:
+        sink.answer = STALL
+        assert await ask(sink) == "unknown"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({"readUrl": "https://x/runs"}, id="no place for the run"),
+        pytest.param({"readUrl": "http://x/{run}", "secretName": "s"}, id="a token in the clear"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused(more: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match=r"has no `|has a token"):
+        LineageDestination.model_validate({"name": "x", "url": "https://x/v1", **more})

@@ -350,6 +350,12 @@ def _built() -> dict[str, Case]:
         "LineageUndelivered": Case(
             Fault({letters: "0x10 1x20"}, at=900), {"healthy": Calm({letters: "1x60"})}
         ),
+        "LineageNotKept": gauge(
+            "GloveboxLineageNotKept",
+            'glovebox_lineage_run_kept{destination="d"}',
+            bad=0,
+            good=1,
+        ),
         "LineageDestinationDown": gauge(
             "GloveboxLineageDestinationDown",
             'glovebox_lineage_destination_up{destination="d"}',

@@ -203,7 +203,9 @@ def scraped(folder: Path) -> Iterator[Callable[[Panel], bool]]:
             tells_lineage=True,
         )
     )
-    registry.register(LineageCollector(lambda: {"catalogue": Waiting(1, time.time(), is_up=True)}))
+    registry.register(
+        LineageCollector(lambda: {"catalogue": Waiting(1, time.time(), is_up=True, is_kept=True)})
+    )
     ProcessCollector(registry=registry)
     web = choose_ports(["metrics"])["metrics"]
     server, thread = start_http_server(web, LOOPBACK, registry)
