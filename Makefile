@@ -148,6 +148,11 @@ bench: programs ## Measure provisioning, repair and restart; print the table
 	$(call say,bench/provision: minutes on an idle machine)
 	@$(BIN)/python bench/provision.py $(ARGS)
 
+.PHONY: bench-data
+bench-data: programs ## Measure what is done with data, against other ways (ARGS="--only rows")
+	$(call say,bench/data: minutes on an idle machine)
+	@$(UV) run --quiet --isolated --locked --group bench python -m bench.data $(ARGS)
+
 SITE := .glovebox/site
 
 .PHONY: site

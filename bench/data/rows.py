@@ -1,23 +1,12 @@
-"""Measures comparing the rows of two datasets by a key of two columns, against a set in memory.
-
-    python bench/rows.py --rows 1000000
-
-Two datasets of Parquet files lie on the local disk; a store's own speed is no part of it. One row
-in a thousand is shared. Each row of the table is a process of its own, so that its peak is its own;
-what reads tables beside the task is a second process, whose peak has a column. Ratios are what
-counts: the machine is shared.
-"""
+"""The rows of two datasets compared by a key of two columns; one row in a thousand is in both."""
 
 from __future__ import annotations
 
 import itertools
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from bench.table_ways import FILES, measure, table_of
+from bench.data.step import FILES, OURS, Step, ask_duckdb, table_of
 
 from glovebox.data.row_keys import Kind
 from glovebox.data.row_overlap import Keyed, find_shared_rows
@@ -78,19 +67,14 @@ def by_set(folder: Path) -> int:
     return found
 
 
-WAYS: dict[str, Callable[[Path], int]] = {
-    "set in memory": by_set,
-    "compare_rows": by_rows,
-}
+def by_duckdb(folder: Path) -> int:
+    """Compare by SQL."""
+    train, test = (f"read_parquet('{folder}/{role}-*')" for role in ROLES)
+    return ask_duckdb(f"SELECT count(*) FROM {train} SEMI JOIN {test} USING ({', '.join(KEY)})")
 
 
-def main() -> None:
-    """Write two datasets, then compare them in each way."""
-    took = measure(__file__, __doc__, WAYS, write, what="each of two datasets", found="shared")
-    if took.keys() == WAYS.keys():
-        ratio = took["set in memory"].seconds / took["compare_rows"].seconds
-        print(f"set in memory / compare_rows: {ratio:.2f} of its speed")
-
-
-if __name__ == "__main__":
-    main()
+STEP = Step(
+    "rows in each of two datasets",
+    write,
+    {OURS: by_rows, "set in memory": by_set, "DuckDB": by_duckdb},
+)

@@ -1,25 +1,17 @@
-"""Measures dividing rows into three parts, against a script that does so by pyarrow.
+"""Rows divided into three parts, each way by its own rule: all of them count the rows written.
 
-    python bench/split.py --rows 10000000
-
-Ten Parquet files lie on the local disk; a store's own speed is no part of it. The script divides by
-the remainder of a number, which costs next to nothing; a split hashes keys with SHA-256. Ratios are
-what counts: the machine is shared.
+The script divides by the remainder of a number, which costs next to nothing. A split hashes keys
+with SHA-256, and DuckDB here does as well; a split also sorts the keys of each part for its digest.
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
-from collections import Counter
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from bench.contract import write
-from bench.table_ways import FILES, measure, table_of
+from bench.data.contract import write
+from bench.data.step import OURS, Step, ask_duckdb, table_of
 
 from glovebox.data.row_keys import Kind
 from glovebox.data.splits import HASH_BYTES, ByShare, salted
@@ -32,33 +24,36 @@ SHARES = (1000, 1000, 8000)
 
 
 def by_key(folder: Path) -> int:
-    """Divide as a SplitPin does; return how many parts of files were written."""
+    """Divide as a SplitPin does; return how many rows were written."""
     members = ByShare(SHARES)
     names = [f"part-{number}" for number in range(PARTS)]
-    written: Counter[tuple[str, int]] = Counter()
+    rows = 0
     kinds: tuple[Kind, ...] = ("Text", "Integer")
     with TableProcess(Stop()) as process, ExitStack() as stack:
         parts = [stack.enter_context(PartBuilder(name)) for name in names]
         out = stack.enter_context(tempfile.TemporaryFile())
 
         def decide(hashes: bytes) -> bytes:
+            nonlocal rows
             values = [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
             found = bytes(members.part_of(value) for value in values)
             for number, part in enumerate(parts):
                 part.add_keys(
                     {value for at, value in zip(found, values, strict=True) if at == number}
                 )
+            rows += len(found)
             return found
 
         for path in sorted(folder.iterdir()):
 
-            def keep(part: int, data: bytes, name: str = path.name) -> None:
-                written[name, part] += out.write(data)
+            def keep(part: int, data: bytes) -> None:
+                del part
+                out.write(data)
 
             process.split(
                 table_of(path), ("flight", "day"), kinds, salted("one"), PARTS, decide, keep
             )
-    return len(written)
+    return rows
 
 
 def by_script(folder: Path) -> int:
@@ -77,23 +72,23 @@ def by_script(folder: Path) -> int:
             ):
                 rows = table.filter(chosen)
                 parquet.write_table(rows, f"{out}/{part}-{path.name}", compression="snappy")
-                written += 1
+                written += rows.num_rows
     return written
 
 
-WAYS: dict[str, Callable[[Path], int]] = {
-    "script": by_script,
-    "split by two columns": by_key,
-}
+def by_duckdb(folder: Path) -> int:
+    """Divide by SQL, by the first digits of a SHA-256 of the key."""
+    with tempfile.TemporaryDirectory() as out:
+        digits = "sha256(concat(flight, ':', day))[:4]"
+        part = f"CASE WHEN {digits} < '1999' THEN 0 WHEN {digits} < '3333' THEN 1 ELSE 2 END"
+        return ask_duckdb(
+            f"COPY (SELECT *, {part} AS part FROM read_parquet('{folder}/*'))"
+            f" TO '{out}/parts' (FORMAT parquet, PARTITION_BY part)"
+        )
 
 
-def main() -> None:
-    """Write a dataset, then divide it in each way."""
-    took = measure(__file__, __doc__, WAYS, write, what=f"{FILES} files", found="written")
-    if took.keys() == WAYS.keys():
-        script, split = took.values()
-        print(f"script / split: {script.cpu / split.cpu:.2f} of its speed")
-
-
-if __name__ == "__main__":
-    main()
+STEP = Step(
+    "rows in 10 files",
+    write,
+    {OURS: by_key, "pyarrow, by a remainder": by_script, "DuckDB": by_duckdb},
+)
