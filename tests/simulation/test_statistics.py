@@ -388,3 +388,46 @@ def test_what_lies_beside_a_manifest_is_let_go_with_it() -> None:
         assert not version.hold
 
     play(scene)
+
+
+def test_a_profile_lets_in_what_is_stable_by_its_thresholds() -> None:
+    async def scene(stage: Stage) -> None:
+        put(stage, "old", 1)
+        put(stage, "same", 2)
+        put(stage, "later", 3, mean=9.0)
+        declare(stage, "old", "old")
+        declare(stage, "moved", "later", **against("old"))
+        declare(stage, "waits", "later", **against("nobody"))
+        declare(stage, "loose", "same", **against("old", thresholds={"psi": 2001}))
+        declare(stage, "same", "same", **against("old"))
+        for name in ("old", "moved", "waits", "loose", "same"):
+            await until(stage, name, reasons.VERIFIED)
+        await until(stage, "same", reasons.DISTRIBUTION_STABLE, STABLE)
+        # What is compared with nothing is not asked.
+        for name in ("moved", "waits", "loose", "same", "old"):
+            stage.declare(f"x-{name}", inputs=of(name))
+        words = {
+            "moved": "`delay` (PSI)",
+            "waits": "was not yet",
+            "loose": "psi 2001 (at most 2000)",
+        }
+        for name, word in words.items():
+            await stage.until(f"{name} is refused", partial(said, stage, name, word))
+            stalled = stage.condition("Stalled", f"x-{name}").get("status") == "True"
+            assert stalled == (name != "waits")
+        for name in ("same", "old"):
+            await stage.provisioned(f"x-{name}")
+        stated = stage.status("x-same")["inputs"][0]["stated"]
+        assert stated["distribution"] == "stable"
+
+    play(scene, profile={"data": {"distribution": {}}}, sweeps=False)
+
+
+def of(pin: str) -> Json:
+    return {"datasets": [{"name": "train", "role": "train", "pinRef": {"name": pin}}]}
+
+
+def said(stage: Stage, name: str, word: str) -> bool:
+    found = stage.condition("Ready", f"x-{name}")
+    is_it = found.get("reason") == reasons.DISTRIBUTION_NOT_STABLE
+    return is_it and word in found.get("message", "")

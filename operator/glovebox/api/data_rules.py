@@ -18,6 +18,7 @@ from glovebox.api.data_terms import (
 from glovebox.api.evolution import DemandedCompatibility
 from glovebox.api.experiment_inputs import Role
 from glovebox.api.schema import list_map, list_set, rule, rules
+from glovebox.api.statistics import DistributionThresholds
 
 OnBrokenInput = Literal["Warn", "Freeze", "Fail"]
 
@@ -134,6 +135,14 @@ class DataRules(Model):
             "What `status.evolution.compatibility` of a pin that supersedes another one has to be:"
             " that, or `Full`. With less a pin has to say `spec.migration.notes`. A pin that"
             " supersedes none is not asked."
+        ),
+    )
+    distribution: DistributionThresholds | None = Field(
+        default=None,
+        description=(
+            "By which thresholds at most a pin with `spec.distribution` is judged; it has to be"
+            " stable by its own. A pin that is compared with none is not asked. When absent: pins"
+            " that moved may be used."
         ),
     )
     licenses: LicenseRules = Field(

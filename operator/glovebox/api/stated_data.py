@@ -33,6 +33,14 @@ class StatedData(TolerantModel):
             " Absent of a pin that supersedes none."
         ),
     )
+    distribution: str = Field(
+        default="",
+        max_length=16,
+        description=(
+            "`status.distribution.verdict`, as it was found then; `unknown` where nothing was."
+            " Absent of a pin that is compared with none."
+        ),
+    )
     migration: str = Field(
         default="", max_length=71, description="SHA-256 of `spec.migration.notes`."
     )

@@ -130,6 +130,15 @@ async def look_at_statistics(
     return replace(said, retry_seconds=earlier(look.retry_seconds, wait))
 
 
+def verdict_of(pin: DatasetPin) -> str:
+    """Return how a pin's distribution compares; empty of a pin that is compared with none."""
+    asked = asked_of(pin.spec)
+    if pin.spec.distribution is None or asked is None:
+        return ""
+    recorded = _wanted(pin, asked).recorded
+    return recorded.verdict if recorded is not None else "unknown"
+
+
 def _wanted(pin: DatasetPin, asked: Asked) -> _Wanted:
     distribution, content = pin.spec.distribution, pin.status.digest
     compared = digest_of(

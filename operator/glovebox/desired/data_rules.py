@@ -17,6 +17,8 @@ from glovebox.api.evolution import EvolutionStatus
 from glovebox.api.isolation_profile import IsolationProfile, IsolationProfileSpec
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.stated_data import StatedData
+from glovebox.api.statistics import Distribution, DistributionThresholds
+from glovebox.api.statistics_status import DistributionStatus
 from glovebox.data.evolution import satisfies
 from glovebox.data.licenses import LicenseError, is_allowed
 from glovebox.data.provenance import Gap
@@ -25,6 +27,7 @@ from glovebox.errors import NotReady, Refused
 _PRODUCTION: Final = "Production"
 _NAMELESS: Final = frozenset({"Absent", "Anonymised", "Pseudonymised"})
 _NAMED_GAPS: Final = 5
+_STABLE: Final = "stable"
 _KEEPS: Final = {
     "Forward": "Forward compatible alone",
     "Backward": "Backward compatible alone",
@@ -43,6 +46,8 @@ class DataInput:
         stated: What the pin said when it was resolved.
         gaps: What is missing of its provenance.
         evolution: What is known of its contract against that of the pin that it supersedes.
+        distribution: What its distribution is compared with; None with nothing.
+        compared: What was found; None before.
     """
 
     name: str
@@ -51,6 +56,8 @@ class DataInput:
     stated: StatedData
     gaps: tuple[Gap, ...] = ()
     evolution: EvolutionStatus | None = None
+    distribution: Distribution | None = None
+    compared: DistributionStatus | None = None
 
     def __str__(self) -> str:
         return f"input `{self.name}`: DatasetPin '{self.pin}'"
@@ -69,7 +76,8 @@ def check_data(
     Raises:
         Refused: The first defect, with the field and the cure.
         NotReady: `ProvenanceIncomplete`: nothing is missing but sources that were not read yet;
-            `ContractIncompatible`: nothing is known of the superseded pin.
+            `ContractIncompatible`: nothing is known of the superseded pin; `DistributionNotStable`:
+            it was not compared yet.
     """
     for each in inputs:
         for find_defect in CHECKS:
@@ -81,7 +89,8 @@ def checked_fields(spec: IsolationProfileSpec) -> tuple[str, ...]:
     """Return which fields of `StatedData` the rules of a profile look at, in a fixed order.
 
     Of provenance it is what the pin said; how complete that was depends on other pins, and the
-    level that was demanded is in the profile. So it is with compatibility and its migration.
+    level that was demanded is in the profile. So it is with compatibility and its migration, and
+    with the distribution.
     """
     rules = spec.data
     looked_at = {
@@ -239,6 +248,47 @@ def contract_incompatible(profile: IsolationProfile, each: DataInput) -> None:
     )
 
 
+def distribution_not_stable(profile: IsolationProfile, each: DataInput) -> None:
+    """Refuse data that moved, or whose own thresholds would call more stable than is allowed."""
+    most, own, found = profile.spec.data.distribution, each.distribution, each.compared
+    if most is None or not each.stated.distribution:
+        return
+    asks = f"IsolationProfile {profile.name} (`spec.data.distribution`)"
+    if own is not None and (loose := _looser(own.thresholds, most)):
+        raise Refused(
+            reasons.DISTRIBUTION_NOT_STABLE,
+            f"{each} judges its distribution by `spec.distribution.thresholds` that are looser than"
+            f" {asks} allows: {loose}: create a pin with closer ones",
+        )
+    if own is None or found is None:
+        raise NotReady(
+            reasons.DISTRIBUTION_NOT_STABLE,
+            f"{each} is compared with another pin, which {asks} asks to find it stable, and was not"
+            " yet: `DistributionStable` of the pin says what it waits for",
+        )
+    if each.stated.distribution == _STABLE:
+        return
+    told = [one for one in found.columns if one.verdict == found.verdict]
+    named = ", ".join(f"`{one.name}` ({one.reason})" for one in told[:_NAMED_GAPS])
+    more = ", and others" if len(told) > _NAMED_GAPS else ""
+    what = "moved" if found.verdict == "moved" else "is not known to be stable"
+    raise Refused(
+        reasons.DISTRIBUTION_NOT_STABLE,
+        f"{each} {what} against DatasetPin '{found.against}', and {asks} lets in what is stable:"
+        f" {named}{more}: use other data, or compare them with data that they are to be like",
+    )
+
+
+def _looser(own: DistributionThresholds, most: DistributionThresholds) -> str:
+    """Return which thresholds are looser than is allowed, for a person; empty for none."""
+    limits = most.model_dump(by_alias=True)
+    return ", ".join(
+        f"{name} {value} (at most {limits[name]})"
+        for name, value in own.model_dump(by_alias=True).items()
+        if value > limits[name]
+    )
+
+
 def not_held(profile: IsolationProfile, each: DataInput) -> None:
     """Refuse data that could be deleted while they are used."""
     if profile.spec.data.require_hold and not each.stated.hold:
@@ -259,6 +309,7 @@ CHECKS: Final[tuple[Callable[[IsolationProfile, DataInput], None], ...]] = (
     license_not_allowed,
     provenance_incomplete,
     contract_incompatible,
+    distribution_not_stable,
     not_held,
 )
 

@@ -11,6 +11,8 @@ from glovebox.api.evolution import ContractChange, EvolutionStatus
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.stated_data import StatedData
+from glovebox.api.statistics import Distribution
+from glovebox.api.statistics_status import DistributionStatus
 from glovebox.data.provenance import Gap
 from glovebox.desired.data_rules import CHECKS, DataInput, check_data, checked_fields
 from glovebox.desired.platform import identity, profile_changes
@@ -40,6 +42,29 @@ def profile(environment: str | None = None, **data: Any) -> IsolationProfile:
 def data(role: str = "train", gaps: tuple[Gap, ...] = (), **stated: str | None) -> DataInput:
     said = {name: value for name, value in {**FULL, **stated}.items() if value is not None}
     return DataInput("train", "rows", role, StatedData.model_validate(said), gaps)
+
+
+def compared(
+    verdict: str, *columns: tuple[str, str], thresholds: dict[str, int] | None = None
+) -> DataInput:
+    """Return an input whose distribution was compared with that of another pin."""
+    at = {"bucket": "b", "key": "k", "digest": "sha256:1", "bytes": 1}
+    found = DistributionStatus.model_validate(
+        {
+            **dict.fromkeys(("content", "asked", "againstContent"), "sha256:1"),
+            "againstStatistics": "sha256:1",
+            "comparedTime": "2026-01-01T00:00:00Z",
+            "against": "months",
+            "verdict": verdict,
+            **dict.fromkeys(("stable", "moved", "unknown"), 0),
+            "columns": [
+                {"name": name, "verdict": verdict, "reason": reason} for name, reason in columns
+            ],
+            "document": at,
+        }
+    )
+    asked = Distribution.model_validate({"thresholds": thresholds or {}})
+    return replace(data(distribution=verdict), distribution=asked, compared=found)
 
 
 def successor(
@@ -297,6 +322,37 @@ REFUSED: list[tuple[IsolationProfile, DataInput, str, str]] = [
         ),
     ),
     (
+        profile(distribution={}),
+        compared("moved", ("delay", "PSI"), ("carrier", "TotalVariation")),
+        "DistributionNotStable",
+        (
+            f"{WHO} moved against DatasetPin 'months', and IsolationProfile strict"
+            " (`spec.data.distribution`) lets in what is stable: `delay` (PSI), `carrier`"
+            " (TotalVariation): use other data, or compare them with data that they are to be like"
+        ),
+    ),
+    (
+        profile(distribution={}),
+        compared("unknown", *((f"c{at}", "TooFewRows") for at in range(6))),
+        "DistributionNotStable",
+        (
+            f"{WHO} is not known to be stable against DatasetPin 'months', and IsolationProfile"
+            " strict (`spec.data.distribution`) lets in what is stable: `c0` (TooFewRows), `c1`"
+            " (TooFewRows), `c2` (TooFewRows), `c3` (TooFewRows), `c4` (TooFewRows), and others:"
+            " use other data, or compare them with data that they are to be like"
+        ),
+    ),
+    (
+        profile(distribution={"psi": 1000, "ks": 1000}),
+        compared("stable", thresholds={"psi": 2500, "nullShare": 300, "ks": 900}),
+        "DistributionNotStable",
+        (
+            f"{WHO} judges its distribution by `spec.distribution.thresholds` that are looser than"
+            " IsolationProfile strict (`spec.data.distribution`) allows: psi 2500 (at most 1000),"
+            " nullShare 300 (at most 200): create a pin with closer ones"
+        ),
+    ),
+    (
         profile(requireHold=True),
         data(),
         "HoldRequired",
@@ -361,6 +417,10 @@ def test_every_check_has_a_case() -> None:
         (profile(compatibility="Full"), successor("Unknown", migration="sha256:1")),
         (profile(), successor("Breaking")),
         (profile(requireHold=True), data(hold="WhileUsed")),
+        (profile(), compared("moved", ("delay", "PSI"))),
+        (profile(distribution={}), data()),
+        (profile(distribution={}), compared("stable")),
+        (profile(distribution={"psi": 900}), compared("stable", thresholds={"psi": 900})),
     ],
 )
 def test_what_fits_passes(demands: IsolationProfile, given: DataInput) -> None:
@@ -405,6 +465,14 @@ def test_what_is_not_known_of_a_predecessor_is_waited_for(given: DataInput, why:
     assert waits.value.reason == "ContractIncompatible"
     assert why in waits.value.message
     assert "`spec.migration.notes`" in waits.value.message
+
+
+def test_what_was_not_compared_yet_is_waited_for() -> None:
+    given = replace(compared("unknown"), compared=None)
+    with pytest.raises(NotReady) as waits:
+        check_data(profile(distribution={}), [given], [])
+    assert waits.value.reason == "DistributionNotStable"
+    assert "`DistributionStable` of the pin says" in waits.value.message
 
 
 def test_a_store_elsewhere_is_refused_also_without_data() -> None:

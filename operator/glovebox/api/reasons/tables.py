@@ -55,6 +55,14 @@ CONTRACT_INCOMPATIBLE: Final = _reason(
     "Create a pin whose contract keeps what was promised, or which says in `spec.migration.notes`"
     " what its users have to change; or choose another profile.",
 )
+DISTRIBUTION_NOT_STABLE: Final = _reason(
+    "DistributionNotStable",
+    "Experiment `InputsVerified`, `Ready`",
+    "`spec.data.distribution` of the profile lets in what is stable against the data that it is"
+    " compared with, by thresholds that are no looser; and a pin is not, or not yet.",
+    "Use other data; create a pin with closer thresholds, or one that is compared with data that it"
+    " is to be like; or choose another profile.",
+)
 STATISTICS_COMPUTED: Final = _reason(
     "StatisticsComputed",
     "DatasetPin `StatisticsComputed`; Event",

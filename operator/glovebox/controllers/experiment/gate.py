@@ -81,9 +81,10 @@ def check_declared(scope: Scope, resolved: Resolved) -> Plan:
         refusals.check_store_reachable(
             each, "name pins of another store", settings.networks_never_reachable
         )
-    # Sources and predecessors are followed only where the profile asks for them.
+    # Sources, predecessors and references are followed only where the profile asks for them.
     rules = resolved.profile.spec.data
-    is_asked = (rules.provenance, rules.compatibility) != ("None", "None")
+    asked = (rules.provenance, rules.compatibility, rules.distribution)
+    is_asked = asked != ("None", "None", None)
     inputs = tuple(_data_input(scope, entry, is_asked=is_asked) for entry in resolved.datasets)
     check_data(resolved.profile, inputs, (platform.store, *platform.input_stores))
     mode = resolved.profile.spec.delivery.mode
@@ -169,4 +170,6 @@ def _data_input(scope: Scope, entry: ResolvedInput, *, is_asked: bool) -> DataIn
         # The words for what is missing, as it is now.
         gaps=assess_pin(scope.ports, pin).gaps if pin is not None else (),
         evolution=pin.status.evolution if pin is not None else None,
+        distribution=pin.spec.distribution if pin is not None else None,
+        compared=pin.status.distribution if pin is not None else None,
     )

@@ -25,6 +25,7 @@ from glovebox.controllers.origins import bounded, parts_of, recorded_of
 from glovebox.controllers.pin_sources import why_at_home
 from glovebox.controllers.proof_demands import ages_of
 from glovebox.controllers.provenance import assess_pin
+from glovebox.controllers.statistics import verdict_of
 from glovebox.data.digest import digest_of
 from glovebox.data.features import feature_set_document
 from glovebox.desired.feature_inputs import UsedFeatures, require_inputs
@@ -283,6 +284,7 @@ def _stated(scope: Scope, pin: DatasetPin) -> StatedData:
         digest=found.digest,
         contract=pin.status.contract.digest if pin.status.contract is not None else "",
         compatibility=compatibility_of(pin),
+        distribution=verdict_of(pin),
         migration=digest_of(spec.migration.notes) if spec.migration is not None else "",
         hold=spec.hold or "",
     )
