@@ -209,6 +209,39 @@ def test_an_event_that_is_refused_for_good_is_given_up_and_told() -> None:
     play(scene, lineage=TELLS)
 
 
+@pytest.mark.parametrize("is_mended", [True, False], ids=["mended", "refused again"])
+def test_what_was_given_up_is_sent_again_when_somebody_asks_for_it(*, is_mended: bool) -> None:
+    async def scene(stage: Stage) -> None:
+        sink = stage.world.sink
+        refuses = True
+
+        def answer(event: Json) -> Answer:
+            is_it = event["eventType"] == "START" and event["job"]["name"].endswith(".x")
+            return Answer(422 if is_it and refuses else 200)
+
+        sink.answers = answer
+        stage.declare()
+        await sealed(stage)
+        stage.declare("other")
+        await stage.until("its end is told", lambda: sink.steps() == ["COMPLETE"], HOUR)
+        (dead,) = config_maps(stage, names.UNDELIVERED_PREFIX)
+        refuses = not is_mended
+        labels = {names.LABEL_LINEAGE: names.LINEAGE_WAITING}
+        change = {"metadata": {"labels": labels}}
+        stage.world.edit(CONFIG_MAP, SYSTEM, dead["metadata"]["name"], change)
+        before = sink.asked
+        await stage.sleep(HOUR)
+        left = config_maps(stage, names.UNDELIVERED_PREFIX)
+        if is_mended:
+            assert sorted(sink.steps()) == sorted(WHOLE)
+            assert left == []
+        else:
+            assert sink.asked > before
+            assert [each["metadata"]["uid"] for each in left] == [dead["metadata"]["uid"]]
+
+    play(scene, lineage=TELLS)
+
+
 def test_one_run_that_is_refused_holds_up_no_other() -> None:
     async def scene(stage: Stage) -> None:
         sink = stage.world.sink

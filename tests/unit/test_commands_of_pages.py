@@ -122,7 +122,8 @@ def wrong(command: Command) -> str:
 
 def _wrong_name(objects: list[str]) -> str:
     kind, slash, name = (objects or [""])[0].partition("/")
-    named = [name] if slash else objects[1:]
+    # A label or an annotation is no name.
+    named = [name] if slash else [each for each in objects[1:] if "=" not in each]
     known = _NAMES.get(_singular(kind))
     unknown = [each for each in named if known is not None and each not in known]
     return f"there is no {kind} {unknown[0]}" if unknown and unknown[0] != "try" else ""

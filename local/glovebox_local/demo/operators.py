@@ -6,6 +6,7 @@ As a process beside a cluster of our own, or as the chart deploys it.
 from __future__ import annotations
 
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -61,9 +62,16 @@ class OperatorProcess:
         environment: The cluster and the store.
         image: The image of Glovebox, where there are nodes.
         program: What `glovebox` is called here.
+        settings: More environment variables (`GLOVEBOX_...`).
     """
 
-    def __init__(self, environment: Environment, image: str | None, program: str) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        image: str | None,
+        program: str,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self._environment = environment
         self._program = program
         self._port = choose_ports(["operator"])["operator"]
@@ -74,7 +82,7 @@ class OperatorProcess:
             run=state.run,
             port=self._port,
             tied=False,
-            settings={"GLOVEBOX_IMAGE": image} if image else None,
+            settings={**({"GLOVEBOX_IMAGE": image} if image else {}), **(settings or {})},
             gateway=environment.gateway if environment.nodes else None,
         )
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from glovebox_local.demo.catalogue import Catalogue
 from glovebox_local.demo.operators import Operator, OperatorDeployment, OperatorProcess
 from glovebox_local.demo.script import PREPARATION, chapters
 from glovebox_local.demo.stage import EXPERIMENT, TEAM, Chapter, DemoStep, Stage, find_repository
@@ -96,7 +97,7 @@ def run_demo(
     if nodes and missing_programs(NODE_PROGRAMS):
         show_first(name, repository, progress, console, started=started)
     with environment_of(name, progress, keep=keep, driver=driver, nodes=nodes) as environment:
-        stage = open_stage(environment, progress, repository)
+        stage = open_stage(environment, progress, repository, told=story is not None)
         play(chapters(run=with_node, story=story), stage, progress, console)
         namespace = stage.sealed_namespace
         happened = "All of it happened" if with_node or story else "All of it but the run happened"
@@ -178,8 +179,16 @@ def environment_of(
                 bring_down(name, Silent(), keep_data=keep_data)
 
 
-def open_stage(environment: Environment, progress: Progress, repository: Path) -> Stage:
+def open_stage(
+    environment: Environment, progress: Progress, repository: Path, *, told: bool = False
+) -> Stage:
     """Find or build the tools and put the stage together.
+
+    Args:
+        environment: The cluster and the store, up.
+        progress: Shown what is built.
+        repository: The clone.
+        told: Whether a story is: its operator tells a catalogue what happens.
 
     Raises:
         LocalError: A tool could not be built.
@@ -197,12 +206,15 @@ def open_stage(environment: Environment, progress: Progress, repository: Path) -
         else (None, None)
     )
     tools = Tools(kubectl, helm, environment.kubeconfig, folder / "home")
+    catalogue = Catalogue()
     operator: Operator = (
         OperatorDeployment(tools, glovebox, environment.state.logs)
         if glovebox and in_containers
-        else OperatorProcess(environment, glovebox, program())
+        else OperatorProcess(environment, glovebox, program(), catalogue.settings if told else None)
     )
-    return Stage(environment, tools, repository, operator, trainer)
+    if told:
+        catalogue.open()
+    return Stage(environment, tools, repository, operator, trainer, catalogue)
 
 
 def load_images(environment: Environment, repository: Path, progress: Progress) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glovebox_local.demo.catalogue import Catalogue
 from glovebox_local.demo.operators import Operator
 from glovebox_local.demo.tools import Answer, Person, Tools
 from glovebox_local.environment import Environment
@@ -54,6 +55,7 @@ class Stage:
         repository: The clone that holds the chart and the examples.
         operator: How the operator runs.
         trainer: The trainer's image by digest, where pods can run.
+        catalogue: Who is told of lineage in a story; closed and never asked elsewhere.
     """
 
     def __init__(
@@ -63,12 +65,14 @@ class Stage:
         repository: Path,
         operator: Operator,
         trainer: str | None = None,
+        catalogue: Catalogue | None = None,
     ) -> None:
         self.environment = environment
         self.tools = tools
         self.repository = repository
         self.operator = operator
         self.trainer = trainer
+        self.catalogue = catalogue or Catalogue()
 
     @property
     def folder(self) -> Path:

@@ -8,7 +8,7 @@ worst, with the same bytes; and an Experiment may go while its events wait. A no
 only where it lies, and its digest.
 
 What a destination will never take becomes another ConfigMap, `glovebox-undelivered-...`, for a
-person to look at; the operator does not read those again.
+person to look at. Whoever labels it as one that waits has its event sent again.
 """
 
 from __future__ import annotations

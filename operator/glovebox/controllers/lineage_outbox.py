@@ -21,6 +21,7 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
+from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.lineage_notes import (
@@ -48,6 +49,7 @@ log = structlog.get_logger(__name__)
 # A record that is not there for so long does not come back by itself.
 UNREADABLE_SECONDS: Final = 7 * 24 * 3600.0
 _READ_AGAIN_SECONDS: Final = 5.0
+READ_EVERY_SECONDS: Final = 600.0
 _TOKEN: Final = "token"  # noqa: S105 - the name of a key
 
 
@@ -124,6 +126,16 @@ class Outbox:
         async with asyncio.TaskGroup() as group:
             for to in self._destinations.values():
                 group.create_task(self._serve(to))
+            group.create_task(self._read_on())
+
+    async def _read_on(self) -> None:
+        """Take in notes that somebody else labelled: what was given up is to be sent again."""
+        while True:
+            await asyncio.sleep(READ_EVERY_SECONDS)
+            try:
+                await self.read()
+            except GloveboxError as error:
+                log.warning("the notes of lineage cannot be read", error=error.message)
 
     async def _serve(self, to: _Destination) -> None:
         while True:
@@ -278,8 +290,10 @@ class Outbox:
             GloveboxError: The API server failed; the next attempt comes here again.
         """
         ports = self._ports
-        await leave_undelivered(ports, event, why)
-        await take_away(ports, event)
+        # What a person asked to send again has its note already, which stays as they labelled it.
+        if not event.name.startswith(names.UNDELIVERED_PREFIX):
+            await leave_undelivered(ports, event, why)
+            await take_away(ports, event)
         to.queue.drop(event)
         ports.lineage.dead.labels(event.destination, reason).inc()
         message = f"event {event.type} is given up for destination `{event.destination}`: {why}"

@@ -146,6 +146,10 @@ _SCENES = (
     "FeatureSetPin 'summer-features'",
     "DatasetPin team-flights/mirrored-months, s3://flights-mirror/copied",
     "DatasetPin 'mirrored-months' does not say `spec.license`",
+    "3 are sealed, and 6 events wait",
+    "START team-flights/while-away-1 for catalogue",
+    "6 events, each once: every start and every end, ",
+    "No resources found in glovebox-system namespace.",
 )
 
 

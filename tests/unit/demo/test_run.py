@@ -200,7 +200,7 @@ def test_the_control_plane_comes_first_and_node_programs_after(
     monkeypatch.setattr(run, "ensure_programs", lambda them, _: seen.append(f"build {len(them)}"))
     monkeypatch.setattr(run, "bring_up", up)
     monkeypatch.setattr(run, "bring_down", down)
-    monkeypatch.setattr(run, "open_stage", lambda *_: stage)
+    monkeypatch.setattr(run, "open_stage", lambda *_, **__: stage)
     monkeypatch.setattr(run, "play", lambda them, *_: seen.append(f"play {len(them)}"))
     console = Console(file=io.StringIO(), width=100)
     run.run_demo(console, name="mine", node=node)

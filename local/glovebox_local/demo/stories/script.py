@@ -5,6 +5,7 @@ from __future__ import annotations
 from glovebox_local.demo.stage import Chapter, DemoStep
 from glovebox_local.demo.stories import (
     Story,
+    cataloguing,
     checking,
     damaging,
     leaking,
@@ -73,6 +74,13 @@ STORIES = {
                 DemoStep("The months to train on, in another bucket", tracing.mirror),
                 DemoStep("glovebox lineage", tracing.ask),
                 DemoStep("A profile that demands a licence", tracing.refuse_unlicensed),
+            ),
+        ),
+        Chapter(
+            "The catalogue that was away",
+            (
+                DemoStep("Three Experiments end meanwhile", cataloguing.go_away),
+                DemoStep("The catalogue is back", cataloguing.come_back),
             ),
         ),
     )
