@@ -230,6 +230,9 @@ def test_what_was_given_up_is_sent_again_when_somebody_asks_for_it(*, is_mended:
         change = {"metadata": {"labels": labels}}
         stage.world.edit(CONFIG_MAP, SYSTEM, dead["metadata"]["name"], change)
         before = sink.asked
+        await stage.sleep(11 * MINUTE)
+        stage.declare("third")  # is taken, so that what is refused is judged
+        await stage.until("its end is told", partial(is_whole, stage, "third"))
         await stage.sleep(HOUR)
         left = config_maps(stage, names.UNDELIVERED_PREFIX)
         if is_mended:
@@ -237,6 +240,10 @@ def test_what_was_given_up_is_sent_again_when_somebody_asks_for_it(*, is_mended:
             assert left == []
         else:
             assert sink.asked > before
+            given_up = stage.metric(
+                "glovebox_lineage_dead_letters_total", destination="consumer", reason="refused"
+            )
+            assert given_up > 1
             assert [each["metadata"]["uid"] for each in left] == [dead["metadata"]["uid"]]
 
     play(scene, lineage=TELLS)

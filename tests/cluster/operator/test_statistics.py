@@ -20,6 +20,7 @@ import pytest
 from pyarrow import parquet
 
 from glovebox import names
+from glovebox.api.statistics_status import MAX_PARTS
 from glovebox_local.demo.flights import read_files
 from support.cluster import Cluster
 from support.contracts import as_csv
@@ -239,6 +240,11 @@ def test_each_shift_is_named_and_keeps_nobody_from_the_data(flights: Team, name:
     whole = document(flights, found["document"])
     assert whole["verdict"] == found["verdict"]
     assert len(whole["columns"]) == found["stable"] + found["moved"] + found["unknown"]
+    for column in found.get("drawn", ()):
+        for which in ("share", "before"):
+            whole_share = sum(each[which] for each in column["parts"])
+            assert abs(whole_share - 10_000) <= MAX_PARTS
+    assert bool(found.get("drawn")) == any("psi" in each for each in found["columns"])
     flights.expect("DatasetPin", name, timeout=PATIENCE)
 
 
