@@ -75,17 +75,22 @@ class MemoryLedger:
         signer: Of the log.
         origin: Its name.
         lock_days: As the genesis states it; 0 for objects of which no lock is known.
+        created: When it was made, as the genesis says.
     """
 
     def __init__(
-        self, signer: LocalSigner = SIGNER, origin: str = ORIGIN, lock_days: int = 0
+        self,
+        signer: LocalSigner = SIGNER,
+        origin: str = ORIGIN,
+        lock_days: int = 0,
+        created: datetime = NOW,
     ) -> None:
         self.signer, self.origin = signer, origin
         self.lock: Lock | None = None
         if lock_days:
             self.lock = Lock("Compliance", f"{NOW + timedelta(days=400):%Y-%m-%dT%H:%M:%SZ}")
         key = vkey_of(origin, signer.public)
-        made = Genesis("acme", 1, origin, key.text, NOW, lock_days)
+        made = Genesis("acme", 1, origin, key.text, created, lock_days)
         self.first: Stored | None = Stored(encode_genesis(made, signer), lock=self.lock)
         self.stored: dict[int, Stored] = {}
         self.heads: dict[int, Stored] = {}

@@ -85,6 +85,7 @@ class Report:
         supplement: The last listing, when it holds.
         later: The versions that are in the last list alone.
         conclusion: What a person concluded, when it holds.
+        concluded: Digest of the signed conclusion as it is stored, and the key that signed it.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -99,6 +100,7 @@ class Report:
     supplement: Supplement | None = None
     later: list[Artifact] = field(default_factory=list)
     conclusion: Conclusion | None = None
+    concluded: tuple[str, TrustedKey] | None = None
 
     def note(self, what: str, where: str, message: str) -> None:
         """Add a finding."""

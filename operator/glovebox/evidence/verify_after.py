@@ -154,8 +154,8 @@ def check_conclusion(
     try:
         said = read_conclusion(found.document)
         moment = datetime.fromisoformat(said.signed)
-        found.check_valid(report, CONCLUSION_NAME, moment, written)
-        report.conclusion = said
+        key = found.check_valid(report, CONCLUSION_NAME, moment, written)
+        report.conclusion, report.concluded = said, (envelope_digest(envelope), key)
     except (KeyError, TypeError, ValueError, StopIteration):
         report.note("StatementInvalid", CONCLUSION_NAME, "it is signed, and says no conclusion")
 
@@ -185,8 +185,8 @@ class _Signed:
 
     def check_valid(
         self, report: Report, name: str, moment: datetime, written: datetime | None
-    ) -> None:
-        """Note a key that was not valid when it signed, by its own words or by the store's."""
+    ) -> TrustedKey:
+        """Return the key; note one that was not valid, by its own words or by the store's."""
         valid = [key for key in self.keys if key.is_valid_at(moment)]
         if not valid:
             report.note(
@@ -197,6 +197,7 @@ class _Signed:
             )
         elif written is not None and not any(key.is_valid_at(written) for key in valid):
             report.note("KeyNotValid", name, dated_back(valid[0], moment, written))
+        return (valid or self.keys)[0]
 
 
 def _opened(

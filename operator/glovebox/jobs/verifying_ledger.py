@@ -4,6 +4,10 @@ A seal says by itself when it was made, and whoever has the key of seals may hav
 The heads of a ledger are dated by a timestamp authority (RFC 3161), and the entry of the seal lies
 between two of them: so does the seal. The whole ledger is verified for it, but for the objects that
 other entries vouch for.
+
+That is held against whoever has a key that was replaced: the first entry of a UID says which
+statement was its seal, and what a key signed has to be told before the key ended. The conclusion is
+looked at likewise; the last listing has no entry.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from glovebox.data.digest import DIGEST_PREFIX
+from glovebox.evidence.after_seal import CONCLUSION_NAME
 from glovebox.evidence.statement import STATEMENT_NAME
 from glovebox.jobs.ledger_checking import OpenLedger, verify_epochs, with_ledger
 from glovebox.ledger.entry import time_text
@@ -21,6 +26,7 @@ from glovebox.ledger.stated import SEAL, SEALS
 from glovebox.ledger.timestamps import Stamps
 
 if TYPE_CHECKING:
+    from glovebox.evidence.keys import TrustedKey
     from glovebox.evidence.verification import Report
     from glovebox.jobs.verifying import Verified
     from glovebox.ledger.findings import LedgerReport, VouchedFor
@@ -53,8 +59,8 @@ class InLedger:
 def verify_in_ledger(verified: Verified, where: str, demand: LedgerDemand) -> Verified:
     """Return a verification of a seal with what a ledger says of it.
 
-    Findings: `LedgerInvalid`, `NotInLedger`, `NotTimestamped` (when `demand` trusts an authority),
-    `TimeDiffers`.
+    Findings: `LedgerInvalid`, `NotInLedger`, `OtherInLedger`, `KeyNotValid`, `NotTimestamped` (when
+    `demand` trusts an authority), `TimeDiffers`.
 
     Args:
         verified: Of the seal. Where it does not hold, no ledger is asked.
@@ -95,32 +101,85 @@ def _find(
         message = f"it does not hold, so nothing that it says counts: {what}"
         report.note("LedgerInvalid", opened.epochs[-1].where, message)
         return None
-    for ledger in ledgers:
-        entry = _vouching(report, ledger)
-        if entry is None:
-            continue
-        if ledger.newest is not None and entry.index < ledger.newest.opened.head.size:
-            return _place(report, ledger, entry, demand)
+    conclusion = report.concluded
+    if conclusion is not None:
+        _vouched(report, ledgers, _Signed(CONCLUSION_NAME, CONCLUSION_NAME, *conclusion))
+    found = _vouched(report, ledgers, _Signed(STATEMENT_NAME, SEAL, report.seal, report.key))
+    return _place(report, *found, demand) if found is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """A signed document that has to have an entry.
+
+    Attributes:
+        name: As a report calls it.
+        file: As it is called in the folder of the seal.
+        digest: Of its bytes, as it is stored.
+        key: Who signed it.
+    """
+
+    name: str
+    file: str
+    digest: str
+    key: TrustedKey | None
+
+
+def _vouched(
+    report: Report, ledgers: list[LedgerReport], signed: _Signed
+) -> tuple[LedgerReport, VouchedFor] | None:
+    """Return the entry that vouches for the very bytes of a document, under its key.
+
+    It has to be the first one of that key, and to lie below a signed head. Where it came after the
+    signing key had ended, that is noted.
+    """
+    uid = str(report.definition["internalParameters"]["uid"])
+    key, digest = f"{SEALS}{uid}/{signed.file}", signed.digest.removeprefix(DIGEST_PREFIX)
+    told = [(each, entry) for each in ledgers for entry in each.objects if entry.stated.key == key]
+    same = [each for each in told if each[1].stated.sha256 == digest]
+    if not same:
+        message = "no entry of the ledger vouches for this signed statement"
+        if told:
+            message += f": entry {told[0][1].index} tells of another one of this very Experiment"
+        report.note("NotInLedger", signed.name, message)
+        return None
+    (_, first), (ledger, entry) = told[0], same[0]
+    if first.stated.sha256 != digest:
+        report.note(
+            "OtherInLedger",
+            signed.name,
+            f"entry {first.index} of the ledger told of another statement of this very Experiment"
+            f" before entry {entry.index} told of this one: the first one counts, and it has the"
+            f" digest sha256:{first.stated.sha256}",
+        )
+        return None
+    if ledger.newest is None or entry.index >= ledger.newest.opened.head.size:
         # Whoever may write there can append one: the key of the ledger signs heads alone.
         message = (
             f"entry {entry.index} of the ledger tells of it, and nobody signed a head with that"
             " entry yet; one is signed ten seconds after an entry: verify again, with a newer copy"
             " of the ledger where it is one"
         )
-        report.note("NotInLedger", STATEMENT_NAME, message)
+        report.note("NotInLedger", signed.name, message)
         return None
+    _check_key(report, ledger, entry, signed)
+    return ledger, entry
+
+
+def _check_key(report: Report, ledger: LedgerReport, entry: VouchedFor, signed: _Signed) -> None:
+    """Note what was told only after the key had ended that signed it."""
+    ends = signed.key.valid_until if signed.key is not None else None
+    dated, _ = Stamps(ledger.dated).bounds(entry.index)
+    after = max(entry.after, dated or entry.after)
+    if signed.key is None or ends is None or after <= ends:
+        return
     report.note(
-        "NotInLedger", STATEMENT_NAME, "no entry of the ledger vouches for this signed statement"
+        "KeyNotValid",
+        signed.name,
+        f"the key {signed.key.key_id} ended on {time_text(ends)}, and the ledger tells of it since"
+        f" {time_text(after)}: whoever has that key can have dated it back. If the ledger was made"
+        " or was away then, go by what the store says: verify it there without `--ledger`",
     )
-    return None
-
-
-def _vouching(report: Report, ledger: LedgerReport) -> VouchedFor | None:
-    """Return the first entry that vouches for the very bytes of the statement, under its key."""
-    uid = str(report.definition["internalParameters"]["uid"])
-    wanted = f"{SEALS}{uid}/{SEAL}", report.seal.removeprefix(DIGEST_PREFIX)
-    found = (each for each in ledger.objects if (each.stated.key, each.stated.sha256) == wanted)
-    return next(found, None)
 
 
 def _place(

@@ -84,11 +84,14 @@ class VouchedFor:
         index: Of the entry.
         stated: What it says of the object.
         written: When the entry was written, by the writer's clock.
+        after: The latest time that it and the entries before it say: whoever appends one can date
+            that one back, and not those that lie before it.
     """
 
     index: int
     stated: StatedObject
     written: datetime
+    after: datetime
 
 
 @dataclass(slots=True)

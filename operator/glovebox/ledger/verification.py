@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from glovebox.errors import InvalidInput
@@ -74,6 +74,7 @@ class _Verification:
         self._previous = ""
         self._ended = False
         self._waiting_since: datetime | None = None
+        self._latest = datetime.min.replace(tzinfo=UTC)
         self._stamps = Stamps(())
 
     def run(self) -> LedgerReport:
@@ -109,6 +110,8 @@ class _Verification:
             self._report.genesis = open_genesis(stored.body, self._demand.policy.logs)
         except InvalidInput as error:
             self._report.note(words.GENESIS_INVALID, "genesis", error.message)
+        else:
+            self._latest = self._report.genesis.created
         self._look_at_object("genesis", stored)
 
     def _signed_heads(self) -> Iterable[SignedHead]:
@@ -236,7 +239,10 @@ class _Verification:
             )
         self._compare_with_stamps(where, entry)
         self._report.kinds[entry.kind] = self._report.kinds.get(entry.kind, 0) + 1
-        self._report.objects += [VouchedFor(index, each, entry.written) for each in entry.objects]
+        self._latest = after = max(self._latest, entry.written)
+        self._report.objects += [
+            VouchedFor(index, each, entry.written, after) for each in entry.objects
+        ]
         if entry.kind == Kind.EPOCH_ENDED:
             self._look_at_end_of_epoch(where, entry)
         return entry

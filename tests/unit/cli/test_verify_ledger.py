@@ -6,12 +6,18 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from glovebox.data.digest import canonical_json
+from glovebox.evidence.after_seal import CONCLUSION_NAME, Conclusion, conclusion
+from glovebox.evidence.envelope import sign
+from glovebox.evidence.keys import TrustBundle, encode_bundle, trusted
+from glovebox.evidence.signer import LocalSigner
 from glovebox.jobs.ledger_folder import FolderSource, export_whole
 from glovebox.ledger.entry import Event, Kind, StatedObject, time_text
 from glovebox.ledger.source import Stored
@@ -20,7 +26,7 @@ from support.ledger_logs import LOG_KEY, MemoryLedger, event
 from support.ledger_stores import FIRST
 from support.timestamp_authority import Authority, needs_openssl
 from unit.cli.test_verify import bundle, verify
-from unit.evidence.test_verification import ARTIFACTS
+from unit.evidence.test_verification import ARTIFACTS, PAIR
 
 KEY = ".glovebox/seals/u1/attestation.dsse.json"
 HOUR = timedelta(hours=1)
@@ -31,12 +37,12 @@ ALLOW = "--allow-unlocked"
 class Told:
     """A seal of now, a ledger that may tell of it, and an authority that dates heads."""
 
-    def __init__(self, folder: Path, sealed: datetime) -> None:
+    def __init__(self, folder: Path, sealed: datetime, created: datetime | None = None) -> None:
         self.folder = folder
         self.seal = folder / "seal"
         self.seal.mkdir()
         bundle(self.seal, ARTIFACTS, sealed=time_text(sealed))
-        self.ledger = MemoryLedger()
+        self.ledger = MemoryLedger(**({"created": created} if created else {}))
         self.authority = Authority(folder / "authority")
 
     @property
@@ -61,6 +67,20 @@ class Told:
         size = len(self.ledger.stored)
         where = FIRST.timestamp(size, "0" * 8).removeprefix(FIRST.prefix)
         self.ledger.stamps.append(StampedHead(where, size, head, response))
+
+    def end_key(self, moment: datetime) -> None:
+        """Have the key of the seal replaced, so that nothing counts that it signs later."""
+        key = replace(trusted(PAIR.public), valid_until=moment)
+        (self.seal / "keys.pem").write_bytes(encode_bundle(TrustBundle((key,))))
+
+    def conclude(self, signed: datetime) -> str:
+        """Sign a conclusion beside the seal; return its SHA-256."""
+        said = Conclusion(
+            "team/exp", "u1", f"sha256:{self.sha256}", "Confirmed", "", "erin", time_text(signed)
+        )
+        envelope = sign(canonical_json(conclusion(said)), LocalSigner.of(PAIR.private))
+        (self.seal / CONCLUSION_NAME).write_bytes(envelope)
+        return hashlib.sha256(envelope).hexdigest()
 
     def verify(self, *, dated: bool = True) -> tuple[int, dict[str, Any]]:
         if not self.ledger.heads:
@@ -218,6 +238,98 @@ def test_a_seal_that_was_dated_back_is_remarked_with_when_it_was_told(
     code, answer = told.verify()
     assert (code, found(answer)) == (0, [])
     assert any("dated back" in each and time_text(now) in each for each in answer["remarks"])
+
+
+# What a key of a year ago does for whoever stole it, once it was replaced half a year ago.
+SEALED, ENDED = timedelta(days=365), timedelta(days=180)
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        (SEALED, []),
+        (ENDED, []),
+        (ENDED - timedelta(seconds=1), ["KeyNotValid"]),
+        (timedelta(), ["KeyNotValid"]),
+    ],
+    ids=["as it was sealed", "as the key ended", "a second later", "now"],
+)
+def test_what_a_key_signed_has_to_be_told_before_the_key_ended(
+    tmp_path: Path, now: datetime, entry: timedelta, expected: list[str]
+) -> None:
+    told = Told(tmp_path, now - SEALED, created=now - SEALED)
+    told.end_key(now - ENDED)
+    told.tell(now - entry)
+    code, answer = told.verify(dated=False)
+    assert (code, found(answer)) == (bool(expected), expected)
+    assert not expected or time_text(now - entry) in answer["findings"][0]["message"]
+
+
+@pytest.mark.parametrize("bound", ["an entry before it", "the genesis"])
+def test_an_entry_that_was_dated_back_is_no_older_than_what_lies_before_it(
+    tmp_path: Path, now: datetime, bound: str
+) -> None:
+    early, late = now - SEALED, now - timedelta(days=1)
+    told = Told(tmp_path, early, created=late if bound == "the genesis" else early)
+    told.end_key(now - ENDED)
+    if bound != "the genesis":
+        told.pass_by(late)
+    told.tell(now - SEALED)
+    code, answer = told.verify(dated=False)
+    assert (code, found(answer)) == (1, ["KeyNotValid"])
+    assert time_text(late) in answer["findings"][0]["message"]
+
+
+@needs_openssl
+def test_an_authority_that_knew_the_ledger_without_it_is_believed(
+    tmp_path: Path, now: datetime
+) -> None:
+    """The clock of whoever wrote the entry was ten minutes behind."""
+    behind = timedelta(minutes=10)
+    told = Told(tmp_path, now - SEALED, created=now - SEALED)
+    told.end_key(now - behind + timedelta(minutes=1))
+    told.pass_by(now - behind)
+    told.date()
+    told.tell(now - behind)
+    told.date()
+    assert told.verify(dated=False)[0] == 0
+    assert found(told.verify()[1]) == ["KeyNotValid"]
+
+
+def test_the_first_statement_that_is_told_of_an_experiment_is_its_seal(
+    told: Told, now: datetime
+) -> None:
+    told.tell(now, sha256="0" * 64)
+    told.tell(now)
+    code, answer = told.verify(dated=False)
+    assert (code, found(answer), answer["ledger"]) == (1, ["OtherInLedger"], None)
+    assert "entry 0 of the ledger told of another" in answer["findings"][0]["message"]
+
+
+def test_that_another_statement_is_told_of_is_said(told: Told, now: datetime) -> None:
+    told.tell(now, sha256="0" * 64)
+    _, answer = told.verify(dated=False)
+    assert found(answer) == ["NotInLedger"]
+    assert "entry 0 tells of another one of this very" in answer["findings"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [(ENDED, []), (timedelta(), ["KeyNotValid"]), (None, ["NotInLedger"])],
+    ids=["told in time", "told when the key had ended", "told nowhere"],
+)
+def test_a_conclusion_is_held_to_the_same(
+    tmp_path: Path, now: datetime, entry: timedelta | None, expected: list[str]
+) -> None:
+    told = Told(tmp_path, now - SEALED, created=now - SEALED)
+    told.end_key(now - ENDED)
+    told.tell(now - SEALED)
+    sha256 = told.conclude(now - SEALED)
+    if entry is not None:
+        told.tell(now - entry, KEY.replace("attestation", "conclusion"), sha256)
+    code, answer = told.verify(dated=False)
+    assert (code, found(answer)) == (bool(expected), expected)
+    assert {each["where"] for each in answer["findings"]} <= {CONCLUSION_NAME}
 
 
 @needs_openssl
