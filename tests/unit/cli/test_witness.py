@@ -143,3 +143,44 @@ async def test_a_writer_has_its_heads_signed_and_kept_beside_them(tmp_path: Path
         assert report.newest.cosigned == {"w1": NOW}
         with pytest.raises(InvalidInput, match="it knows 5 entries, and this head has 3"):
             await ask(3)
+
+
+def test_what_it_signed_is_on_the_disk_before_it_is_in_its_place_and_then_the_place_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut must not bring back what it had signed more than: it would sign a fork."""
+    done: list[tuple[str, str]] = []
+    replaced = Path.replace
+
+    def synced(descriptor: int) -> None:
+        what = Path(f"/proc/self/fd/{descriptor}").readlink()
+        body = what.read_text() if what.is_file() else "the folder"
+        done.append(("synced", body))
+
+    def replace(self: Path, target: Path) -> Path:
+        done.append(("replaced", self.read_text()))
+        return replaced(self, target)
+
+    state = WitnessState(tmp_path)
+    monkeypatch.setattr("os.fsync", synced)
+    monkeypatch.setattr(Path, "replace", replace)
+    state.keep(ORIGIN, b"head")
+    assert done == [("synced", "head"), ("replaced", "head"), ("synced", "the folder")]
+    state.close()
+
+
+async def test_nothing_is_signed_that_could_not_be_kept(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await asking.grow(0, 3))[0] == 200
+    with monkeypatch.context() as full:
+
+        def fails(_: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        full.setattr("os.fsync", fails)
+        status, _, said = await asking.grow(3, 5)
+        assert status == 500
+        assert NAME not in said
+    assert (await asking.grow(0, 5)) == (409, "text/x.tlog.size", "3\n")
+    assert (await asking.grow(3, 5))[0] == 200
