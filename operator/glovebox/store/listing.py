@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from glovebox.store.wire import Wire
 
 PAGE: Final = 1000
+# After so many rows others go first.
+_TURN: Final = 100
 _SIZE: Final = re.compile(r"[0-9]{1,19}")
 
 
@@ -182,7 +184,9 @@ def _version_pages(
     while True:
         page = _page(wire, bucket, query, stop)
         rows = [
-            _version(element) for element in page if _tag(element) in ("Version", "DeleteMarker")
+            _version(element)
+            for element in _each(page, stop)
+            if _tag(element) in ("Version", "DeleteMarker")
         ]
         if on_page is not None:
             on_page(rows)
@@ -204,9 +208,10 @@ def _current_pages(wire: Wire, bucket: str, prefix: str, stop: Stop) -> Iterator
     pages = _Pages(bucket, prefix)
     while True:
         page = _page(wire, bucket, query, stop)
-        for element in page:
+        for element in _each(page, stop):
             if _tag(element) == "Contents":
-                yield Current(_text(element, "Key"), _size_of(_text(element, "Size") or "0"))
+                said = _texts(element)
+                yield Current(said.get("Key", ""), _size_of(said.get("Size") or "0"))
         if _text(page, "IsTruncated") != "true":
             return
         query["continuation-token"] = _text(page, "NextContinuationToken")
@@ -246,13 +251,21 @@ def _page(wire: Wire, bucket: str, query: dict[str, str], stop: Stop) -> ET.Elem
     body = response.read()
     response.release_conn()
     try:
-        return parse_listing(body)
+        return parse_listing(body, stop.check)
     except ET.ParseError as error:
         raise Unavailable(
             reasons.STORE_FAILED,
             f"could not list bucket {bucket}: the store's answer is no XML; is the endpoint an S3"
             " API?",
         ) from error
+
+
+def _each(page: ET.Element, stop: Stop) -> Iterator[ET.Element]:
+    """Yield the elements of a page, and let others go first now and then."""
+    for number, element in enumerate(page):
+        if number % _TURN == 0:
+            stop.check()
+        yield element
 
 
 class _Pages:
@@ -277,11 +290,12 @@ class _Pages:
 
 
 def _version(element: ET.Element) -> ListedVersion:
+    said = _texts(element)
     return ListedVersion(
-        key=_text(element, "Key"),
-        version_id=_text(element, "VersionId") or "null",
-        size=_size_of(_text(element, "Size") or "0"),
-        is_latest=_text(element, "IsLatest") == "true",
+        key=said.get("Key", ""),
+        version_id=said.get("VersionId") or "null",
+        size=_size_of(said.get("Size") or "0"),
+        is_latest=said.get("IsLatest") == "true",
         is_delete_marker=_tag(element) == "DeleteMarker",
     )
 
@@ -302,6 +316,11 @@ def _size_of(text: str) -> int:
 
 def _text(element: ET.Element, name: str) -> str:
     return next((child.text or "" for child in element if _tag(child) == name), "")
+
+
+def _texts(element: ET.Element) -> dict[str, str]:
+    """Return the texts in an element by tag; of several of one tag that of the first."""
+    return {_tag(child): child.text or "" for child in reversed(element)}
 
 
 def _tag(element: ET.Element) -> str:

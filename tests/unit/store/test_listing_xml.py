@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from glovebox.store.connection import JobStoppedError, Stop
+from glovebox.store.listing import _texts, list_key
 from glovebox.store.listing_xml import parse_listing
 
 
 def keys(body: str | bytes) -> list[str]:
     raw = body.encode() if isinstance(body, str) else body
     declared = b"<?xml version='1.0' encoding='UTF-8'?><L>" + raw + b"</L>"
-    return [element.text or "" for element in parse_listing(declared)]
+    return [element.text or "" for element in parse_listing(declared, lambda: None)]
 
 
 @pytest.mark.parametrize(
@@ -43,3 +47,42 @@ def test_what_parses_is_left_as_it_is() -> None:
 def test_what_is_no_xml_is_refused(body: str) -> None:
     with pytest.raises(ET.ParseError):
         keys(body)
+
+
+@pytest.mark.parametrize("odd", ["", "&#x1;"], ids=["plain", "with a letter that XML has not"])
+def test_others_go_first_while_a_long_page_is_read(odd: str) -> None:
+    """A parser that is fed a page at once keeps the interpreter for as long as that takes."""
+    rests: list[int] = []
+    body = ("<L>" + f"<Key>{'k' * 1_000}{odd}</Key>" * 1_000 + "</L>").encode()
+    root = parse_listing(body, lambda: rests.append(1))
+    assert len(root) == 1_000
+    assert len(rests) >= len(body) / 10_000
+
+
+def test_others_go_first_between_the_rows_of_a_page_and_a_job_that_nobody_waits_for_ends() -> None:
+    class Wire:
+        def get(self, *_: object) -> object:
+            rows = "<Version><Key>a</Key><Size>1</Size></Version>" * 1_000
+            body = f"<L>{rows}<IsTruncated>false</IsTruncated></L>".encode()
+            return SimpleNamespace(read=lambda: body, release_conn=lambda: None)
+
+    stop = Stop()
+    checks = 0
+
+    def counted() -> None:
+        nonlocal checks
+        checks += 1
+
+    stop.give_way = counted
+    wire: Any = Wire()
+    found = list_key(wire, "b", "a", stop)
+    assert len(found) <= 1_000
+    assert checks > 15
+    stop.set()
+    with pytest.raises(JobStoppedError):
+        list_key(wire, "b", "a", stop)
+
+
+def test_of_several_texts_of_one_name_the_first_counts() -> None:
+    element = ET.fromstring("<V><Key>first</Key><Size>1</Size><Key>second</Key><Size/></V>")  # noqa: S314 - our own
+    assert _texts(element) == {"Key": "first", "Size": "1"}
