@@ -386,6 +386,26 @@ def test_a_restored_cluster_holds_again_what_was_let_go_since() -> None:
     play(body)
 
 
+def test_a_hold_that_somebody_took_off_is_found_by_the_next_check_and_told() -> None:
+    async def body(stage: Stage) -> None:
+        leave(stage)
+        await pinned(stage)
+        versions = stage.world.store.buckets[SOURCE].keys
+        for key in ALL:
+            versions[key][0].hold = False
+        await stage.until("they are held again", lambda: held(stage) == ALL, 2 * DAY)
+        notes = [
+            each["note"]
+            for each in stage.world.server.everything(EVENT)
+            if each["reason"] == reasons.HOLD_TAKEN_OFF
+        ]
+        assert len(notes) == 1
+        assert "took the legal hold off 3 of the versions" in notes[0]
+        assert said(stage) == ("True", reasons.HELD)
+
+    play(body)
+
+
 def test_a_pin_that_is_created_again_without_status_asks_for_no_version_again() -> None:
     async def body(stage: Stage) -> None:
         leave(stage)
@@ -393,7 +413,8 @@ def test_a_pin_that_is_created_again_without_status_asks_for_no_version_again() 
         await unpinned(stage)
         seen = requests_for_holds(stage)
         await pinned(stage)
-        assert (seen, held(stage)) == ([], ALL)
+        assert {action for action, _ in seen} <= {"s3:GetObjectLegalHold"}
+        assert held(stage) == ALL
 
     play(body)
 

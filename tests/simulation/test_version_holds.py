@@ -78,9 +78,11 @@ class Shelf:
         )
         return asyncio.run(built).manifest
 
-    def hold(self, names: tuple[str, ...], access: SourceAccess | None = None) -> Held:
+    def hold(
+        self, names: tuple[str, ...], access: SourceAccess | None = None, time: str = TIME
+    ) -> Held:
         leave = access or SourceAccess("team-a", "primary", DATA, BUCKET, role_arn=ROLE)
-        wanted = Wanted("c.uid", "DatasetPin a/b", self.manifests[names], DATA, leave, TIME)
+        wanted = Wanted("c.uid", "DatasetPin a/b", self.manifests[names], DATA, leave, time)
         narrow = holding(self.store, DATA, ROLE, "team-a")
         return hold_versions(self.store, narrow, wanted, lambda: TIME, lambda _: None, Stop())
 
@@ -375,6 +377,40 @@ def test_who_uses_a_manifest_again_while_it_is_let_go_has_it_held() -> None:
         assert shelf.held == ""
     assert None in said
     assert any(said)
+
+
+def test_a_hold_that_somebody_took_off_is_put_on_again_and_told() -> None:
+    shelf = Shelf()
+    shelf.by_another("b")
+    assert shelf.hold(ALL).taken_off == 0
+    assert shelf.hold(ALL).taken_off == 0
+    for name in "abcde":
+        shelf.server.hold(OWNER, SOURCE, f"set/{name}", shelf.versions[name], on=False)
+    found = shelf.hold(ALL)
+    assert (found.term, found.objects, found.others, found.time) == (1, 5, 1, TIME)
+    assert found.taken_off > 0
+    assert shelf.held == "acde", "what another one held before is theirs"
+    assert shelf.hold(ALL).taken_off == 0
+
+
+def test_a_look_at_what_is_held_costs_a_few_requests_and_finds_each_in_its_turn() -> None:
+    """By the time of day, so that nobody knows which is looked at next."""
+    missed, found = 0, 0
+    for hour in range(12):
+        shelf = Shelf()
+        shelf.hold(ALL)
+        shelf.server.hold(OWNER, SOURCE, "set/a", shelf.versions["a"], on=False)
+        asked: list[str] = []
+        shelf.server.fault = lambda action, _, key, asked=asked: (  # type: ignore[misc]
+            asked.append(key) if action == "s3:GetObjectLegalHold" else None
+        )
+        taken_off = shelf.hold(ALL, time=f"2026-03-02T{hour:02d}:00:00Z").taken_off
+        assert 1 <= len(asked) <= 2, "a segment of two"
+        assert taken_off == ("set/a" in asked)
+        assert (shelf.held == "abcde") == bool(taken_off)
+        missed, found = missed + (not taken_off), found + bool(taken_off)
+    assert missed
+    assert found
 
 
 def test_nothing_is_held_where_the_platform_gives_no_leave() -> None:

@@ -109,7 +109,10 @@ class PinHold(TolerantModel):
     )
     checked_time: Time | None = Field(
         default=None,
-        description="When the record in the store was last seen to say so. The holds are not.",
+        description=(
+            "When the record in the store was last seen to say so, and a few of the versions to be"
+            " held."
+        ),
     )
 
 

@@ -127,6 +127,12 @@ EVENTS: Final = (
         "once, when a legal hold was put on every pinned version",
     ),
     EventEntry(
+        reasons.HOLD_TAKEN_OFF,
+        "Warning",
+        "DatasetPin",
+        "when a check found versions whose legal hold somebody had taken off, and held all again",
+    ),
+    EventEntry(
         reasons.STATISTICS_COMPUTED,
         "Normal",
         "DatasetPin",

@@ -2,8 +2,8 @@
 
 The work is done by a task (`tasks/hold.py`). What it came to is recorded, and compared with the
 record in the store behind each check by listing: a cluster that was restored may believe in a hold
-that was let go since. Letting go is no matter of a pin, which is gone by then:
-`manifest_holds.py`.
+that was let go since. A few of the holds are looked at with it. Letting go is no matter of a pin,
+which is gone by then: `manifest_holds.py`.
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ async def look_at_hold(
     if state.result is not None:
         found = state.result
         recorded = recorded_hold(found.objects, found.others, found.time, ports.now())
-        after = functools.partial(_recorded, ports, obj, pin, look, recorded, known)
+        after = functools.partial(
+            _recorded, ports, obj, pin, look, recorded, known, found.taken_off
+        )
         return replace(_said(ports, obj, look, HoldFacts(recorded=recorded)), after=after)
     if state.phase == "Failed":
         note_refusal(ports, state.error)
@@ -165,12 +167,21 @@ def _recorded(
     look: Look,
     recorded: PinHold,
     known: PinHold | None,
+    taken_off: int,
 ) -> None:
     """Drop the task, whose result is recorded, and report what is news."""
     look.after()
     ports.tasks.drop(_key(pin))
     if known is None or known.state != "Held" or known.held_time != recorded.held_time:
         ports.events.normal(obj, reasons.HELD, message_of(recorded), action="Hold")
+    if taken_off:
+        ports.events.warning(
+            obj,
+            reasons.HOLD_TAKEN_OFF,
+            f"somebody took the legal hold off {taken_off} of the versions that were looked at; all"
+            " are held again: find out who may set legal holds in that bucket",
+            action="Hold",
+        )
 
 
 def _key(pin: DatasetPin) -> TaskKey:

@@ -6,13 +6,15 @@ let go. What is held for another manifest of ours is ours as well (see `data/hol
 `store/hold_records.py`, `store/letting_go.py`).
 
 A hold is one bit of the store. Whoever else may set it can take it off behind our back, and who
-sets it while it is set leaves no trace.
+sets it while it is set leaves no trace. So of what is on record as held a few versions are looked
+at each time; where one is not held, all are held again.
 """
 
 from __future__ import annotations
 
+import hashlib
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from glovebox.api import reasons
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from glovebox.store.source_access import Location, SourceAccess
 
 _AGAIN_SECONDS: Final = 60.0
+# So many versions are looked at of what is held.
+_SAMPLE: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +68,15 @@ class Held:
         objects: How many.
         others: How many of them somebody else held before.
         time: Since when, RFC 3339.
+        taken_off: Of how many of those that were looked at somebody had taken the hold off; all are
+            held again.
     """
 
     term: int
     objects: int
     others: int
     time: str
+    taken_off: int = 0
 
 
 def require_leave(access: SourceAccess, bucket: str, key: str) -> None:
@@ -123,7 +130,7 @@ def hold_versions(
     records = HoldRecords(store, wanted.manifest.bucket, stop)
     term = _term(records, narrow, wanted, store, stop)
     if term.state == "Held":
-        return _held(records, term)
+        return _looked_at(store, narrow, records, term, wanted, tell, stop)
     # Read again behind the record: whoever lets go reads records once it said so.
     terms = records.terms()
     term = terms[term.manifest][-1]
@@ -198,6 +205,53 @@ def _held(records: HoldRecords, term: Term) -> Held:
         int(said.get("others", 0)),
         str(said.get("time", "")),
     )
+
+
+def _looked_at(
+    store: Store,
+    narrow: Store,
+    records: HoldRecords,
+    term: Term,
+    wanted: Wanted,
+    tell: Callable[[int], None],
+    stop: Stop,
+) -> Held:
+    """Return what is on record as held, after a look at a few of the versions that we hold."""
+    held = _held(records, term)
+    segment = _pick(wanted.time, max(-(-held.objects // SEGMENT), 1))
+    taken_off = 0
+    for number, entries in enumerate(segments(fetch_manifest(store, wanted.manifest, stop))):
+        if number < segment:
+            continue
+        own = _own(records, term, number, entries)
+        begin = _pick(wanted.time, max(len(own), 1))
+        looked_at = (own[begin:] + own[:begin])[:_SAMPLE]
+        asked = in_order(store, lambda entry: is_held(narrow, entry), looked_at, stop)
+        taken_off = [is_on for _, is_on in asked].count(False)
+        break
+    if not taken_off:
+        return held
+    done = 0
+    for number, entries in enumerate(segments(fetch_manifest(store, wanted.manifest, stop))):
+        own = _own(records, term, number, entries)
+        for _ in in_order(store, lambda entry: set_hold(narrow, entry, on=True), own, stop):
+            pass
+        done += len(entries)
+        tell(done)
+    return replace(held, taken_off=taken_off)
+
+
+def _own(records: HoldRecords, term: Term, number: int, entries: Sequence[Entry]) -> list[Entry]:
+    """Return the versions of a segment that nobody else held before us; none without a record."""
+    bits = records.segment(term.manifest, term.number, number)
+    if bits is None:
+        return []
+    return [entry for place, entry in enumerate(entries) if not bits >> place & 1]
+
+
+def _pick(time: str, count: int) -> int:
+    """Return one of so many places: another one at another time."""
+    return int.from_bytes(hashlib.sha256(time.encode()).digest()[:8]) % count
 
 
 def _being_let_go(term: Term, wanted: Wanted) -> NotReady:

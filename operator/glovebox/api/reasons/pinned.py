@@ -177,7 +177,16 @@ HELD: Final = _reason(
     "Held",
     "DatasetPin `Held`; Event",
     "A legal hold was put on every pinned version: nobody can delete one while it is there. Whoever"
-    " else may set holds in that bucket can take it off; that is not watched.",
+    " else may set holds in that bucket can take it off; a few are looked at with each check of the"
+    " pin.",
+)
+HOLD_TAKEN_OFF: Final = _reason(
+    "HoldTakenOff",
+    "DatasetPin: Event",
+    "Of some of the versions that were looked at somebody had taken off the legal hold, which the"
+    " operator had put on. It has put all of them on again.",
+    "Find out who may set legal holds in that bucket (`s3:PutObjectLegalHold`), and take the right"
+    " from whoever does not need it.",
 )
 HOLDING: Final = _reason(
     "Holding",
