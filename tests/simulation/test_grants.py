@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.controllers import grant_ledger
 from glovebox.kube.kinds import (
     ACCESS_GRANT,
     DATASET_PIN,
@@ -414,6 +417,51 @@ def test_a_grant_that_was_made_again_is_told_again() -> None:
         assert len({each.subject.uid for each in entries(stage) if each.kind == "granted"}) == 2
 
     play(scene)
+
+
+def test_of_grants_that_are_made_again_and_again_the_ledger_is_told_so_many_in_an_hour(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its entries are locked for years, and to declare a grant costs nothing."""
+    monkeypatch.setattr(grant_ledger, "PER_HOUR", 3)
+
+    async def scene(stage: Stage) -> None:
+        await with_ledger(stage)
+        await with_data(stage)
+        for _ in range(3):
+            await granted(stage)
+            stage.world.remove(ACCESS_GRANT, DATA, "loan")
+            await stage.until("it goes", lambda: not stage.there(ACCESS_GRANT, DATA, "loan"))
+        stage.world.declare(ACCESS_GRANT, "loan", grant_spec(), namespace=DATA)
+        stage.declare(run=False, inputs=lent())
+        await stage.until(
+            "it waits", lambda: reason_of(stage, "loan") == reasons.LEDGER_PENDING, MINUTE
+        )
+        await stage.sleep(50 * MINUTE)
+        assert about_grants(stage) == ["granted", "grant-revoked"] * 3
+        assert not is_bound(stage)
+        said = condition(grant(stage), "Ready")["message"]
+        assert "grants of this namespace within an hour" in said
+        await stage.until("it is bound", lambda: is_bound(stage), 15 * MINUTE)
+        assert about_grants(stage) == [*["granted", "grant-revoked"] * 3, "granted"]
+
+    play(scene)
+
+
+def test_grants_of_one_namespace_keep_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one that was begun to be told is told, whatever came meanwhile."""
+    monkeypatch.setattr(grant_ledger, "PER_HOUR", 1)
+    now = 0.0
+    ports = SimpleNamespace(grants_told={}, clock=lambda: now)
+    room = functools.partial(grant_ledger._has_room, ports)  # type: ignore[arg-type]  # all it reads
+    assert [room("a", "1"), room("a", "2"), room("a", "1"), room("b", "3")] == [
+        *(True, False),
+        *(True, True),
+    ]
+    now = 3_599.0
+    assert not room("a", "2")
+    now = 3_600.0
+    assert room("a", "2")
 
 
 def test_a_pin_says_who_uses_its_content_by_whatever_pin() -> None:

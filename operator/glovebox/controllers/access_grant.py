@@ -198,6 +198,8 @@ def _with_ledger(
     retries = [_next_look(grant, outcome, ports.now())]
     if told.is_on and {each.id for each in untold({**obj, "status": status})} - told.asked:
         retries.append(0.0)  # only what is recorded is told
+    if told.outcome is not None and told.outcome.retry_seconds is not None:
+        retries.append(told.outcome.retry_seconds)
     error = outcome.error if outcome.is_failed else None
     return Look(obj, status, retry_seconds=min(retries), error=error)
 

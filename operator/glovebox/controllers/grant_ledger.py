@@ -2,6 +2,10 @@
 
 As with Experiments (`experiment/record.py`): what follows from the status and is not recorded there
 as written is still to be written, by a task that no look waits for.
+
+Whoever may declare grants makes entries that are locked for years, at no cost of their own. So of
+the grants of one namespace so many are told within an hour, and the next ones wait: they let nobody
+in before. What ended of a grant that was told is told at once.
 """
 
 from __future__ import annotations
@@ -15,10 +19,20 @@ from glovebox.controllers.ledgers import ensure_told, ledger_of, why_untold
 from glovebox.controllers.ports import Ports
 from glovebox.engine.tasks import TaskKey
 from glovebox.kube.resources import Key
+from glovebox.ledger.entry import Kind
 from glovebox.ledger.grant_events import untold
 from glovebox.status.outcome import Outcome, waiting
 
 TASK: Final = "ledger"
+PER_HOUR: Final = 60
+_HOUR_SECONDS: Final = 3600.0
+_LOOK_AGAIN_SECONDS: Final = 60.0
+_MANY: Final = waiting(
+    reasons.LEDGER_PENDING,
+    f"the ledger was told of {PER_HOUR} grants of this namespace within an hour; it is told of this"
+    " one when that is over, and the grant is reported then",
+    retry_seconds=_LOOK_AGAIN_SECONDS,
+)
 PENDING: Final = waiting(
     reasons.LEDGER_PENDING, "it is being written into the ledger, and reported then"
 )
@@ -59,6 +73,9 @@ def tell_of_grant(ports: Ports, obj: Mapping[str, Any], store_ref: str) -> Grant
     if not events:
         ports.tasks.drop(task_key)
         return GrantTold(is_on=True)
+    is_new = any(event.kind == Kind.GRANTED for event in events)
+    if is_new and not _has_room(ports, key.namespace, task_key.uid):
+        return GrantTold(is_on=True, asked=frozenset(event.id for event in events), outcome=_MANY)
     task = ensure_told(ports, task_key, store, events, key.namespace)
     asked = frozenset(event.id for event in events)
     if task.result is not None:
@@ -68,3 +85,18 @@ def tell_of_grant(ports: Ports, obj: Mapping[str, Any], store_ref: str) -> Grant
         failed = waiting(reasons.LEDGER_UNAVAILABLE, message)
         return GrantTold(is_on=True, asked=asked, outcome=failed)
     return GrantTold(is_on=True, asked=asked, outcome=PENDING)
+
+
+def _has_room(ports: Ports, namespace: str, uid: str) -> bool:
+    """Return whether the ledger may be told of a grant now; what it may be told of once it may."""
+    now = ports.clock()
+    told = ports.grants_told.setdefault(namespace, {})
+    for other, moment in list(told.items()):
+        if now - moment >= _HOUR_SECONDS:
+            del told[other]
+    if uid in told:
+        return True
+    if len(told) >= PER_HOUR:
+        return False
+    told[uid] = now
+    return True

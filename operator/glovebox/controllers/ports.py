@@ -291,6 +291,8 @@ class Ports:
     unsealed_runs: set[str] = field(default_factory=set)
     # By UID, when the record that a run was started may be tried again.
     start_notes: dict[str, float] = field(default_factory=dict)
+    # By namespace and UID, when the ledger was first told of each grant of the last hour.
+    grants_told: dict[str, dict[str, float]] = field(default_factory=dict)
     # Credentials of ObjectStores, as last read, by the name of their Secret.
     store_credentials: dict[str, Credentials] = field(default_factory=dict)
 
