@@ -10,6 +10,9 @@ import pytest
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.evidence.after_seal import payload_of
+from glovebox.evidence.envelope import sign
+from glovebox.evidence.signer import LocalSigner, new_key_pair
 from glovebox.kube.kinds import (
     DATASET_PIN,
     EXPERIMENT,
@@ -19,13 +22,14 @@ from glovebox.kube.kinds import (
     OBJECT_STORE,
     POD,
 )
-from glovebox.store.run_records import FORMAT
+from glovebox.store.run_records import FORMAT, PAYLOAD_TYPE
 from glovebox.store.run_records import PREFIX as RUNS
 from simulation.api_server import ADMINISTRATOR, Asked, Backup
 from simulation.api_transport import NoFaults
 from simulation.object_store import S3Error
 from simulation.stage import NEVER, Stage, play
 from simulation.test_intruders import ENFORCE, OF_THE_HOST, enforced, label, start
+from simulation.test_keys import private, ready
 from simulation.test_seal_order import Refusing
 from simulation.world import BUCKET, SOURCE, TEAM, pin_spec
 
@@ -44,9 +48,7 @@ def records(stage: Stage) -> dict[str, Json]:
     """Return the records of runs in the store, by key."""
     keys = stage.world.store.buckets[BUCKET].keys
     return {
-        key: orjson.loads(versions[0].body)
-        for key, versions in keys.items()
-        if key.startswith(RUNS)
+        key: payload_of(versions[0].body) for key, versions in keys.items() if key.startswith(RUNS)
     }
 
 
@@ -498,11 +500,13 @@ def test_what_was_concluded_before_a_restore_counts_and_another_conclusion_is_to
     play(body)
 
 
-def test_a_run_whose_record_another_one_wrote_a_moment_before_does_not_start() -> None:
+@pytest.mark.parametrize("by", ["a key of ours", "another key"])
+def test_a_run_whose_record_another_one_wrote_a_moment_before_does_not_start(by: str) -> None:
     """Two clusters that share a bucket: whoever is first under a name runs, and nobody else."""
 
     async def body(stage: Stage) -> None:
-        await stage.sleep(5.0)  # by now the store is proven
+        await ready(stage)
+        pem = private(stage) if by == "a key of ours" else new_key_pair().private
         first: list[str] = []
 
         def writes_first(action: str, _: str, key: str) -> None:
@@ -519,15 +523,20 @@ def test_a_run_whose_record_another_one_wrote_a_moment_before_does_not_start() -
                 "resourceVersion": 1,
                 "begunTime": "2026-01-01T00:00:00Z",
                 "snapshot": {},
+                "namespaceUid": "there",
             }
+            envelope = sign(orjson.dumps(document), LocalSigner.of(pem), PAYLOAD_TYPE)
             bucket = stage.world.store.buckets[BUCKET]
-            stage.world.store._store(bucket, key, orjson.dumps(document), "", None, "")
+            stage.world.store._store(bucket, key, envelope, "", None, "")
 
         stage.world.store.fault = writes_first
         stage.declare()
         await stage.until("it is refused", lambda: stage.condition("Stalled"))
-        assert stage.condition("Stalled")["reason"] == reasons.ALREADY_RAN
-        assert "of-another-cluster" in stage.condition("Stalled")["message"]
+        stalled = stage.condition("Stalled")
+        assert stalled["reason"] == reasons.ALREADY_RAN
+        is_ours = by == "a key of ours"
+        expected = "of-another-cluster" if is_ours else "no published key signed"
+        assert expected in stalled["message"]
         await stage.sleep(300)
         assert first
         assert job_creations(stage) == 0
@@ -586,6 +595,7 @@ def test_an_experiment_that_was_edited_after_a_restore_is_no_second_run() -> Non
     """Its own record is of another declaration than it has by now."""
 
     async def body(stage: Stage) -> None:
+        await ready(stage)  # so that the key is in the backup
         stage.declare()
         backup = stage.world.server.backup()
         await sealed(stage)

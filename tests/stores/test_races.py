@@ -7,12 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from glovebox.data.roots import Roots
+from glovebox.evidence.keys import read_bundle
 from glovebox.store.connection import Stop
 from glovebox.store.listing import list_key
 from glovebox.store.manifests import ManifestLocation
 from glovebox.store.pin_records import PinRecord, read_pin, record_pin
 from glovebox.store.putting import put
 from glovebox.store.run_records import RunRecord, begin_run, read_run
+from support.ledger_logs import SIGNER
 from support.ledger_stores import Ledgers
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 WRITERS = 16
 ROUNDS = 5
+TRUST = read_bundle(SIGNER.public)
 
 
 def together(act: Callable[[int], T]) -> list[T]:
@@ -58,11 +61,13 @@ def test_of_many_that_begin_one_run_at_once_at_most_one_begins_it_and_the_others
     """By what lies there: also where a store writes over what it was told to leave."""
 
     def record(number: int) -> RunRecord:
-        return RunRecord("team", "exp", f"uid-{number}", "sha256:d", "sha256:e", 1, "now", {})
+        return RunRecord("team", "exp", f"uid-{number}", "sha256:d", "sha256:e", 1, "now", {}, "n")
 
     for _ in range(2):  # the second time all of them learn it
-        found = together(lambda number: begin_run(store, locked_bucket, record(number), Stop()))
-        first = read_run(store, locked_bucket, record(0).key, Stop())
+        found = together(
+            lambda number: begin_run(store, locked_bucket, record(number), SIGNER, TRUST, Stop())
+        )
+        first = read_run(store, locked_bucket, record(0).key, TRUST, Stop())
         assert first is not None
         begun = [record(number) for number, other in enumerate(found) if other is None]
         assert begun in ([], [first])

@@ -1,6 +1,7 @@
 """What `glovebox adopt` finds: what a restore has parted, in the store and in the cluster.
 
-The store is read with the rights of whoever calls it.
+The store is read with the rights of whoever calls it. Who signed the records is not looked at here:
+the operator takes over nothing that no key of its own signed.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ async def _read_store(bucket: str) -> OnRecord:
 
         def job(stop: Stop) -> OnRecord:
             listed = list_records(store, bucket, stop)
-            found = (read_run(store, bucket, key, stop) for key in sorted(listed.runs))
+            found = (read_run(store, bucket, key, None, stop) for key in sorted(listed.runs))
             return OnRecord(tuple(run for run in found if run is not None), listed.seals)
 
         return await store.run_job(job)

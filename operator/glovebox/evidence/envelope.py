@@ -38,12 +38,23 @@ def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
 def sign(payload: bytes, signer: Signer, payload_type: str = PAYLOAD_TYPE) -> bytes:
     """Return the envelope of a payload, as JSON."""
     signature = signer.sign(pre_authentication_encoding(payload_type, payload))
-    envelope = {
-        "payload": base64.b64encode(payload).decode(),
-        "payloadType": payload_type,
-        "signatures": [{"keyid": signer.key_id, "sig": base64.b64encode(signature).decode()}],
-    }
-    return orjson.dumps(envelope)
+    signed = {"keyid": signer.key_id, "sig": base64.b64encode(signature).decode()}
+    return _envelope(payload, payload_type, [signed])
+
+
+def unsigned(payload: bytes, payload_type: str) -> bytes:
+    """Return the envelope of a payload that nobody signed: it is never opened."""
+    return _envelope(payload, payload_type, [])
+
+
+def _envelope(payload: bytes, payload_type: str, signatures: list[dict[str, str]]) -> bytes:
+    return orjson.dumps(
+        {
+            "payload": base64.b64encode(payload).decode(),
+            "payloadType": payload_type,
+            "signatures": signatures,
+        }
+    )
 
 
 def opened(envelope: bytes, trust: TrustBundle, payload_type: str = PAYLOAD_TYPE) -> Opened:

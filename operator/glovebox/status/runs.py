@@ -33,6 +33,9 @@ _RESTORED: Final = (
     "the store has the record that the run was started, and the cluster has no Job of it: it was"
     " restored to an earlier moment; a run is never started twice: create a new Experiment"
 )
+# Why the Job of a run that was begun may have been there and gone.
+NAMESPACE_REPLACED: Final = "its namespace was deleted since"
+WROTE: Final = "something lies below its prefix"
 # Reasons of a Job's failure that are words of ours as well.
 _JOB_REASONS: Final = {"DeadlineExceeded": reasons.DEADLINE_EXCEEDED}
 
@@ -173,6 +176,23 @@ def run_restored(job_uid: str, started: str, record: str, now: datetime) -> RunS
         {"jobUid": job_uid, "startTime": started, "record": record, "attempts": 0}
     )
     return _ended(begun, now, "Failed", reasons.RUN_LOST, _RESTORED)
+
+
+def run_unknown(started: str, record: str, why: str, now: datetime) -> RunStatus:
+    """Return the end of a run that was begun and whose Job, of which nothing is left, may have run.
+
+    Args:
+        started: When it was begun, RFC 3339.
+        record: Key of the record in the store.
+        why: `NAMESPACE_REPLACED` or `WROTE`.
+        now: The present time.
+    """
+    begun = RunStatus.model_validate({"startTime": started, "record": record, "attempts": 0})
+    message = (
+        f"the store has the record that the run was begun, and {why}: whether its Job was created"
+        " and taken away is not known; a run is never started twice: create a new Experiment"
+    )
+    return _ended(begun, now, "Failed", reasons.RUN_LOST, message)
 
 
 def failure_of(pod: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:

@@ -8,8 +8,14 @@ locked as everything in the bucket is.
     <declaration>.json          begun: who is about to start it, and all that a seal is made of
     <declaration>.started.json  started: the Job that was created then
 
-The first version of each counts: what somebody else writes over it later is none. A record says
-everything by which its results can be sealed although nothing of the cluster is left.
+Both are signed with the key of seals, for what they say decides whether a run starts, is over, and
+what is sealed of it. The first version of each that a published key signed counts: what somebody
+else wrote before it or over it is none. Where there is nothing else nobody knows whether the run
+was started, so it is not. A record says everything by which its results can be sealed although
+nothing of the cluster is left.
+
+Where no key can sign, the records are not signed, and runs begin all the same: that they say so
+keeps others of the name from beginning, and nothing more is believed of them.
 """
 
 from __future__ import annotations
@@ -22,7 +28,9 @@ import orjson
 
 from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX, canonical_json
-from glovebox.errors import Unavailable
+from glovebox.errors import InvalidInput, Refused
+from glovebox.evidence.after_seal import payload_of
+from glovebox.evidence.envelope import opened, sign, unsigned
 from glovebox.store.evidence_objects import versions_of
 from glovebox.store.listing import list_versions
 from glovebox.store.manifests import object_chunks
@@ -31,13 +39,17 @@ from glovebox.store.putting import put, put_first
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from glovebox.evidence.keys import TrustBundle
+    from glovebox.evidence.signer import Signer
     from glovebox.store.connection import Stop, Store
 
 PREFIX: Final = ".glovebox/runs/"
 FORMAT: Final = "glovebox.dev/run/v1"
+PAYLOAD_TYPE: Final = "application/vnd.glovebox.run+json"
 _STARTED: Final = ".started.json"
 _BEGUN: Final = ".json"
-# A snapshot has at most a megabyte, as the ConfigMap that holds it; what is longer is no record.
+# A snapshot has at most a megabyte, as the ConfigMap that holds it, and an envelope is a third
+# longer than what it holds; what is longer is no record.
 _RECORD_BYTES: Final = 4 << 20
 
 
@@ -54,8 +66,10 @@ class RunRecord:
         version: `metadata.resourceVersion` that the Experiment had then.
         begun: When it was written, RFC 3339.
         snapshot: The data of the ConfigMap with the snapshot.
+        namespace_uid: UID of the namespace in which the Job was about to be created.
         job_uid: UID of the Job; empty until the record of the start is there.
         started: When the Job was created, RFC 3339; empty likewise.
+        is_signed: Whether a published key signed it, where that was asked.
     """
 
     team: str
@@ -66,8 +80,10 @@ class RunRecord:
     version: int
     begun: str
     snapshot: Mapping[str, str]
+    namespace_uid: str
     job_uid: str = ""
     started: str = ""
+    is_signed: bool = True
 
     @property
     def key(self) -> str:
@@ -90,48 +106,116 @@ def started_key(key: str) -> str:
     return key.removesuffix(_BEGUN) + _STARTED
 
 
-def begin_run(store: Store, bucket: str, record: RunRecord, stop: Stop) -> RunRecord | None:
+def begin_run(
+    store: Store,
+    bucket: str,
+    record: RunRecord,
+    signer: Signer | None,
+    trust: TrustBundle,
+    stop: Stop,
+) -> RunRecord | None:
     """Write the record of a run that is about to start; None when it is the first. Blocks.
 
+    Args:
+        store: Of the bucket.
+        bucket: The bucket of artifacts.
+        record: What to write.
+        signer: Signs it; None where no key can.
+        trust: The keys whose records count.
+        stop: Looked at between requests.
+
     Returns:
-        The record that is there already, of whomever.
+        The record that is there already, of whomever; one that is not signed only of the same UID.
 
     Raises:
-        GloveboxError: The store does not answer or denies it; calling again is safe.
+        Refused: `AlreadyRan`: something else is there alone.
+        GloveboxError: The store does not answer or denies it, or the service does not sign; calling
+            again is safe.
     """
-    body = canonical_json(_begun_document(record))
-    if put_first(store, bucket, record.key, body, stop):
+    if put_first(store, bucket, record.key, _signed(_begun_document(record), signer), stop):
         return None
-    found = read_run(store, bucket, record.key, stop)
-    if found is None:
-        raise Unavailable(
-            reasons.STORE_FAILED,
-            f"s3://{bucket}/{record.key} is there and cannot be read as the record of a run; look"
-            " at its versions, and who wrote them",
-        )
-    return found
+    found = read_run(store, bucket, record.key, trust, stop)
+    if found is not None:
+        return found
+    found = read_run(store, bucket, record.key, None, stop)
+    if found is None or found.uid != record.uid:
+        raise not_known(bucket, record.key)
+    return replace(found, is_signed=False)
 
 
-def note_start(store: Store, bucket: str, key: str, *, uid: str, job_uid: str, time: str) -> None:
-    """Write that the Job of a run was created, unless that is written. Blocks."""
-    document = {"format": FORMAT, "uid": uid, "jobUid": job_uid, "startTime": time}
-    put(store, bucket, started_key(key), canonical_json(document), only_new=True)
+def not_known(bucket: str, key: str) -> Refused:
+    """Return the error that something else lies in the place of the record of a run."""
+    return Refused(
+        reasons.ALREADY_RAN,
+        f"s3://{bucket}/{key} is there, and no published key signed it as the record of a run:"
+        " whether the run was started is not known, so it is not; look at its versions and who"
+        " wrote them, and to run it, give the Experiment another name",
+    )
 
 
-def read_run(store: Store, bucket: str, key: str, stop: Stop) -> RunRecord | None:
-    """Return the record with that key, or None where none can be read. Blocks."""
-    for document in _documents(store, bucket, key, stop):
+def note_start(
+    store: Store,
+    bucket: str,
+    begun: RunRecord,
+    job_uid: str,
+    time: str,
+    signer: Signer | None,
+    trust: TrustBundle,
+    stop: Stop,
+) -> None:
+    """Write that the Job of a run was created, unless that is written. Blocks.
+
+    What somebody else put there before keeps it from nothing: ours becomes a later version.
+    """
+    document = {
+        "format": FORMAT,
+        "key": begun.key,
+        "uid": begun.uid,
+        "jobUid": job_uid,
+        "startTime": time,
+    }
+    key, body = started_key(begun.key), _signed(document, signer)
+    if put(store, bucket, key, body, only_new=True):
+        return
+    if not _with_start(store, bucket, begun, trust, stop).job_uid:
+        put(store, bucket, key, body, only_new=False)
+
+
+def read_run(
+    store: Store, bucket: str, key: str, trust: TrustBundle | None, stop: Stop
+) -> RunRecord | None:
+    """Return the record with that key, or None where none can be read. Blocks.
+
+    Args:
+        store: Of the bucket.
+        bucket: The bucket of artifacts.
+        key: As `run_key` makes it.
+        trust: The keys whose records count. None takes whatever is there: for who only looks.
+        stop: Looked at between requests.
+    """
+    for document in _documents(store, bucket, key, trust, stop):
         found = _record(document, key)
         if found is not None:
-            return _with_start(store, bucket, found, stop)
+            return _with_start(store, bucket, found, trust, stop)
     return None
 
 
-def read_runs(store: Store, bucket: str, team: str, name: str, stop: Stop) -> list[RunRecord]:
-    """Return every run that was begun under a name, by key. Blocks."""
-    keys = _run_keys(store, bucket, f"{PREFIX}{team}/{name}/", stop)
-    found = (read_run(store, bucket, key, stop) for key in keys)
+def read_runs(
+    store: Store, bucket: str, keys: Iterable[str], trust: TrustBundle, stop: Stop
+) -> list[RunRecord]:
+    """Return the records of these keys that can be read. Blocks."""
+    found = (read_run(store, bucket, key, trust, stop) for key in keys)
     return [record for record in found if record is not None]
+
+
+def run_keys(store: Store, bucket: str, team: str, name: str, stop: Stop) -> tuple[str, ...]:
+    """Return the keys of all runs that were begun under a name. Blocks."""
+    return tuple(_run_keys(store, bucket, f"{PREFIX}{team}/{name}/", stop))
+
+
+def has_artifacts(store: Store, bucket: str, record: RunRecord, stop: Stop) -> bool:
+    """Return whether anything lies below the prefix of a run. Blocks."""
+    return any(True for _ in list_versions(store.wire, bucket, record.prefix, stop))
 
 
 def list_run_keys(store: Store, bucket: str, stop: Stop) -> Iterator[str]:
@@ -148,21 +232,36 @@ def _run_keys(store: Store, bucket: str, prefix: str, stop: Stop) -> Iterator[st
             yield row.key
 
 
-def _documents(store: Store, bucket: str, key: str, stop: Stop) -> Iterator[dict[str, Any]]:
-    """Yield what lies under a key and can be read, the oldest version first."""
+def _signed(document: Mapping[str, Any], signer: Signer | None) -> bytes:
+    body = canonical_json(document)
+    return sign(body, signer, PAYLOAD_TYPE) if signer is not None else unsigned(body, PAYLOAD_TYPE)
+
+
+def _documents(
+    store: Store, bucket: str, key: str, trust: TrustBundle | None, stop: Stop
+) -> Iterator[dict[str, Any]]:
+    """Yield what lies under a key and counts, the oldest version first."""
     for version in versions_of(store, bucket, key, stop):
-        body = _bounded(object_chunks(store, bucket, key, version, stop))
-        try:
-            document = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            continue
+        document = _opened(_bounded(object_chunks(store, bucket, key, version, stop)), trust)
         if isinstance(document, dict) and document.get("format") == FORMAT:
             yield document
 
 
-def _with_start(store: Store, bucket: str, record: RunRecord, stop: Stop) -> RunRecord:
-    for document in _documents(store, bucket, started_key(record.key), stop):
-        if document.get("uid") == record.uid:
+def _opened(body: bytes, trust: TrustBundle | None) -> Any:
+    if trust is None:
+        return payload_of(body)
+    try:
+        return orjson.loads(opened(body, trust, PAYLOAD_TYPE).payload)
+    except (InvalidInput, orjson.JSONDecodeError):
+        return None
+
+
+def _with_start(
+    store: Store, bucket: str, record: RunRecord, trust: TrustBundle | None, stop: Stop
+) -> RunRecord:
+    for document in _documents(store, bucket, started_key(record.key), trust, stop):
+        # That of another run is as well signed, and can be copied.
+        if (document.get("key"), document.get("uid")) == (record.key, record.uid):
             return replace(
                 record,
                 job_uid=str(document.get("jobUid", "")),
@@ -182,6 +281,7 @@ def _begun_document(record: RunRecord) -> dict[str, Any]:
         "resourceVersion": record.version,
         "begunTime": record.begun,
         "snapshot": dict(record.snapshot),
+        "namespaceUid": record.namespace_uid,
     }
 
 
@@ -197,6 +297,7 @@ def _record(document: Mapping[str, Any], key: str) -> RunRecord | None:
             version=int(document["resourceVersion"]),
             begun=str(document["begunTime"]),
             snapshot={str(name): str(text) for name, text in document["snapshot"].items()},
+            namespace_uid=str(document["namespaceUid"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         return None

@@ -29,7 +29,9 @@ TAKEN = {
 
 def run(name: str = "x", uid: str = "old", declared: str = "sha256:d", **taken: Any) -> RunRecord:
     snapshot = {"snapshot.json": canonical_json({**TAKEN, **taken}).decode()}
-    return RunRecord("team", name, uid, "sha256:1", declared, 7, "2026-01-01T00:00:00Z", snapshot)
+    return RunRecord(
+        "team", name, uid, "sha256:1", declared, 7, "2026-01-01T00:00:00Z", snapshot, "n"
+    )
 
 
 def experiment(name: str = "x", uid: str = "new", **changes: Any) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from glovebox.ledger.entry import Event, Kind, StatedObject, time_text
 from glovebox.ledger.source import Stored
 from glovebox.ledger.timestamps import StampedHead, request_timestamp
 from support.ledger_logs import LOG_KEY, MemoryLedger, event
+from support.ledger_logs import NOW as LEDGER_CREATED
 from support.ledger_stores import FIRST
 from support.timestamp_authority import Authority, needs_openssl
 from unit.cli.test_verify import bundle, verify
@@ -42,7 +43,7 @@ class Told:
         self.seal = folder / "seal"
         self.seal.mkdir()
         bundle(self.seal, ARTIFACTS, sealed=time_text(sealed))
-        self.ledger = MemoryLedger(**({"created": created} if created else {}))
+        self.ledger = MemoryLedger(created=created or LEDGER_CREATED)
         self.authority = Authority(folder / "authority")
 
     @property

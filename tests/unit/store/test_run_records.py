@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pytest
 
-from glovebox.errors import Unavailable
+from glovebox.errors import Refused
+from glovebox.evidence.keys import read_bundle
+from glovebox.evidence.signer import LocalSigner
 from glovebox.store.connection import Stop, Store
 from glovebox.store.run_records import (
     RunRecord,
     begin_run,
+    has_artifacts,
     note_start,
     read_run,
     read_runs,
+    run_key,
+    run_keys,
     started_key,
 )
 from simulation.object_store import ObjectStoreServer
+from support.ledger_logs import pem_of
 from support.ledger_stores import stand_in
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -31,7 +39,11 @@ RECORD = RunRecord(
     version=7,
     begun="2026-11-28T12:00:00Z",
     snapshot={"snapshot.json": "{}"},
+    namespace_uid="n1",
 )
+SIGNER = LocalSigner.of(pem_of(1))
+STRANGER = LocalSigner.of(pem_of(2))
+TRUST = read_bundle(SIGNER.public)
 Place = tuple[ObjectStoreServer, Store, str]
 
 
@@ -40,8 +52,28 @@ def place() -> Place:
     return stand_in(lambda: NOW)
 
 
-def begin(place: Place, record: RunRecord = RECORD) -> RunRecord | None:
-    return begin_run(place[1], place[2], record, Stop())
+def begin(
+    place: Place, record: RunRecord = RECORD, signer: LocalSigner = SIGNER
+) -> RunRecord | None:
+    return begin_run(place[1], place[2], record, signer, read_bundle(signer.public), Stop())
+
+
+def start(place: Place, record: RunRecord = RECORD, signer: LocalSigner = SIGNER) -> None:
+    trust = read_bundle(signer.public)
+    note_start(place[1], place[2], record, f"job of {record.uid}", "now", signer, trust, Stop())
+
+
+def read(place: Place, record: RunRecord = RECORD) -> RunRecord | None:
+    return read_run(place[1], place[2], record.key, TRUST, Stop())
+
+
+def body_of(place: Place, key: str) -> bytes:
+    """Return the newest version of a key."""
+    return bytes(place[0].buckets[place[2]].keys[key][-1].body)
+
+
+def write(place: Place, key: str, body: bytes) -> None:
+    place[1].s3.put_object(Bucket=place[2], Key=key, Body=body)
 
 
 def test_the_first_to_begin_is_told_so_and_everybody_else_who_it_was(place: Place) -> None:
@@ -65,44 +97,117 @@ def test_where_a_store_writes_over_what_it_should_leave_the_oldest_record_counts
     assert begin(place, replace(RECORD, uid="u2")) == RECORD
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"{}", b" " * (5 << 20)])
-def test_a_record_that_cannot_be_read_begins_no_run(place: Place, body: bytes) -> None:
+def alike(number: int, record: RunRecord = RECORD) -> bytes:
+    """Return what looks like a record, as whoever has no key of ours writes it."""
+    server, store, bucket = stand_in(lambda: NOW)
+    assert begin((server, store, bucket), record, STRANGER) is None
+    body = body_of((server, store, bucket), record.key)
+    return base64.b64decode(orjson.loads(body)["payload"]) if number else body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{", b"[]", b"{}", b" " * (7 << 20), alike(0), alike(1)],
+    ids=["cut", "a list", "empty", "too long", "signed by somebody else", "not in an envelope"],
+)
+def test_what_no_key_of_ours_signed_begins_no_run_and_is_no_record(
+    place: Place, body: bytes
+) -> None:
     """Somebody wrote it: that no run was begun is more than anybody knows."""
+    write(place, RECORD.key, body)
+    with pytest.raises(Refused, match="no published key signed it as the record of a run"):
+        begin(place, replace(RECORD, uid="u2"))
+    assert read(place) is None
+    assert len(place[0].buckets[place[2]].keys[RECORD.key]) == 1, "nothing is written over it"
+
+
+def test_what_somebody_wrote_before_or_over_a_record_counts_for_nothing(place: Place) -> None:
+    server, store, bucket = place
+    assert begin(place) is None
+    genuine = body_of(place, RECORD.key)
+    write(place, RECORD.key, alike(0, replace(RECORD, uid="u2")))
+    assert read(place) == RECORD
+    server.buckets[bucket].keys.pop(RECORD.key)
+    write(place, RECORD.key, alike(0, replace(RECORD, uid="u2")))
+    write(place, RECORD.key, genuine)
+    assert begin(place, replace(RECORD, uid="u3")) == RECORD
+    assert read_runs(store, bucket, [RECORD.key], TRUST, Stop()) == [RECORD]
+
+
+def test_where_no_key_can_sign_a_run_begins_and_nobody_else_of_its_name(place: Place) -> None:
     _, store, bucket = place
-    store.s3.put_object(Bucket=bucket, Key=RECORD.key, Body=body)
-    with pytest.raises(Unavailable, match="cannot be read as the record of a run"):
-        begin(place)
+    assert begin_run(store, bucket, RECORD, None, TRUST, Stop()) is None
+    assert read(place) is None
+    assert begin(place) == replace(RECORD, is_signed=False), "it knows its own again"
+    with pytest.raises(Refused, match="no published key signed it"):
+        begin(place, replace(RECORD, uid="u2"))
+
+
+def test_who_only_looks_is_shown_what_is_there(place: Place) -> None:
+    write(place, RECORD.key, alike(0))
+    assert read_run(place[1], place[2], RECORD.key, None, Stop()) == RECORD
+
+
+def test_the_runs_of_a_name_are_found_by_their_keys(place: Place) -> None:
+    _, store, bucket = place
+    assert begin(place) is None
+    start(place)
+    write(place, run_key("team-a", "x", "sha256:" + "c" * 64), b"foreign")
+    keys = run_keys(store, bucket, "team-a", "x", Stop())
+    assert len(keys) == 2
+    (found,) = read_runs(store, bucket, keys, TRUST, Stop())
+    assert (found.uid, found.job_uid) == ("u1", "job of u1")
 
 
 def test_a_record_of_another_run_that_was_copied_counts_for_nothing(place: Place) -> None:
-    server, store, bucket = place
     other = replace(RECORD, name="y", uid="u9")
     assert begin(place, other) is None
-    (made,) = server.buckets[bucket].keys[other.key]
-    store.s3.put_object(Bucket=bucket, Key=RECORD.key, Body=made.body)
-    assert read_run(store, bucket, RECORD.key, Stop()) is None
-    assert read_runs(store, bucket, "team-a", "x", Stop()) == []
+    write(place, RECORD.key, body_of(place, other.key))
+    assert read(place) is None
 
 
 def test_a_start_is_that_of_the_experiment_that_began(place: Place) -> None:
-    _, store, bucket = place
     assert begin(place) is None
-    key = RECORD.key
-    note_start(store, bucket, key, uid="u2", job_uid="of another", time="2026-11-28T12:00:01Z")
-    assert read_run(store, bucket, key, Stop()) == RECORD
-    start = b'{"format":"glovebox.dev/run/v1","uid":"u1","jobUid":"j1","startTime":"now"}'
-    store.s3.put_object(Bucket=bucket, Key=started_key(key), Body=start)
-    found = read_run(store, bucket, key, Stop())
+    start(place, replace(RECORD, uid="u2"))
+    assert read(place) == RECORD
+    start(place)
+    found = read(place)
     assert found is not None
-    assert (found.job_uid, found.started) == ("j1", "now")
+    assert (found.job_uid, found.started) == ("job of u1", "now")
+    start(place)
+    assert len(place[0].buckets[place[2]].keys[started_key(RECORD.key)]) == 2, "written once"
 
 
-def test_a_record_that_is_longer_than_any_is_none(place: Place) -> None:
-    server, store, bucket = place
+@pytest.mark.parametrize("signer", [None, STRANGER], ids=["rubbish", "a start that looks right"])
+def test_a_start_that_somebody_wrote_before_is_none_and_hides_none(
+    place: Place, signer: LocalSigner | None
+) -> None:
+    """Else a restored cluster would take the run for one that was never started."""
     assert begin(place) is None
-    (made,) = server.buckets[bucket].keys[RECORD.key]
-    padded = made.body[:-1] + b" " * (5 << 20) + b"}"
-    later = replace(RECORD, declared="sha256:" + "c" * 64)
-    own = padded.replace(b"b" * 64, b"c" * 64)
-    store.s3.put_object(Bucket=bucket, Key=later.key, Body=own)
-    assert read_run(store, bucket, later.key, Stop()) is None
+    if signer is None:
+        write(place, started_key(RECORD.key), b"rubbish")
+    else:
+        start(place, replace(RECORD, uid="u1"), signer)
+    assert read(place) == RECORD
+    start(place)
+    found = read(place)
+    assert found is not None
+    assert found.job_uid == "job of u1"
+
+
+def test_a_start_of_another_run_that_was_copied_is_none(place: Place) -> None:
+    other = replace(RECORD, declared="sha256:" + "c" * 64)
+    assert begin(place) is None
+    assert begin(place, other) is None
+    start(place, other)
+    write(place, started_key(RECORD.key), body_of(place, started_key(other.key)))
+    assert read(place) == RECORD
+
+
+@pytest.mark.parametrize("key", ["team-a/x/u1/model.bin", "team-a/x/u1/deep/er", "team-a/x/u12/m"])
+def test_whether_a_run_wrote_anything_is_seen_by_what_lies_below_its_prefix(
+    place: Place, key: str
+) -> None:
+    write(place, key, b"1")
+    is_own = key.startswith("team-a/x/u1/")
+    assert has_artifacts(place[1], place[2], RECORD, Stop()) == is_own

@@ -104,8 +104,9 @@ ALREADY_RAN: Final = _reason(
     "AlreadyRan",
     "Experiment `Ready`, `Stalled`, `Succeeded`",
     "The store has the record of a run of this very declaration under this name, started by an"
-    " Experiment of another UID: this one was created again, by a restore or by hand. A run is"
-    " never started twice.",
+    " Experiment of another UID: this one was created again, by a restore or by hand. Or something"
+    " lies there that no published key signed, so that nobody knows. A run is never started"
+    " twice.",
     "To show the results of that run, let the Experiment take them over: `glovebox adopt`. To run"
     " it once more, give the Experiment another name. See docs/how-to/restore.md.",
 )

@@ -24,7 +24,7 @@ from glovebox.api.leakage_status import LeakStatus
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.bound_seal import BoundSeal, ensure_bound_seal
-from glovebox.controllers.experiment.earlier_runs import sealed_run
+from glovebox.controllers.experiment.earlier_runs import read_records, sealed_run
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.offered import STORES
 from glovebox.controllers.orphans import Orphan
@@ -39,7 +39,7 @@ from glovebox.kube.resources import Key
 from glovebox.status.experiment_facts import SealFacts
 from glovebox.status.outcome import Outcome, done, waiting
 from glovebox.store.connection import Store
-from glovebox.store.run_records import RunRecord, read_runs
+from glovebox.store.run_records import RunRecord
 
 _LOOK_AGAIN_SECONDS: Final = 15.0
 
@@ -125,7 +125,7 @@ async def _record(scope: Scope, connection: Store, bucket: str) -> RunRecord:
     """Return the record of the run that is to be taken over."""
     experiment = scope.experiment
     team, name, uid = experiment.namespace, experiment.name, experiment.spec.adopts
-    records = await connection.run_job(lambda stop: read_runs(connection, bucket, team, name, stop))
+    records = await read_records(scope.ports, _store(scope), connection, team, name)
     record = next((each for each in records if each.uid == uid), None)
     if record is None:
         known = ", ".join(each.uid for each in records[:5]) or "none"

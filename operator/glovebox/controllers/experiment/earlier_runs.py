@@ -6,7 +6,11 @@
 
 A cluster restored to an earlier moment has the same Experiment with an older status: the record
 names it, so its run is over, and ends as its seal says, or as lost. A process that died between the
-record and the Job has begun nothing: it goes on, unless the Experiment is older than its record.
+record and the Job has begun nothing: it goes on, unless the Experiment is older than its record, or
+something says that there was a Job: its namespace is another one by now, or it wrote something.
+
+Records are signed with the key of seals. A lost key keeps no run from beginning; of its record
+nothing is believed but that it is there.
 """
 
 from __future__ import annotations
@@ -22,21 +26,33 @@ from glovebox.api.experiment_status import RunStatus
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.experiment.scope import Scope
 from glovebox.controllers.ports import Ports
-from glovebox.controllers.signing_keys import KeyPlace, ensure_keys
+from glovebox.controllers.signing_keys import KeyPlace, ensure_keys, read_published
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.desired.declared import declared_digest
 from glovebox.desired.plan import Plan
 from glovebox.desired.platform import read_platform
-from glovebox.errors import GloveboxError, Refused
+from glovebox.errors import GloveboxError, NotReady, Refused
 from glovebox.evidence.envelope import opened
+from glovebox.evidence.keys import TrustBundle
+from glovebox.evidence.signer import Signer
 from glovebox.kube.kinds import EXPERIMENT
-from glovebox.status.runs import run_restored
+from glovebox.status.runs import NAMESPACE_REPLACED, WROTE, run_restored, run_unknown
 from glovebox.status.text import format_time
 from glovebox.store.connection import Stop, Store
 from glovebox.store.evidence_objects import find_statement
-from glovebox.store.run_records import RunRecord, begin_run, note_start, read_runs
+from glovebox.store.run_records import (
+    RunRecord,
+    begin_run,
+    has_artifacts,
+    not_known,
+    note_start,
+    read_runs,
+    run_key,
+    run_keys,
+)
 from glovebox.store.sealing import seal_folder
 from glovebox.tasks.seal import is_seal_of
+from glovebox.tasks.seal_request import SealKeys
 
 # A store that is away is not asked with each look at a run that goes on.
 _NOTE_AGAIN_SECONDS: Final = 60.0
@@ -54,8 +70,17 @@ async def refuse_what_ran(scope: Scope, store: ObjectStore, plan: Plan) -> None:
         return
     connection = await open_store(scope.ports, store)
     bucket, team, name = store.spec.artifacts.bucket, experiment.namespace, experiment.name
-    records = await connection.run_job(lambda stop: read_runs(connection, bucket, team, name, stop))
+    keys = await connection.run_job(lambda stop: run_keys(connection, bucket, team, name, stop))
+    if not keys:
+        return
+    _, trust = await _record_keys(scope.ports, store, connection)
+    records = await connection.run_job(
+        lambda stop: read_runs(connection, bucket, keys, trust, stop)
+    )
     declared = declared_digest(plan.snapshot)
+    own = run_key(team, name, declared)
+    if own in keys and own not in {record.key for record in records}:
+        raise not_known(bucket, own)
     for record in records:
         is_own = record.uid == experiment.uid
         # Its own is not refused: once it is bound it ends as its run did. Of another declaration it
@@ -64,8 +89,13 @@ async def refuse_what_ran(scope: Scope, store: ObjectStore, plan: Plan) -> None:
             raise _already_ran(record, bucket)
 
 
-async def begin(scope: Scope, plan: Plan) -> RunStatus | None:
+async def begin(scope: Scope, plan: Plan, namespace_uid: str) -> RunStatus | None:
     """Write the record of a run that is about to start; return how it ended if it was before.
+
+    Args:
+        scope: The look.
+        plan: As it was bound.
+        namespace_uid: Of the namespace in which it is to start.
 
     Raises:
         Refused: `AlreadyRan`: another one's record is there.
@@ -74,17 +104,11 @@ async def begin(scope: Scope, plan: Plan) -> RunStatus | None:
     store = bound_store(scope)
     connection = await open_store(scope.ports, store)
     experiment, bucket = scope.experiment, store.spec.artifacts.bucket
-    wanted = RunRecord(
-        team=experiment.namespace,
-        name=experiment.name,
-        uid=experiment.uid,
-        digest=plan.digest,
-        declared=declared_digest(plan.snapshot),
-        version=int(scope.obj["metadata"]["resourceVersion"]),
-        begun=format_time(scope.ports.now()),
-        snapshot=plan.bound,
+    signer, trust = await _record_keys(scope.ports, store, connection)
+    wanted = _record(scope, plan, format_time(scope.ports.now()), namespace_uid)
+    found = await connection.run_job(
+        lambda stop: begin_run(connection, bucket, wanted, signer, trust, stop)
     )
-    found = await connection.run_job(lambda stop: begin_run(connection, bucket, wanted, stop))
     if found is None:
         return None
     if found.uid != experiment.uid:
@@ -92,8 +116,25 @@ async def begin(scope: Scope, plan: Plan) -> RunStatus | None:
     ended = await sealed_run(scope.ports, store, connection, found.team, found.name, found.uid)
     if ended is not None:
         return with_record(ended, found)
+    over = await _why_over(scope, connection, bucket, found, namespace_uid)
+    if over is not None and not found.is_signed:
+        raise not_known(bucket, found.key)
+    return over
+
+
+async def _why_over(
+    scope: Scope, connection: Store, bucket: str, found: RunRecord, namespace_uid: str
+) -> RunStatus | None:
+    """Return how a run ended that was begun before; None where nothing says that there was a Job.
+
+    Then the process died between the record and the Job, or the Job was refused.
+    """
     if found.job_uid or await _is_older(scope, found):
         return run_restored(found.job_uid, found.started or found.begun, found.key, scope.now)
+    if found.namespace_uid != namespace_uid:
+        return run_unknown(found.begun, found.key, NAMESPACE_REPLACED, scope.now)
+    if await connection.run_job(lambda stop: has_artifacts(connection, bucket, found, stop)):
+        return run_unknown(found.begun, found.key, WROTE, scope.now)
     return None
 
 
@@ -112,7 +153,7 @@ async def note(scope: Scope, run: RunStatus, plan: Plan | None) -> RunStatus:
     try:
         store = bound_store(scope)
         connection = await open_store(ports, store)
-        key = await _note(scope, connection, store.spec.artifacts.bucket, run, plan)
+        key = await _note(scope, connection, store, run, plan)
     except GloveboxError as error:
         note_refusal(ports, error)
         ports.start_notes[uid] = ports.clock() + _NOTE_AGAIN_SECONDS
@@ -121,24 +162,17 @@ async def note(scope: Scope, run: RunStatus, plan: Plan | None) -> RunStatus:
     return run.model_copy(update={"record": key})
 
 
-async def _note(scope: Scope, connection: Store, bucket: str, run: RunStatus, plan: Plan) -> str:
-    experiment = scope.experiment
-    record = RunRecord(
-        team=experiment.namespace,
-        name=experiment.name,
-        uid=experiment.uid,
-        digest=plan.digest,
-        declared=declared_digest(plan.snapshot),
-        version=int(scope.obj["metadata"]["resourceVersion"]),
-        begun=format_time(run.start_time or scope.now),
-        snapshot=plan.bound,
-    )
+async def _note(
+    scope: Scope, connection: Store, store: ObjectStore, run: RunStatus, plan: Plan
+) -> str:
+    bucket = store.spec.artifacts.bucket
+    signer, trust = await _record_keys(scope.ports, store, connection)
+    time = format_time(run.start_time or scope.now)
+    # Whoever created the Job wrote the record of that before; all that is needed of it is its key.
+    record = _record(scope, plan, time, "")
 
     def job(stop: Stop) -> None:
-        # A run that was started by an operator that kept no records gets its own now.
-        begin_run(connection, bucket, record, stop)
-        time = format_time(run.start_time or scope.now)
-        note_start(connection, bucket, record.key, uid=record.uid, job_uid=run.job_uid, time=time)
+        note_start(connection, bucket, record, run.job_uid, time, signer, trust, stop)
 
     await connection.run_job(job)
     return record.key
@@ -185,8 +219,7 @@ async def sealed_run(
         GloveboxError: The store or the signing key cannot be read.
     """
     artifacts = store.spec.artifacts
-    place = KeyPlace(connection, artifacts.bucket, artifacts.worm == "Required")
-    keys = await ensure_keys(ports, place)
+    keys = await _signing(ports, store, connection)
     trusted = functools.partial(is_seal_of, keys, f"{team}/{name}", uid)
     statement = await connection.run_job(
         lambda stop: find_statement(connection, artifacts.bucket, seal_folder(uid), trusted, stop)
@@ -225,6 +258,56 @@ def bound_store(scope: Scope) -> ObjectStore:
     return read_platform(scope.experiment.status.platform).store
 
 
+async def read_records(
+    ports: Ports, store: ObjectStore, connection: Store, team: str, name: str
+) -> list[RunRecord]:
+    """Return every run that was begun under a name, as the operator has recorded it.
+
+    Raises:
+        GloveboxError: The store or the signing key cannot be read.
+    """
+    _, trust = await _record_keys(ports, store, connection)
+    bucket = store.spec.artifacts.bucket
+
+    def job(stop: Stop) -> list[RunRecord]:
+        keys = run_keys(connection, bucket, team, name, stop)
+        return read_runs(connection, bucket, keys, trust, stop)
+
+    return await connection.run_job(job)
+
+
+async def _signing(ports: Ports, store: ObjectStore, connection: Store) -> SealKeys:
+    artifacts = store.spec.artifacts
+    place = KeyPlace(connection, artifacts.bucket, artifacts.worm == "Required")
+    return await ensure_keys(ports, place)
+
+
+async def _record_keys(
+    ports: Ports, store: ObjectStore, connection: Store
+) -> tuple[Signer | None, TrustBundle]:
+    """Return what signs records, None where no key can, and the keys whose records count."""
+    try:
+        keys = await _signing(ports, store, connection)
+    except NotReady:
+        return None, await read_published(ports)
+    return keys.signer, keys.trust
+
+
+def _record(scope: Scope, plan: Plan, begun: str, namespace_uid: str) -> RunRecord:
+    experiment = scope.experiment
+    return RunRecord(
+        team=experiment.namespace,
+        name=experiment.name,
+        uid=experiment.uid,
+        digest=plan.digest,
+        declared=declared_digest(plan.snapshot),
+        version=int(scope.obj["metadata"]["resourceVersion"]),
+        begun=begun,
+        snapshot=plan.bound,
+        namespace_uid=namespace_uid,
+    )
+
+
 async def _is_older(scope: Scope, record: RunRecord) -> bool:
     """Return whether the cluster is at an earlier moment than the record: it was restored."""
     experiment = scope.experiment
@@ -243,4 +326,12 @@ def _already_ran(record: RunRecord, bucket: str) -> Refused:
     )
 
 
-__all__ = ["begin", "bound_store", "note", "refuse_what_ran", "sealed_before", "sealed_run"]
+__all__ = [
+    "begin",
+    "bound_store",
+    "note",
+    "read_records",
+    "refuse_what_ran",
+    "sealed_before",
+    "sealed_run",
+]

@@ -114,7 +114,7 @@ async def _begin(scope: Scope, outcomes: Outcomes) -> Outcome:
     plan = outcomes.need("bind", Plan)
     if plan.run is None:
         raise LookupError("a run is declared, and the plan holds none")
-    before = await begin(scope, plan)
+    before = await begin(scope, plan, outcomes.need("namespace", NamespaceFacts).uid)
     if before is not None:
         return _ended(RunFacts(requested=True, run=before))
     kind = run_kind(scope)
