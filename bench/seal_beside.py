@@ -7,7 +7,8 @@ memory makes up. Beside the seal, which works in threads as in the operator, the
 all objects of an Experiment every 50 ms; how long that takes from when it is due is the latency of
 other work. It is measured in turns with and without a seal, so that whatever else runs on the
 machine counts in both. What the loop waited for a processor is told apart, where the kernel says
-it (`of it in the process`): other programs of a busy machine take that, and not the seal.
+it (`in it`): other programs of a busy machine take that, and not the seal. Nor is it the seal's
+where the thread that has the interpreter waits for a processor itself; that is not told apart.
 
     python bench/seal_beside.py --gigabytes 0 --pairs 3
 
@@ -64,8 +65,11 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="glovebox-bench-") as folder:
             asyncio.run(measure(count, size, Path(folder), greedy=bool(greedy)))
         return
-    columns = ("alone p50", "p95 ms", "beside p50", "p95 ms", "p50 x", "p95 x", "in it x")
-    print(f"{'':<26}" + "".join(f"{each:>11}" for each in (*columns, "seconds", "MiB")))
+    columns = (
+        *("alone p50", "p95 ms", "beside p50", "p95 ms"),
+        *("p50 x", "p95 x", "in it p50", "in it p95", "seconds", "MiB"),
+    )
+    print(f"{'':<26}" + "".join(f"{each:>11}" for each in columns))
     large = options.gigabytes * 10**9 // LARGE_BYTES
     turns = (0, 1) * options.pairs or (0,)
     for count, size in ((options.artifacts, 0), (large, LARGE_BYTES)):
@@ -88,7 +92,7 @@ async def measure(count: int, size: int, folder: Path, *, greedy: bool) -> None:
     what = f"{count:,} small" if not size else f"{count * size / 1e9:,.0f} GB in {count}"
     what += ", greedily" if greedy else ""
     one, other = summary(alone), summary(beside)
-    ratios = (other[0] / one[0], other[1] / one[1], other[2] / one[2])
+    ratios = [beside / before for before, beside in zip(one, other, strict=True)]
     figures = [*one[:2], *other[:2], *ratios, seconds, peak_mebibytes()]
     print(f"{what:<26}" + "".join(f"{each:>11.2f}" for each in figures), flush=True)
 
@@ -119,11 +123,13 @@ def seconds_without_processor() -> float:
         return 0.0
 
 
-def summary(found: list[tuple[float, float]]) -> tuple[float, float, float]:
-    """Return median and 95th percentile in milliseconds, and the median without waiting."""
-    whole = [each for each, _ in found]
-    inside = statistics.median(each for _, each in found)
-    return statistics.median(whole) * 1e3, statistics.quantiles(whole, n=20)[-1] * 1e3, inside * 1e3
+def summary(found: list[tuple[float, float]]) -> tuple[float, ...]:
+    """Return median and 95th percentile in milliseconds, and both without waiting."""
+    return tuple(
+        value * 1e3
+        for each in zip(*found, strict=True)
+        for value in (statistics.median(each), statistics.quantiles(each, n=20)[-1])
+    )
 
 
 async def seal(count: int, size: int, folder: Path) -> SealResult:
