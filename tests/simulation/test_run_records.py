@@ -17,12 +17,12 @@ from glovebox.api import reasons
 from glovebox.evidence.after_seal import payload_of
 from glovebox.evidence.envelope import sign
 from glovebox.evidence.signer import LocalSigner, new_key_pair
-from glovebox.kube.kinds import EXPERIMENT, JOB, NAMESPACE
+from glovebox.kube.kinds import EXPERIMENT, JOB, NAMESPACE, SECRET
 from glovebox.store.run_records import PAYLOAD_TYPE
 from simulation.api_transport import NoFaults
 from simulation.object_store import S3Error
 from simulation.stage import NEVER, Stage, play
-from simulation.test_keys import ready
+from simulation.test_keys import private, put_secret, ready, remove
 from simulation.test_restore import adopt, create_again, job_creations, records, sealed
 from simulation.world import BUCKET, TEAM
 
@@ -195,5 +195,26 @@ def test_a_record_that_somebody_forged_ends_no_run_and_starts_none() -> None:
         await stage.sleep(300)
         assert job_creations(stage) == 1
         assert "run" not in stage.status()
+
+    play(body)
+
+
+def test_a_lost_key_keeps_no_run_from_beginning_and_its_start_is_recorded_when_it_is_back() -> None:
+    async def body(stage: Stage) -> None:
+        await ready(stage)
+        kept = private(stage)
+        remove(stage, SECRET, names.SIGNING_KEY_SECRET)
+        stage.world.actors.run_ends = lambda _: (NEVER, True)
+        stage.declare()
+        await stage.until("it runs", lambda: (stage.status().get("run") or {}).get("jobUid"))
+        await stage.sleep(180)
+        (begun,) = records(stage)
+        (made,) = stage.world.store.buckets[BUCKET].keys[begun]
+        assert orjson.loads(made.body)["signatures"] == []
+        assert not stage.status()["run"].get("record")
+        put_secret(stage, kept)
+        await stage.until("it is recorded", lambda: stage.status()["run"].get("record"), 900)
+        assert sorted(records(stage), key=len)[1].endswith(".started.json")
+        assert job_creations(stage) == 1
 
     play(body)

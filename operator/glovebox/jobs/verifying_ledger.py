@@ -124,6 +124,11 @@ class _Signed:
     digest: str
     key: TrustedKey | None
 
+    @property
+    def ends(self) -> datetime | None:
+        """When the key ended; None for one that signs now."""
+        return self.key.valid_until if self.key is not None else None
+
 
 def _vouched(
     report: Report, ledgers: list[LedgerReport], signed: _Signed
@@ -131,7 +136,7 @@ def _vouched(
     """Return the entry that vouches for the very bytes of a document, under its key.
 
     It has to be the first one of that key, and to lie below a signed head. Where it came after the
-    signing key had ended, that is noted.
+    signing key had ended, that is noted. A conclusion of a key that signs now may have none.
     """
     uid = str(report.definition["internalParameters"]["uid"])
     key, digest = f"{SEALS}{uid}/{signed.file}", signed.digest.removeprefix(DIGEST_PREFIX)
@@ -141,7 +146,11 @@ def _vouched(
         message = "no entry of the ledger vouches for this signed statement"
         if told:
             message += f": entry {told[0][1].index} tells of another one of this very Experiment"
-        report.note("NotInLedger", signed.name, message)
+        if signed.name == STATEMENT_NAME or told or signed.ends is not None:
+            report.note("NotInLedger", signed.name, message)
+        else:
+            # One of an Experiment that took over another one's results has none.
+            report.remarks.append(f"{signed.name}: {message}")
         return None
     (_, first), (ledger, entry) = told[0], same[0]
     if first.stated.sha256 != digest:
@@ -168,7 +177,7 @@ def _vouched(
 
 def _check_key(report: Report, ledger: LedgerReport, entry: VouchedFor, signed: _Signed) -> None:
     """Note what was told only after the key had ended that signed it."""
-    ends = signed.key.valid_until if signed.key is not None else None
+    ends = signed.ends
     dated, _ = Stamps(ledger.dated).bounds(entry.index)
     after = max(entry.after, dated or entry.after)
     if signed.key is None or ends is None or after <= ends:

@@ -14,8 +14,8 @@ else wrote before it or over it is none. Where there is nothing else nobody know
 was started, so it is not. A record says everything by which its results can be sealed although
 nothing of the cluster is left.
 
-Where no key can sign, the records are not signed, and runs begin all the same: that they say so
-keeps others of the name from beginning, and nothing more is believed of them.
+Where no key can sign, a run begins all the same, and that it is about to is not signed: it keeps
+others of the name from beginning, and nothing more is believed of it.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def note_start(
     begun: RunRecord,
     job_uid: str,
     time: str,
-    signer: Signer | None,
+    signer: Signer,
     trust: TrustBundle,
     stop: Stop,
 ) -> None:

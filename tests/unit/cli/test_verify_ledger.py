@@ -333,6 +333,17 @@ def test_a_conclusion_is_held_to_the_same(
     assert {each["where"] for each in answer["findings"]} <= {CONCLUSION_NAME}
 
 
+def test_a_conclusion_of_a_key_that_signs_now_needs_no_entry_and_is_remarked(
+    told: Told, now: datetime
+) -> None:
+    """One of an Experiment that took over another one's results has none."""
+    told.tell(now)
+    told.conclude(now)
+    code, answer = told.verify(dated=False)
+    assert (code, found(answer)) == (0, [])
+    assert any(each.startswith(f"{CONCLUSION_NAME}: no entry") for each in answer["remarks"])
+
+
 @needs_openssl
 def test_a_ledger_that_does_not_hold_says_nothing_of_the_seal(told: Told, now: datetime) -> None:
     told.tell(now)

@@ -166,13 +166,14 @@ async def _note(
     scope: Scope, connection: Store, store: ObjectStore, run: RunStatus, plan: Plan
 ) -> str:
     bucket = store.spec.artifacts.bucket
-    signer, trust = await _record_keys(scope.ports, store, connection)
+    # Not without a signature: it is written when a key can be used again.
+    keys = await _signing(scope.ports, store, connection)
     time = format_time(run.start_time or scope.now)
     # Whoever created the Job wrote the record of that before; all that is needed of it is its key.
     record = _record(scope, plan, time, "")
 
     def job(stop: Stop) -> None:
-        note_start(connection, bucket, record, run.job_uid, time, signer, trust, stop)
+        note_start(connection, bucket, record, run.job_uid, time, keys.signer, keys.trust, stop)
 
     await connection.run_job(job)
     return record.key
