@@ -9,9 +9,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-import orjson
 import pytest
 
+from glovebox.evidence.after_seal import payload_of
 from support.api import Api, ApiError
 from support.cluster import Cluster
 from support.kubelet import RUN_JOB, end_pod, run_pod
@@ -56,7 +56,7 @@ def test_an_experiment_that_comes_back_runs_nothing_until_it_adopts_what_was_run
     uid, run = before["metadata"]["uid"], before["status"]["run"]
     bucket = before["status"]["seal"]["uri"].removeprefix("s3://").partition("/")[0]
     s3 = cluster.store.client()
-    record = orjson.loads(s3.get_object(Bucket=bucket, Key=run["record"])["Body"].read())
+    record = payload_of(s3.get_object(Bucket=bucket, Key=run["record"])["Body"].read())
     assert (record["uid"], record["digest"]) == (uid, before["status"]["digest"])
     lock = s3.head_object(Bucket=bucket, Key=run["record"])
     assert lock["ObjectLockMode"] == "COMPLIANCE"
