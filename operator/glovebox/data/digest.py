@@ -15,13 +15,15 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from typing import Final
+from contextlib import suppress
+from typing import Any, Final
 
 from glovebox.api import reasons
 from glovebox.errors import InvalidInput
 
 # Integers beyond this are read back differently by programs that hold numbers as doubles.
 MAX_INTEGER: Final = 2**53 - 1
+_INTEGERS: Final = range(-MAX_INTEGER, MAX_INTEGER + 1)
 DIGEST_PREFIX: Final = "sha256:"
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -38,20 +40,46 @@ def canonical_json(value: object) -> bytes:
             text that is not Unicode, or a type that JSON does not know. The message names the
             place.
     """
-    plain = _plain(value, "$")
-    return json.dumps(
-        plain, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
-    ).encode()
+    if _is_plain(value):
+        with suppress(UnicodeEncodeError):  # the place is what `_plain` finds
+            return _dumped(value)
+    return _dumped(_plain(value, "$"))
 
 
 def digest_of(value: object) -> str:
     """Return `sha256:<64 hex>` of the canonical JSON of a value."""
-    return DIGEST_PREFIX + hashlib.sha256(canonical_json(value)).hexdigest()
+    return digest_of_json(canonical_json(value))
+
+
+def digest_of_json(text: bytes) -> str:
+    """Return the same of a value whose canonical JSON is known."""
+    return DIGEST_PREFIX + hashlib.sha256(text).hexdigest()
 
 
 def is_digest(text: str) -> bool:
     """Whether the text is a digest: `sha256:` and 64 lower-case hex digits."""
     return _DIGEST.fullmatch(text) is not None
+
+
+def _dumped(plain: object) -> bytes:
+    return json.dumps(
+        plain, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+    ).encode()
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is made of JSON's own types already, which nearly all are.
+
+    Nothing but these very types: a subclass may be written in another way.
+    """
+    kind = type(value)
+    if kind is dict:
+        return all(type(key) is str and _is_plain(item) for key, item in value.items())
+    if kind is list or kind is tuple:
+        return all(map(_is_plain, value))
+    if kind is int:
+        return value in _INTEGERS
+    return kind is str or value is None or kind is bool
 
 
 def _plain(value: object, where: str) -> object:

@@ -27,7 +27,7 @@ from glovebox.api.experiment_inputs import AllowedOverlap
 from glovebox.api.experiment_status import BoundPurpose
 from glovebox.api.input_status import InputStatus
 from glovebox.api.stages import Stage
-from glovebox.data.digest import canonical_json, digest_of
+from glovebox.data.digest import canonical_json, digest_of_json
 from glovebox.desired import quantity
 from glovebox.desired.accelerators import used_accelerators
 from glovebox.desired.data_rules import checked_fields
@@ -131,6 +131,7 @@ def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
         ),
         checked_fields(inputs.profile.spec),
     )
+    text = canonical_json(covered)
     mounted = sorted({item.image for item in inputs.mounted if item.image})
     extended = extended_resources(inputs.experiment, inputs.profile)
     references = sorted(
@@ -143,8 +144,8 @@ def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
         "metadata": owned_metadata(names.SNAPSHOT_CONFIG_MAP, inputs),
         "immutable": True,
         "data": {
-            KEY_SNAPSHOT: canonical_json(covered).decode(),
-            KEY_DIGEST: digest_of(covered),
+            KEY_SNAPSHOT: text.decode(),
+            KEY_DIGEST: digest_of_json(text),
             KEY_IMAGES: "\n".join(references),
             **({KEY_PLATFORM_IMAGE: inputs.platform_image} if inputs.platform_image else {}),
             **({KEY_EXTENDED_RESOURCES: "\n".join(extended)} if extended else {}),
