@@ -26,6 +26,7 @@ from glovebox.api.object_store import ObjectStore
 from glovebox.api.placement import Accelerator
 from glovebox.data.digest import canonical_json
 from glovebox.desired import quantity
+from glovebox.desired.by_identity import ById
 
 FORMAT: Final = "glovebox.dev/platform/v1"
 # A catalogue for those who choose: nothing of it reaches a namespace.
@@ -37,8 +38,12 @@ _OPERATION: Final = frozenset({"credentials", "delivery", "drift", "probe"})
 # What makes a store another one. When it is checked again does not.
 _STORE: Final = ("endpoint", "region", "pathStyle", "network", "encryption", "proxy")
 
+# Of so many combinations of a profile, stores and services what they come to is kept.
+_REMEMBERED: Final = 256
+
 # Accelerators, each with how many of it an experiment has.
 Used = Sequence[tuple[Accelerator, int]] | None
+_Pieces = tuple[tuple[ById[Accelerator], int], ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +79,29 @@ def render_platform(
             a profile that was bound, which holds no other.
         accelerators: What it has of the profile's (`accelerators.used_accelerators`); None as well.
     """
-    stores = {each.name: _store(each) for each in (store, *input_stores)}
+    stores = tuple(ById(each) for each in (store, *input_stores))
+    return _rendered(ById(profile), stores, _names(services), _pieces(accelerators))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _rendered(
+    profile: ById[IsolationProfile],
+    stores: tuple[ById[ObjectStore], ...],
+    services: tuple[str, ...] | None,
+    accelerators: _Pieces,
+) -> str:
+    """Return the settings as text; the first store is that of the artifacts."""
+    artifacts, *inputs = (each.model for each in stores)
     return canonical_json(
         {
             "format": FORMAT,
-            "profile": {"name": profile.name, "spec": _effective(profile, services, accelerators)},
-            "artifacts": store.name,
-            "inputs": sorted({each.name for each in input_stores}),
-            "stores": stores,
+            "profile": {
+                "name": profile.model.name,
+                "spec": _remembered(profile, services, accelerators),
+            },
+            "artifacts": artifacts.name,
+            "inputs": sorted({each.name for each in inputs}),
+            "stores": {each.model.name: _store(each.model) for each in stores},
         }
     ).decode()
 
@@ -147,11 +167,31 @@ def store_changes(bound: ObjectStore, now: ObjectStore) -> tuple[str, ...]:
     return _differing(_store_identity(bound), _store_identity(now))
 
 
+def _names(services: Collection[str] | None) -> tuple[str, ...] | None:
+    return None if services is None else tuple(sorted(services))
+
+
+def _pieces(accelerators: Used) -> _Pieces:
+    if accelerators is None:
+        return None
+    return tuple((ById(each), pieces) for each, pieces in accelerators)
+
+
 def _effective(
     profile: IsolationProfile,
     services: Collection[str] | None = None,
     accelerators: Used = None,
-) -> dict[str, Any]:
+) -> Mapping[str, Any]:
+    """Return the settings of a profile as they take effect; nobody may change what is in it."""
+    return _remembered(ById(profile), _names(services), _pieces(accelerators))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _remembered(
+    held: ById[IsolationProfile], services: tuple[str, ...] | None, pieces: _Pieces
+) -> Mapping[str, Any]:
+    profile = held.model
+    accelerators = None if pieces is None else [(each.model, number) for each, number in pieces]
     spec: dict[str, Any] = profile.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     spec = {key: part for key, part in spec.items() if key not in _CATALOGUE}
     # Ranges and offers are for new experiments; what this one gets is the default.
@@ -256,8 +296,16 @@ def _given(rules: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _store(store: ObjectStore) -> dict[str, Any]:
-    spec: dict[str, Any] = store.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+def _store(store: ObjectStore) -> Mapping[str, Any]:
+    """Return the settings of a store; nobody may change what is in it."""
+    return _dumped(ById(store))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _dumped(store: ById[ObjectStore]) -> Mapping[str, Any]:
+    spec: dict[str, Any] = store.model.spec.model_dump(
+        mode="json", by_alias=True, exclude_none=True
+    )
     # Who else may use the store, and who is told of it, is nothing of one experiment. And whom to
     # trust changes for all at once.
     for name in ("access", "ledger", "tls"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
@@ -26,6 +27,7 @@ from glovebox.api.scalars import (
 from glovebox.data.licenses import why_unknown
 from glovebox.desired import quantity
 from glovebox.desired.accelerators import CLAIMS, DEVICE_CLASS, quota_names
+from glovebox.desired.by_identity import ById
 from glovebox.desired.network_policy import canonical_network
 from glovebox.desired.never_reachable import Network, never_reachable, why_no_name_server
 from glovebox.desired.placement import why_apart
@@ -52,13 +54,21 @@ def check_profile(
     Raises:
         Refused: `ProfileInvalid` with the first defect.
     """
-    defect = next(_defects(profile, added, operator_namespace), None)
+    defect = _first_defect(ById(profile), added, operator_namespace)
     if defect is not None:
         cure = "correct the profile, or choose another one in the Experiment's spec.profile"
         raise Refused(
             reasons.PROFILE_INVALID,
             f"IsolationProfile {profile.name} cannot be used, because {defect}: {cure}",
         )
+
+
+@lru_cache(maxsize=256)
+def _first_defect(
+    profile: ById[IsolationProfile], added: tuple[Network, ...], operator_namespace: str
+) -> str | None:
+    """Return the first defect; a profile that a thousand Experiments name is checked once."""
+    return next(_defects(profile.model, added, operator_namespace), None)
 
 
 def comes_in_pieces(resource: str) -> bool:
