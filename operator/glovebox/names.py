@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final
 
 GROUP: Final = "glovebox.dev"
@@ -168,6 +169,7 @@ def is_experiment_namespace(namespace: str) -> bool:
     return namespace.startswith(EXPERIMENT_NAMESPACE_PREFIX)
 
 
+@lru_cache(maxsize=1024)
 def experiment_namespace(team: str, name: str, uid: str) -> str:
     """Return an experiment's namespace: `gbx-<team>-<name>-<hash>`, at most 63 characters.
 

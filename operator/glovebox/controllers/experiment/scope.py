@@ -139,9 +139,15 @@ class Scope:
 
     def with_obj(self, obj: Mapping[str, Any]) -> Scope:
         """Return this look after a write to the Experiment."""
-        bound = self.as_bound
-        experiment = experiment_as_bound(bound, obj) if bound else Experiment.model_validate(obj)
-        return replace(self, obj=obj, experiment=experiment)
+        if self.as_bound:
+            return replace(self, obj=obj, experiment=experiment_as_bound(self.as_bound, obj))
+        # Most writes change one part of it: what is the same was read already.
+        same = {
+            name: part
+            for name, part in (("spec", self.experiment.spec), ("status", self.experiment.status))
+            if name in obj and obj[name] == self.obj.get(name)
+        }
+        return replace(self, obj=obj, experiment=Experiment.model_validate({**obj, **same}))
 
 
 @dataclass(frozen=True, slots=True)
