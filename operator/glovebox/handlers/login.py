@@ -22,6 +22,9 @@ def session(found: ApiCredentials) -> kopf.AiohttpSession:
         server=found.server,
         expiration=datetime.fromtimestamp(expires, UTC) if expires is not None else None,
         aiohttp_session=aiohttp.ClientSession(
-            connector=connector, headers=found.as_http_headers(), proxy=found.proxy
+            connector=connector,
+            # As `kube/http.py` asks for lists.
+            headers={"Accept-Encoding": "identity", **found.as_http_headers()},
+            proxy=found.proxy,
         ),
     )
