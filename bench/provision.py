@@ -11,6 +11,7 @@ client with no operator. It prints what it measured and never fails because of a
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -61,6 +62,8 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, help="write the table to this file too")
     chosen = parser.parse_args()
+    # In the image all modules are compiled; here they would be at each start of an operator.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sizes = sorted({int(size) for size in chosen.sizes.split(",")})
     stores = ("real", "instant") if chosen.store == "both" else (chosen.store,)
     with tempfile.TemporaryDirectory(
