@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 from pydantic import BaseModel
 
@@ -49,6 +50,23 @@ def test_those_who_refer_to_something_are_known_before_it_exists() -> None:
     assert resources.users_of(TRAIN) == {EXPERIMENT}
     assert resources.users_of(Key("IsolationProfile", "", "standard")) == {EXPERIMENT}
     assert resources.users_of(Key("ObjectStore", "", "primary")) == {EXPERIMENT}
+
+
+def test_what_very_many_objects_say_is_kept_once() -> None:
+    resources = Resources()
+    condition = {"type": "Ready", "status": "True", "message": "everything is in place"}
+    for name in ("one", "two"):
+        obj = resource("Experiment", name, profile="standard")
+        obj["status"] = {"platform": "{}" * 1000, "conditions": [condition], "namespace": name}
+        resources.seen(orjson.loads(orjson.dumps(obj)))
+    one, two = (resources.get(Key("Experiment", "team", name)) for name in ("one", "two"))
+    assert one is not None
+    assert two is not None
+    assert one["status"]["platform"] is two["status"]["platform"]
+    (first,), (second,) = (obj["status"]["conditions"] for obj in (one, two))
+    assert all(first[part] is second[part] for part in condition)
+    assert first == condition
+    assert two["status"]["namespace"] == "two"
 
 
 def test_a_changed_reference_moves_and_a_deleted_user_leaves_nothing() -> None:
