@@ -15,7 +15,12 @@ import socket
 import sys
 from collections.abc import Iterator
 
-import structlog
+from glovebox.hidden import hidden
+
+# For tracebacks in colour, which no log of the operator has: 4 MiB.
+with hidden("rich"):
+    import structlog
+
 from pydantic import ValidationError
 
 from glovebox import __version__, traces

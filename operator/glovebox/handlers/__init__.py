@@ -7,26 +7,9 @@ then.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from glovebox.hidden import hidden
 
-_OFFICIAL_CLIENT = "kubernetes"
-
-
-@contextmanager
-def _hidden(package: str, modules: MutableMapping[str, object]) -> Iterator[None]:
-    if package in modules:
-        yield  # it is there already: nothing is saved
-        return
-    modules[package] = None  # the import system takes this as: there is no such package
-    try:
-        yield
-    finally:
-        del modules[package]
-
-
-with _hidden(_OFFICIAL_CLIENT, sys.modules):  # type: ignore[arg-type]
+with hidden("kubernetes"):
     import kopf as _kopf
 
 __all__: list[str] = []
