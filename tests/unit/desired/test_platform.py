@@ -43,6 +43,21 @@ def test_the_same_objects_come_from_what_was_recorded(case: Case) -> None:
     assert jobs[0] == jobs[1]
 
 
+def test_what_is_kept_of_a_profile_is_never_that_of_another_one() -> None:
+    """Objects that are gone leave their identity to new ones: a thousand, each dropped at once."""
+    inputs = inputs_from()
+    spec = inputs.profile.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    for days in range(1, 1001):
+        retention = {"minimumDays": days, "defaultDays": days, "maximumDays": days}
+        profile = IsolationProfile.model_validate(
+            {"metadata": {"name": "standard"}, "spec": {**spec, "retention": retention}}
+        )
+        platform = read_platform(render_platform(profile, inputs.store, ()))
+        assert platform.profile.spec.retention.default_days == days
+        changed = "retention" in profile_changes(inputs.profile, profile)
+        assert changed is (days != inputs.profile.spec.retention.default_days)
+
+
 def test_what_is_recorded_reads_back_to_the_same_record() -> None:
     inputs = bound(inputs_from())
     again = bound(inputs)
