@@ -76,7 +76,7 @@ GLOVEBOX = ImageSource(
 TRAINER = ImageSource(
     "flights/trainer",
     "docs/examples/flights/trainer",
-    ("requirements.txt", "train.py"),
+    ("requirements.txt", "train.py", "workers"),
     "the trainer's image, the first time one to four minutes",
 )
 
