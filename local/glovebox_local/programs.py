@@ -217,7 +217,7 @@ OTEL_COLLECTOR = Program(
     title="the OpenTelemetry collector 0.165.0",
     seconds=150,
 )
-# Makes the Jobs of runs of several stages, in a test.
+# Makes the Jobs of runs of several stages.
 _JOBSET = "0.11.0"
 _JOBSET_MODULE = "sigs.k8s.io/jobset"
 JOBSET = Program(
@@ -234,7 +234,7 @@ PLANE_PROGRAMS = (ETCD, KUBERNETES, HELM)
 NODE_PROGRAMS = (COREDNS, CONTAINERD, CILIUM)
 # Built by `make test-stores` alone.
 STORE_PROGRAMS = (VERSITYGW, MINIO, COSIGN)
-# Built by `make test-ecosystem` alone.
+# Built by `make test-ecosystem` alone, but for JobSet, which a story of the demonstration has too.
 ECOSYSTEM_PROGRAMS = (KUSTOMIZE_CONTROLLER, OTEL_COLLECTOR, JOBSET)
 # Those whose names a person types; they are linked into one folder for PATH.
 _FOR_PEOPLE = ("kubectl", "helm")

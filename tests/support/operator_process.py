@@ -359,10 +359,10 @@ def store_spec(cluster: Cluster, bucket: str, **changes: Any) -> dict[str, Any]:
     }
 
 
-def store_secret(cluster: Cluster) -> None:
-    """Put the operator's S3 keys into its own namespace."""
+def store_secret(cluster: Cluster, name: str = "store-credentials") -> None:
+    """Put the operator's S3 keys into its own namespace, under the name that a store has for it."""
     path = f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/secrets"
-    if cluster.api.find(f"{path}/store-credentials"):
+    if cluster.api.find(f"{path}/{name}"):
         return
     keys = cluster.store.access.operator
     cluster.api.create(
@@ -370,7 +370,7 @@ def store_secret(cluster: Cluster) -> None:
         {
             "apiVersion": "v1",
             "kind": "Secret",
-            "metadata": {"name": "store-credentials", "namespace": OPERATOR_NAMESPACE},
+            "metadata": {"name": name, "namespace": OPERATOR_NAMESPACE},
             "stringData": {
                 "accessKeyId": keys.access_key_id,
                 "secretAccessKey": keys.secret_access_key,

@@ -56,9 +56,10 @@ def demo(
         Story | None,
         typer.Option(
             help=(
-                "Tell a story instead of the run, without a node. data: a leaked row, a holdout"
+                "Tell a story instead of the run. data, without a node: a leaked row, a holdout"
                 " that is used once, files that somebody meddles with, a bit that rots, a column in"
-                " another unit, a mirrored bucket."
+                " another unit, a mirrored bucket. runs, on a node: two workers, of which one is"
+                " killed, and a holdout for the last stage alone."
             )
         ),
     ] = None,
@@ -90,9 +91,10 @@ def demo(
             "--node and --no-node go with --driver embedded: a cluster in containers always has a"
             " node"
         )
-    if story and (node or driver is DemoDriver.KIND):
+    if story and (driver is DemoDriver.KIND or node not in {None, story.needs_node}):
         raise typer.BadParameter(
-            "--story needs a control plane and a store alone: leave --node and --driver kind out"
+            f"--story {story} comes {'with' if story.needs_node else 'without'} a node of our own:"
+            " leave --node, --no-node and --driver kind out"
         )
     for number in INTERRUPTIONS:
         signal.signal(number, _interrupted)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,16 +72,21 @@ def _put(client: Any, file: DataFile) -> None:
         )
 
 
-def client_of(access: StoreAccess) -> Any:
-    """Return a boto3 client with the loader's keys."""
+def client_of(access: StoreAccess, *, session: Mapping[str, str] | None = None) -> Any:
+    """Return a boto3 client with the loader's keys, or with a session as SDKs have it in a file."""
     import boto3  # noqa: PLC0415 - heavy, and only the demonstration needs it
     from botocore.config import Config  # noqa: PLC0415 - as above
 
+    keys = session or {
+        "aws_access_key_id": access.loader.access_key_id,
+        "aws_secret_access_key": access.loader.secret_access_key,
+    }
     return boto3.client(
         "s3",
         endpoint_url=access.endpoint,
         region_name=access.region,
-        aws_access_key_id=access.loader.access_key_id,
-        aws_secret_access_key=access.loader.secret_access_key,
         config=Config(s3={"addressing_style": "path"}, connect_timeout=5, read_timeout=60),
+        aws_access_key_id=keys["aws_access_key_id"],
+        aws_secret_access_key=keys["aws_secret_access_key"],
+        aws_session_token=keys.get("aws_session_token"),
     )

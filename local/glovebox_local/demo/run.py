@@ -28,6 +28,7 @@ from glovebox_local.paths import StateDir
 from glovebox_local.processes import deferred_signals
 from glovebox_local.programs import (
     HELM,
+    JOBSET,
     KUBERNETES,
     NODE_PROGRAMS,
     PLANE_PROGRAMS,
@@ -64,7 +65,7 @@ def run_demo(
         keep: Leave everything running at the end, also after a failure.
         node: With a node that runs pods, or without; by default with one where this machine can.
         driver: Where the cluster comes from; one in containers always has a node.
-        story: Told instead of the run, on a control plane and a store alone.
+        story: Told instead of the run, on a control plane and a store alone unless it needs a node.
 
     Raises:
         LocalError: A step failed, or a node was asked for and cannot run here.
@@ -72,10 +73,11 @@ def run_demo(
     started = time.monotonic()
     progress = Terminal(console)
     repository = find_repository()
-    obstacle = None if driver == "kind" or story else node_obstacle()
-    if node and obstacle:
+    wants_node = story is None or story.needs_node
+    obstacle = node_obstacle() if wants_node and driver != "kind" else None
+    if obstacle and (node or story):
         raise LocalError("Starting a node", obstacle)
-    with_node = not story and (obstacle is None if node is None else node)
+    with_node = wants_node and (obstacle is None if node is None else node)
     console.print(
         "\n[bold]Glovebox[/] from nothing to a sealed namespace: a real API server, a real store,"
         " real data\n",
@@ -94,7 +96,9 @@ def run_demo(
     nodes = int(with_node and driver == "embedded")
     if driver == "embedded":
         ensure_programs(PLANE_PROGRAMS, progress)
-    if nodes and missing_programs(NODE_PROGRAMS):
+    if story and story.needs_node:
+        ensure_programs((*NODE_PROGRAMS, JOBSET), progress)
+    elif nodes and missing_programs(NODE_PROGRAMS):
         show_first(name, repository, progress, console, started=started)
     with environment_of(name, progress, keep=keep, driver=driver, nodes=nodes) as environment:
         stage = open_stage(environment, progress, repository, told=story is not None)

@@ -57,11 +57,30 @@ def test_the_options_reach_the_demonstration(monkeypatch: pytest.MonkeyPatch) ->
     ]
 
 
-@pytest.mark.parametrize("other", [["--node"], ["--driver", "kind"]])
-def test_a_story_cannot_be_told_with_a_node(other: list[str]) -> None:
-    result = CliRunner().invoke(app, ["demo", "--story", "data", *other])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["data", "--node"],
+        ["data", "--driver", "kind"],
+        ["runs", "--no-node"],
+        ["runs", "--driver", "kind"],
+    ],
+)
+def test_a_story_says_itself_whether_it_has_a_node(options: list[str]) -> None:
+    result = CliRunner().invoke(app, ["demo", "--story", *options])
     assert result.exit_code == 2
-    assert "leave --node and --driver kind out" in " ".join(result.output.replace("│", "").split())
+    said = " ".join(result.output.replace("│", "").split())
+    assert f"--story {options[0]} comes" in said
+    assert "leave --node, --no-node and --driver kind out" in said
+
+
+def test_a_story_that_needs_a_node_is_not_told_without_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run, "node_obstacle", lambda: "not root")
+    result = CliRunner().invoke(app, ["demo", "--story", "runs"])
+    assert result.exit_code == 1
+    assert "Starting a node failed: not root" in result.output
 
 
 def test_a_cluster_in_containers_cannot_be_asked_for_without_its_node() -> None:

@@ -15,6 +15,7 @@ from rich.console import Console
 from glovebox_local.demo import run
 from glovebox_local.demo.script import chapters
 from glovebox_local.demo.stage import Chapter, DemoStep, Stage
+from glovebox_local.demo.stories import Story
 from glovebox_local.errors import LocalError
 from glovebox_local.progress import Silent, Step, Terminal
 
@@ -154,23 +155,40 @@ def test_what_is_left_from_before_is_ended_first(
 
 
 @pytest.mark.parametrize(
-    ("missing", "node", "calls"),
+    ("missing", "node", "story", "calls"),
     [
         pytest.param(
             ["coredns"],
+            None,
+            Story.RUNS,
+            ["build 3", "build 4", "up with 1", "play 6", "down"],
+            id="a story with a node: its programs, and JobSet, are built at once",
+        ),
+        pytest.param(
+            [],
+            None,
+            Story.DATA,
+            ["build 3", "up without", "play 9", "down"],
+            id="a story without a node",
+        ),
+        pytest.param(
+            ["coredns"],
             True,
+            None,
             ["build 3", "up without", "play 2", "build 3", "down", "up with 1", "play 6", "down"],
             id="programs of nodes are missing: an Experiment is Ready before they are built",
         ),
         pytest.param(
             [],
             True,
+            None,
             ["build 3", "up with 1", "play 6", "down"],
             id="all is built: nothing is shown twice",
         ),
         pytest.param(
             ["coredns"],
             False,
+            None,
             ["build 3", "up without", "play 5", "down"],
             id="no node is wanted: its programs are not built",
         ),
@@ -180,7 +198,8 @@ def test_the_control_plane_comes_first_and_node_programs_after(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     missing: list[str],
-    node: bool,  # noqa: FBT001 - a column of the table
+    node: bool | None,  # noqa: FBT001 - a column of the table
+    story: Story | None,
     calls: list[str],
 ) -> None:
     seen: list[str] = []
@@ -203,7 +222,7 @@ def test_the_control_plane_comes_first_and_node_programs_after(
     monkeypatch.setattr(run, "open_stage", lambda *_, **__: stage)
     monkeypatch.setattr(run, "play", lambda them, *_: seen.append(f"play {len(them)}"))
     console = Console(file=io.StringIO(), width=100)
-    run.run_demo(console, name="mine", node=node)
+    run.run_demo(console, name="mine", node=node, story=story)
     assert seen == calls
     if "play 2" in calls:
         assert "The first Experiment is Ready, after 0 min" in console.file.getvalue()  # type: ignore[attr-defined]

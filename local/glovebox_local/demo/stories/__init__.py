@@ -1,4 +1,4 @@
-"""Stories: what a team may do wrong with its data, and what then happens."""
+"""Stories: what a team may do wrong with its data, and what a run of several workers survives."""
 
 from __future__ import annotations
 
@@ -9,3 +9,9 @@ class Story(StrEnum):
     """What is told instead of the run."""
 
     DATA = "data"
+    RUNS = "runs"
+
+    @property
+    def needs_node(self) -> bool:
+        """Whether pods run in it."""
+        return self is Story.RUNS

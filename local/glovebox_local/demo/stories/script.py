@@ -8,6 +8,7 @@ from glovebox_local.demo.stories import (
     cataloguing,
     checking,
     damaging,
+    distributed,
     leaking,
     lending,
     moving,
@@ -83,5 +84,34 @@ STORIES = {
                 DemoStep("The catalogue is back", cataloguing.come_back),
             ),
         ),
-    )
+    ),
+    Story.RUNS: (
+        Chapter(
+            "JobSet",
+            (DemoStep("Starting JobSet's controller", distributed.start_jobset),),
+        ),
+        Chapter(
+            "Two workers, and data for the last stage alone",
+            (
+                DemoStep(f"kubectl apply -f {distributed.FOLDER}", distributed.declare),
+                DemoStep("Asking the store for the holdout", distributed.ask_for_holdout),
+                DemoStep("The workers meet", distributed.meet),
+            ),
+        ),
+        Chapter(
+            "One of them is killed",
+            (
+                DemoStep("The node kills its program", distributed.kill),
+                DemoStep("It goes on from the last checkpoint", distributed.go_on),
+            ),
+        ),
+        Chapter(
+            "The holdout, and the seal",
+            (
+                DemoStep("The log of the stage evaluate", distributed.measure),
+                DemoStep("glovebox verify", distributed.seal),
+                DemoStep("What is known of test data in training", distributed.show_leakage),
+            ),
+        ),
+    ),
 }

@@ -33,7 +33,7 @@ def train(environment: Mapping[str, str]) -> None:
         "began",
         worker=worker,
         attempt=int(environment.get("GLOVEBOX_ATTEMPT") or 0),
-        inputs=sorted(path.name for path in inputs.iterdir()),
+        inputs=sorted(path.name for path in inputs.glob("[!.]*")),
     )
     share = learning.read(inputs / "train", worker, workers)
     epochs = int(environment.get("GLOVEBOX_PARAM_EPOCHS", "30"))
@@ -94,7 +94,7 @@ def latest(checkpoints: Folder, start: np.ndarray) -> tuple[int, np.ndarray]:
 def evaluate(environment: Mapping[str, str]) -> None:
     """Measure the model of the stage `train` on the holdout."""
     inputs = Path(environment["GLOVEBOX_INPUTS"])
-    tell("began", inputs=sorted(path.name for path in inputs.iterdir()))
+    tell("began", inputs=sorted(path.name for path in inputs.glob("[!.]*")))
     weights = unpacked(folder_of(environment["GLOVEBOX_STAGE_TRAIN_ARTIFACTS_URI"]).get(MODEL))
     measured = learning.measure(weights, learning.read(inputs / "holdout", 0, 1))
     tell("measured", **measured)
