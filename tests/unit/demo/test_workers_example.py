@@ -22,19 +22,22 @@ PROGRAM: Final = REPOSITORY / "docs" / "examples" / "flights" / "trainer" / "wor
 EPOCHS: Final = 3
 STEPS: Final = 8
 KILLED: Final = 9
-# Ends itself, as a worker is ended, when it calls a method of its group for the so many-th time.
+REDUCE: Final = "group.Group.all_reduce"
+BARRIER: Final = "group.Group.barrier"
+WRITE: Final = "folders._Directory.put"
+# Ends itself, as a worker is ended, when it calls a method for the so many-th time.
 DYING: Final = f"""
-import os, runpy, sys
-program, method, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
+import importlib, os, runpy, sys
+program, module, owner, method, number = sys.argv[1], *sys.argv[2].split("."), int(sys.argv[3])
 sys.path.insert(0, program)
-import group
-plain, calls = getattr(group.Group, method), []
+owner = getattr(importlib.import_module(module), owner)
+plain, calls = getattr(owner, method), []
 def dying(*arguments):
     calls.append(method)
     if len(calls) == number:
         os._exit({KILLED})
     return plain(*arguments)
-setattr(group.Group, method, dying)
+setattr(owner, method, dying)
 sys.argv[1:] = ["train"]
 runpy.run_path(program, run_name="__main__")
 """
@@ -61,7 +64,7 @@ class Run:
     def start(
         self, stage: str, worker: int = 0, *, dies: tuple[str, int] | None = None
     ) -> subprocess.Popen[str]:
-        """Start a worker; it ends itself at a call of a method of its group."""
+        """Start a worker; it ends itself at a call of a method."""
         results = f"file://{self.folder}/train"
         variables = {
             "GLOVEBOX_ARTIFACTS_URI": f"file://{self.folder}/{stage}",
@@ -123,11 +126,12 @@ def told(said: str, event: str) -> Iterator[dict[str, Any]]:
 
 
 MOMENTS = {
-    "one that follows, in the middle of an epoch": (2, 1, ("all_reduce", STEPS + 3)),
-    "the leader, in the middle of an epoch": (2, 0, ("all_reduce", STEPS + 3)),
-    "one of three": (3, 2, ("all_reduce", STEPS + 3)),
-    "one that follows, when all is learned": (2, 1, ("barrier", EPOCHS)),
-    "the leader, when the others do not know that all is kept": (2, 0, ("barrier", EPOCHS)),
+    "one that follows, in the middle of an epoch": (2, 1, (REDUCE, STEPS + 3)),
+    "the leader, in the middle of an epoch": (2, 0, (REDUCE, STEPS + 3)),
+    "one of three": (3, 2, (REDUCE, STEPS + 3)),
+    "one that follows, when all is learned": (2, 1, (BARRIER, EPOCHS)),
+    "the leader, before the last epoch is kept": (2, 0, (WRITE, EPOCHS)),
+    "the leader, when the others do not know that all is kept": (2, 0, (BARRIER, EPOCHS)),
 }
 
 
@@ -160,7 +164,7 @@ def test_a_killed_worker_changes_no_byte(
         *(f"train/checkpoints/epoch-{epoch:06}.npy" for epoch in range(1, EPOCHS + 1)),
         "train/model.npy",
     ]
-    if dies[0] == "all_reduce":
+    if dies[0] == REDUCE:
         assert [met["epoch"] for met in told(said[victim], "met")] == [1], "from the checkpoint"
         for left in {*range(workers)} - {victim}:
             assert [met["epoch"] for met in told(said[left], "met")] == [0, 1]

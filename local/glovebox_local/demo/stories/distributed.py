@@ -96,7 +96,6 @@ def kill(stage: Stage, step: Step) -> RenderableType:
     pod = _pod(stage)
     if pod is None:
         raise LocalError("Killing a worker", "its pod is not there")
-    # The sidecar is an init container, and counted elsewhere.
     container = pod["status"]["containerStatuses"][0]["containerID"].rpartition("/")[2]
     (node,) = stage.environment.nodes
     words = ("tasks", "kill", "--signal=SIGKILL", container)
@@ -158,11 +157,11 @@ def show_leakage(stage: Stage, step: Step) -> RenderableType:
     """
     path = '{.status.leakage[?(@.type=="TestDataInTraining")]}'
     words = ("get", "experiment", NAME, "-n", TEAM, "-o", f"jsonpath={path}")
-    said = json.loads(stage.tools.kubectl(*words))
-    if said["level"] != "Proved":
+    said = stage.tools.kubectl(*words)
+    if json.loads(said)["level"] != "Proved":
         raise LocalError("Reading the leakage sheet", f"it says {said}")
     step.say("proved")
-    return quote(f"kubectl get experiment {NAME} -n {TEAM} -o jsonpath='{path}'", said["message"])
+    return quote(f"kubectl get experiment {NAME} -n {TEAM} -o jsonpath='{path}'", said)
 
 
 def _holding(stage: Stage, kind: str, seconds: int) -> dict[str, Any]:
