@@ -74,8 +74,7 @@ def learn(group: Group, share: learning.Rows, epochs: int, checkpoints: Folder) 
         for step in range(learning.STEPS):
             summed = group.all_reduce(learning.gradient(state[0], share, step))
             state = learning.update(state, summed)
-        # An epoch is over for nobody before its checkpoint is in the store: a worker that ended
-        # would not come back for one that was lost.
+        # Nobody tells of an epoch whose checkpoint is not in the store yet.
         if group.worker == 0:
             write(checkpoints, _CHECKPOINT.format(epoch), packed(state))
         group.barrier()
