@@ -22,6 +22,7 @@ from glovebox.kube.kinds import (
     OBJECT_STORE,
     POD,
 )
+from glovebox.ledger.entry import Kind as Told
 from glovebox.store.run_records import FORMAT, PAYLOAD_TYPE
 from glovebox.store.run_records import PREFIX as RUNS
 from simulation.api_server import ADMINISTRATOR, Asked, Backup
@@ -32,6 +33,7 @@ from simulation.test_intruders import ENFORCE, OF_THE_HOST, enforced, label, sta
 from simulation.test_keys import private, ready
 from simulation.test_seal_order import Refusing
 from simulation.world import BUCKET, SOURCE, TEAM, pin_spec
+from support.told_ledgers import told, with_ledger
 
 Json = dict[str, Any]
 
@@ -327,6 +329,42 @@ def test_what_was_started_and_never_sealed_is_sealed_when_it_is_adopted() -> Non
         assert "was lost with its cluster" in str(after["seal"]["findings"])
         assert stage.condition("Ready").get("status") == "False"
         assert job_creations(stage) == 1
+
+    play(body)
+
+
+def test_the_seal_that_an_adoption_makes_is_in_the_ledger_as_the_former_one_s() -> None:
+    async def body(stage: Stage) -> None:
+        await with_ledger(stage)
+        empty = stage.world.server.backup()
+        stage.world.actors.run_ends = lambda _: (NEVER, True)
+        former = stage.declare()["metadata"]["uid"]
+        await stage.until("it runs", lambda: (stage.status().get("run") or {}).get("record"))
+        await restore(stage, empty)
+        new = stage.declare()["metadata"]["uid"]
+        await stage.until("it is refused", lambda: stage.condition("Stalled"))
+        adopt(stage, former)
+        await sealed(stage)
+        await stage.until("it is told", lambda: told(stage, former)[-1:] == [Told.SEALED])
+        recorded = stage.status()["ledger"]["entries"]
+        assert [each["kind"] for each in recorded] == [Told.SEALED]
+        assert told(stage, new) == []
+
+    play(body)
+
+
+def test_a_seal_that_was_told_is_not_told_again_when_it_is_adopted() -> None:
+    async def body(stage: Stage) -> None:
+        await with_ledger(stage)
+        former = stage.declare()["metadata"]["uid"]
+        await sealed(stage)
+        before = told(stage, former)
+        await create_again(stage, EXPERIMENT)
+        await stage.until("it is refused", lambda: stage.condition("Stalled"))
+        adopt(stage, former)
+        await sealed(stage)
+        await stage.until("it knows where it stands", lambda: stage.status().get("ledger"))
+        assert before.count(Told.SEALED) == told(stage, former).count(Told.SEALED) == 1
 
     play(body)
 

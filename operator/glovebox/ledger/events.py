@@ -46,21 +46,21 @@ def events_of(obj: Mapping[str, Any]) -> tuple[Event, ...]:
 
     The statement of a seal is named by key and version; its SHA-256 and its lock are still to be
     read from the store (`with_statement`). Of an Experiment that took over what another one did
-    (`spec.adopts`) nothing is told: it was told of that one.
+    (`spec.adopts`) the seal and the conclusion are told, as that one's, which may have been told
+    already: an id is written once. The rest was told of that one.
 
     Args:
         obj: As the API server holds it.
     """
     status = obj.get("status") or {}
     digest = str(status.get("digest") or "")
-    if not is_digest(digest) or (obj.get("spec") or {}).get("adopts"):
+    if not is_digest(digest):
         return ()
+    if former := (obj.get("spec") or {}).get("adopts"):
+        return tuple(_statements({**obj, "metadata": {"uid": former}}, status))
     found = [*_grants_used(obj, status), *_overlap(obj, status), _bind(obj, status)]
     found += _run(obj, status.get("run") or {})
-    if status.get("seal"):
-        found.append(_sealed(obj, status["seal"], status.get("run") or {}))
-    if status.get("conclusion"):
-        found.append(_concluded(obj, status["conclusion"]))
+    found += _statements(obj, status)
     drift = status.get("drift") or {}
     if drift.get("repairs") and drift.get("lastRepairTime"):
         found.append(_drift(obj, drift))
@@ -209,6 +209,16 @@ def _run(obj: Mapping[str, Any], run: Mapping[str, Any]) -> list[Event]:
             "exitCode": str(run["exitCode"]) if run.get("exitCode") is not None else "",
         }
         found.append(_event(obj, Kind.RUN_ENDED, job, str(ended), details))
+    return found
+
+
+def _statements(obj: Mapping[str, Any], status: Mapping[str, Any]) -> list[Event]:
+    """Tell of what was signed."""
+    found = []
+    if status.get("seal"):
+        found.append(_sealed(obj, status["seal"], status.get("run") or {}))
+    if status.get("conclusion"):
+        found.append(_concluded(obj, status["conclusion"]))
     return found
 
 

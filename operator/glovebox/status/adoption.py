@@ -17,6 +17,7 @@ from glovebox.status.builder import StatusBuilder
 from glovebox.status.experiment import CONDITIONS
 from glovebox.status.experiment_facts import ConclusionFacts, SealFacts
 from glovebox.status.experiment_work import mark_seal, record_run
+from glovebox.status.ledger import record_entries
 from glovebox.status.outcome import Outcome, Verdict
 
 
@@ -57,14 +58,16 @@ def compute_adopted_status(
 
 
 def compute_after_adoption(
-    obj: Mapping[str, Any], outcomes: Mapping[str, Outcome], now: datetime
+    obj: Mapping[str, Any], outcomes: Mapping[str, Outcome], now: datetime, *, ledger: bool = False
 ) -> dict[str, Any]:
     """Return the status of an Experiment with `spec.adopts` that took over all there was.
 
     Args:
         obj: As it was read.
-        outcomes: Of the phases `seal` and `conclude`.
+        outcomes: Of the phases `seal`, `conclude` and `record`.
         now: The present time.
+        ledger: Whether a ledger is told; what it was not told yet is no news to hold back, as it
+            is said to be the former Experiment's.
     """
     generation = obj["metadata"].get("generation", 0)
     builder = StatusBuilder(obj.get("status"), generation, CONDITIONS, now)
@@ -83,6 +86,8 @@ def compute_after_adoption(
         refused = concluded.verdict is Verdict.REFUSED
         also = types.STALLED if refused else types.RECONCILING
         builder.mark_true(also, concluded.reason, concluded.message)
+    if ledger:
+        record_entries(builder, obj, outcomes["record"])
     return builder.render()
 
 

@@ -84,7 +84,7 @@ def experiment(*, deleted: bool = False, adopts: bool = False, **status: Any) ->
     }
     if deleted:
         metadata["deletionTimestamp"] = "2026-11-25T11:59:00Z"
-    spec: Json = {"adopts": {"uid": "before"}} if adopts else {}
+    spec: Json = {"adopts": "before"} if adopts else {}
     return {"metadata": metadata, "spec": spec, "status": status}
 
 
@@ -131,7 +131,7 @@ def kinds(events: tuple[Event, ...]) -> list[str]:
             ["bind", "isolation-drift", "deleted"],
         ),
         (WHOLE, ["bind", "run-started", "run-ended", "sealed", "deleted"]),
-        (experiment(digest=DIGEST, seal=SEAL, adopts=True), []),
+        (experiment(digest=DIGEST, seal=SEAL, adopts=True), ["sealed"]),
     ],
     ids=[
         "new",
@@ -153,7 +153,7 @@ def kinds(events: tuple[Event, ...]) -> list[str]:
         "its namespace was deleted by somebody",
         "repaired and deleted",
         "a whole life",
-        "what it adopted was told of another one",
+        "what it adopted is told as that one's, as far as it is signed",
     ],
 )
 def test_events_follow_from_the_status(obj: Json, told: list[str]) -> None:
@@ -434,3 +434,12 @@ def test_the_words_in_a_manager_s_name_are_no_time_and_nobody_s_name(
     told = events_of(experiment(digest=DIGEST, drift={**DRIFT, "last": last}))[-1].details
     assert told["writer"] == writer
     assert told.get("since") == ("2026-11-25T11:10:00Z" if since else None)
+
+
+def test_what_is_signed_of_what_was_adopted_is_told_under_the_former_uid() -> None:
+    """So it has the id that the former one's own event has, if it was told."""
+    own = experiment(digest=DIGEST, seal=SEAL)
+    former = {**own, "metadata": {**own["metadata"], "uid": "before"}}
+    (adopted,) = events_of(experiment(digest=DIGEST, seal=SEAL, adopts=True))
+    assert adopted == events_of(former)[-1]
+    assert adopted.subject.uid == "before"

@@ -105,7 +105,7 @@ def _looks_after(
         yield 0.0  # it is closed, or opened again, for what is recorded by this look
     if _closes(status, before):
         yield 0.0  # and the seal for nothing but that one
-    if ledger and _is_untold(obj, status, outcomes):
+    if ledger and is_untold(obj, status, outcomes):
         yield 0.0  # what is recorded by this look is told by the next one
     if _is_fight(status):
         yield float(RECORD_SECONDS)  # it may be over by then
@@ -127,7 +127,7 @@ def _closes(status: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
     return status.get("state") == names.STATE_SEALED != before.get("state")
 
 
-def _is_untold(obj: Mapping[str, Any], status: Mapping[str, Any], outcomes: Outcomes) -> bool:
+def is_untold(obj: Mapping[str, Any], status: Mapping[str, Any], outcomes: Outcomes) -> bool:
     """Whether this look records something that the ledger was not asked to tell."""
     facts = outcomes.facts("record", LedgerFacts)
     if facts is None:

@@ -49,7 +49,7 @@ from glovebox.controllers.experiment.isolation import ISOLATING, ensure_isolatio
 from glovebox.controllers.experiment.leakage import check_leakage
 from glovebox.controllers.experiment.lineage import ensure_traced, trace
 from glovebox.controllers.experiment.lock_up import lock_up
-from glovebox.controllers.experiment.looked import looked
+from glovebox.controllers.experiment.looked import is_untold, looked
 from glovebox.controllers.experiment.namespace import ensure_namespace
 from glovebox.controllers.experiment.phases import run_one, run_phases
 from glovebox.controllers.experiment.prove import prove_isolation
@@ -64,6 +64,7 @@ from glovebox.controllers.experiment.scope import Outcomes, Phase, Scope
 from glovebox.controllers.experiment.seal import ensure_seal
 from glovebox.controllers.experiment.unrecorded import with_earlier
 from glovebox.controllers.experiment.uses import take_uses
+from glovebox.controllers.ledgers import store_with_ledger
 from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
 from glovebox.errors import Conflict, GloveboxError, InvalidInput, NamespaceGone
@@ -107,6 +108,7 @@ PHASES: Final = (
 AFTER_ADOPTION: Final = (
     Phase("seal", ensure_seal),
     Phase("conclude", ensure_conclusion, needs=("seal",)),
+    Phase("record", record),
 )
 _SNAPSHOT: Final = "snapshot"
 _CLOSING: Final = "unkept"
@@ -225,9 +227,12 @@ async def _reconcile_adopted(scope: Scope) -> Look:
     """Take over what a former Experiment has done, once; then what comes after any seal."""
     if scope.experiment.status.seal is not None:
         _, outcomes = await run_phases(scope, AFTER_ADOPTION)
-        after = compute_after_adoption(scope.obj, outcomes, scope.ports.now())
-        retry_seconds = min(outcomes.retries, default=None)
-        return Look(scope.obj, after, retry_seconds=retry_seconds, error=outcomes.error)
+        ledger = store_with_ledger(scope.ports, scope.obj) is not None
+        after = compute_after_adoption(scope.obj, outcomes, scope.ports.now(), ledger=ledger)
+        retries = [*outcomes.retries, *([0.0] if is_untold(scope.obj, after, outcomes) else [])]
+        return Look(
+            scope.obj, after, retry_seconds=min(retries, default=None), error=outcomes.error
+        )
     outcome = await run_one(scope, Phase("adopt", adopt), Outcomes())
     found = outcome.facts
     fields: Mapping[str, Any] = {}
