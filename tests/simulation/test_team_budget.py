@@ -7,12 +7,13 @@ from functools import partial
 
 import pytest
 
-from glovebox.kube.kinds import EXPERIMENT, ISOLATION_PROFILE, NAMESPACE, OBJECT_STORE, Kind
-from simulation.api_server import Asked
+from glovebox.kube.kinds import EXPERIMENT, ISOLATION_PROFILE, NAMESPACE, OBJECT_STORE, POD, Kind
+from simulation.api_server import ADMINISTRATOR, Asked
 from simulation.api_transport import NOTHING, Fault, NoFaults, StreamFault
-from simulation.stage import Stage, play
+from simulation.stage import NEVER, Stage, play
 from simulation.test_grants import is_bound, why
-from simulation.world import TEAM
+from simulation.test_seal_order import without_rules
+from simulation.world import IMAGE, TEAM
 
 CPU = "requests.cpu"
 NAMES = "abcde"
@@ -185,5 +186,44 @@ def test_what_alone_is_more_than_the_budget_does_not_wait_for_others() -> None:
         await stage.until("it is refused", lambda: why(stage, "a") == "TeamBudgetExceeded")
         assert "ask for less in spec.resources.quota" in stage.condition("Ready", "a")["message"]
         assert stage.condition("Stalled", "a").get("status") == "True"
+
+    play(scene, profile=BUDGET)
+
+
+def test_one_that_cannot_be_read_keeps_its_share_and_nobody_else_from_being_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As after an upgrade that reads its spec otherwise."""
+    without_rules(monkeypatch)
+
+    async def scene(stage: Stage) -> None:
+        stage.declare("a", run=False)
+        await stage.provisioned("a")
+        unreadable = {"spec": {"purpose": {"description": ""}}}
+        assert stage.world.edit(EXPERIMENT, TEAM, "a", unreadable)
+        await stage.sleep(5.0)
+        stage.declare("b", run=False)
+        await stage.until("it is bound", lambda: is_bound(stage, "b"))
+        stage.declare("c", run=False)
+        await stage.until("it waits", lambda: why(stage, "c") == "TeamBudgetExceeded")
+        assert "with the 2 of a, b" in stage.condition("Ready", "c")["message"]
+
+    play(scene, profile=BUDGET)
+
+
+def test_nobody_keeps_running_what_counts_no_more() -> None:
+    """Else a team deletes one Experiment after the other, and keeps the pods of each."""
+
+    async def scene(stage: Stage) -> None:
+        stage.declare("a", run=False, lifecycle={"deletionPolicy": "Retain"})
+        namespace = await stage.provisioned("a")
+        stage.world.actors.run_ends = lambda _: (NEVER, True)
+        containers = [{"name": "main", "image": IMAGE}]
+        pod = {"metadata": {"name": "miner"}, "spec": {"containers": containers}}
+        stage.world.server.create(Asked(ADMINISTRATOR, "create", POD, namespace, "miner"), pod)
+        stage.world.remove(EXPERIMENT, TEAM, "a")
+        await stage.until("it is gone", lambda: stage.world.experiment("a") is None, 600.0)
+        assert stage.there(NAMESPACE, "", namespace)
+        assert not stage.there(POD, namespace, "miner")
 
     play(scene, profile=BUDGET)

@@ -267,7 +267,8 @@ class Lifecycle(Model):
         description=(
             "What happens to the namespace when the Experiment is deleted. `Retain`: it is kept and"
             " no longer managed. `Freeze`: it is kept and admits no more pods. `Delete`: it is"
-            " deleted. Artifacts are kept in each case."
+            " deleted. Artifacts are kept in each case. What counts in the budget of a team is not"
+            " left running: there `Retain` is as `Freeze`."
         ),
     )
 

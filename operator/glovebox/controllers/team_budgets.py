@@ -10,13 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from pydantic import ValidationError
+
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.controllers.ports import Claim, Ports
 from glovebox.desired.team_budget import counted, find_excess
-from glovebox.errors import Conflict, GloveboxError, NotReady, Refused, Unavailable
+from glovebox.errors import (
+    Conflict,
+    GloveboxError,
+    InvalidInput,
+    NotReady,
+    Refused,
+    Unavailable,
+)
 from glovebox.kube.kinds import EXPERIMENT, ISOLATION_PROFILE
 from glovebox.kube.resources import Key
 
@@ -49,6 +58,7 @@ def claimed(
 
     What may have been recorded although nobody knows stays claimed, until it is seen or claimed
     again, and for ten minutes at most: an experiment that was edited meanwhile may never be bound.
+    What is seen to be recorded counts before what was claimed.
 
     Raises:
         Refused, NotReady: As `check_team_budget`.
@@ -89,17 +99,28 @@ def _others(
             continue
         if key.name == experiment.name:
             continue
-        claim = ports.claims.get(key)
-        if claim is not None and ports.clock() < claim.until:
-            found[key.name] = claim.amounts
-        elif (other := ports.resources.parsed(key, Experiment)) is not None and _has(other):
-            # One that was bound before there was a budget has what it would ask for now.
-            found[key.name] = {**counted(other, profile), **other.status.team_budget}
+        amounts, claim = _bound(ports, key, profile), ports.claims.get(key)
+        if amounts is None and claim is not None and ports.clock() < claim.until:
+            amounts = claim.amounts
+        if amounts:
+            found[key.name] = amounts
     return found
 
 
-def _has(other: Experiment) -> bool:
-    """Whether it is bound, and was not given back yet."""
-    return bool(other.status.digest) and (
-        other.status.state != names.STATE_SEALED and not other.spec.adopts
-    )
+def _bound(ports: Ports, key: Key, profile: IsolationProfile) -> Mapping[str, str] | None:
+    """Return what a bound experiment counts for, nothing once that is given back; else None."""
+    obj = ports.resources.get(key) or {}
+    status = obj.get("status") or {}
+    if not status.get("digest"):
+        return None
+    if status.get("state") == names.STATE_SEALED or (obj.get("spec") or {}).get("adopts"):
+        return {}
+    recorded = status.get("teamBudget") or {}
+    try:
+        other = ports.resources.parsed(key, Experiment)
+        # One that was bound before there was a budget has what it would ask for now.
+        asked = counted(other, profile) if other is not None else {}
+    except (ValidationError, InvalidInput):
+        # It is kept as it was bound, and keeps nobody else from being looked at.
+        asked = {}
+    return {**asked, **recorded}

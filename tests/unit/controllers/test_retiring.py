@@ -42,6 +42,20 @@ def test_nothing_is_deleted_by_a_policy_that_nobody_knows(spec: Any, policy: str
 
 
 @pytest.mark.parametrize(
+    ("status", "policy"),
+    [
+        ({"teamBudget": {"requests.cpu": "1", "pods": "0"}}, "Freeze"),
+        ({"teamBudget": {"requests.cpu": "0"}}, "Retain"),
+        ({"teamBudget": {"requests.cpu": "1"}, "state": "Sealed"}, "Retain"),
+    ],
+    ids=["has some", "has none of it", "gave it back"],
+)
+def test_what_a_budget_counts_no_more_is_not_left_running(status: Json, policy: str) -> None:
+    retain = {"lifecycle": {"deletionPolicy": "Retain"}}
+    assert Retiring.of(experiment(retain, digest="d", **status)).policy == policy
+
+
+@pytest.mark.parametrize(
     ("status", "wrote"),
     [
         ({}, False),

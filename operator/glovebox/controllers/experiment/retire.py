@@ -5,6 +5,8 @@
     Delete   workloads, access and credentials go, then the namespace; until it is gone the
              Experiment waits, naming what holds it
 
+Of one that counted in the budget of its team `Retain` leaves nothing running: it counts no more.
+
 What was written is sealed before anything is let go, whoever wrote it: the namespace is closed, its
 pods are ended, and what lies under the prefix is listed and signed (`Abandoned` when the run had
 not ended, or the seal had not been asked for). A team that keeps its namespace (`Retain`, and no
@@ -52,7 +54,8 @@ class Retiring:
     Attributes:
         namespace: Its own namespace.
         namespace_uid: The UID that was recorded; empty when none was.
-        policy: Its deletion policy; Freeze when it says nothing that is known.
+        policy: Its deletion policy; Freeze when it says nothing that is known, and where Retain
+            would leave to a team what its budget counts no more.
         has_run: Whether a run is recorded.
         is_closed: Whether it is closed for good, or was to be: its seal was asked for, or is due.
         has_results: Whether something may have been written that is to be sealed: a run was begun,
@@ -80,6 +83,7 @@ class Retiring:
         spec = obj.get("spec") or {}
         lifecycle = spec.get("lifecycle") or {}
         policy = lifecycle.get("deletionPolicy")
+        policies = {"Delete"} if _is_counted(status) else {"Delete", "Retain"}
         has_run, is_bound = bool(status.get("run")), bool(status.get("digest"))
         asked_for = lifecycle.get("desired") == "Sealed" and is_bound
         is_closed = asked_for or status.get("state") == names.STATE_SEALED
@@ -89,7 +93,7 @@ class Retiring:
             uid=uid,
             namespace=status.get("namespace") or names.experiment_namespace(team, name, uid),
             namespace_uid=status.get("namespaceUid") or "",
-            policy=policy if policy in {"Retain", "Delete"} else "Freeze",
+            policy=policy if policy in policies else "Freeze",
             has_run=has_run,
             is_closed=is_closed,
             has_results=is_bound and (has_run or is_closed or bool(status.get("artifacts"))),
@@ -101,6 +105,13 @@ class Retiring:
     def leaves_team(self) -> bool:
         """Whether the team keeps what it has there: no run was begun, and nobody closed it."""
         return self.policy == "Retain" and not self.has_run and not self.is_closed
+
+
+def _is_counted(status: Mapping[str, Any]) -> bool:
+    """Whether an Experiment has some of the budget of its team: it has none once it is sealed."""
+    if status.get("state") == names.STATE_SEALED:
+        return False
+    return any(amount != "0" for amount in (status.get("teamBudget") or {}).values())
 
 
 async def close_first(scope: Scope, outcomes: Outcomes) -> Outcome:
