@@ -87,7 +87,12 @@ def failure_rules(final: Mapping[str, Collection[int]]) -> list[dict[str, Any]]:
     Args:
         final: By the name of a container, the exit codes by which it says so.
     """
+    # A node that was drained or lost is no failure of the work: it costs no retry. The first rule
+    # that fits counts, and a program that is told to end may do so with any code.
     rules: list[dict[str, Any]] = [
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+    ]
+    rules += [
         {
             "action": "FailJob",
             "onExitCodes": {
@@ -99,8 +104,4 @@ def failure_rules(final: Mapping[str, Collection[int]]) -> list[dict[str, Any]]:
         for container, codes in final.items()
         if codes
     ]
-    # A node that was drained or lost is no failure of the work: it costs no retry.
-    rules.append(
-        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
-    )
     return rules
