@@ -84,9 +84,7 @@ def job_ended(
             f"the run succeeded at attempt {max(attempts, 1)}",
         )
     reason = _JOB_REASONS.get(end.get("reason", ""), reasons.RUN_FAILED)
-    newest: Mapping[str, Any] = next(
-        (pod for pod in reversed(pods) if eviction_of(pod) or failure_of(pod)), {}
-    )
+    newest = _failed_by(pods, end)
     culprit = failure_of(newest)
     if evicted := eviction_of(newest):
         return _ended(
@@ -112,6 +110,25 @@ def job_ended(
     return _ended(
         begun, done, "Failed", reason, f"{words}: {said}" if said else words, state.get("exitCode")
     )
+
+
+def _failed_by(pods: Sequence[Mapping[str, Any]], end: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the pod by which a Job failed; an empty one when none says how it ended.
+
+    That is the one that the Job names, where a rule ended it, else the newest. Those that the Job
+    ended because another one had failed are the reason of nothing, and may be there for a moment.
+    """
+    failed = [pod for pod in pods if eviction_of(pod) or failure_of(pod)]
+    if end.get("reason") not in _JOB_REASONS:
+        words = set(str(end.get("message", "")).split())
+        named = [pod for pod in failed if _path(pod) in words]
+        by_itself = [pod for pod in failed if not pod["metadata"].get("deletionTimestamp")]
+        failed = named or by_itself or failed
+    return failed[-1] if failed else {}
+
+
+def _path(pod: Mapping[str, Any]) -> str:
+    return f"{pod['metadata'].get('namespace', '')}/{pod['metadata']['name']}"
 
 
 def refused_words(pods: Sequence[Mapping[str, Any]]) -> str:

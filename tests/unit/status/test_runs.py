@@ -160,6 +160,52 @@ def test_the_end_of_a_run(
     assert run.job_uid == "u1"
 
 
+def worker(name: str, code: int, *, is_ended: bool = False) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "gbx-x", "uid": name}
+    metadata |= {"deletionTimestamp": ENDED} if is_ended else {}
+    return pod("run", code) | {"metadata": metadata}
+
+
+BY_RULE = condition(
+    "Failed",
+    "PodFailurePolicy",
+    "Container run for pod gbx-x/fit-0 failed with exit code 65 matching FailJob rule at index 1",
+)
+
+
+@pytest.mark.parametrize(
+    ("end", "pods", "code"),
+    [
+        (BY_RULE, [worker("fit-0", 65), worker("fit-1", 137, is_ended=True)], 65),
+        (BY_RULE, [worker("fit-0", 65), worker("fit-00", 1)], 65),
+        (BY_RULE, [worker("fit-1", 1)], 1),
+        (
+            condition("Failed", "MaxFailedIndexesExceeded"),
+            [worker("fit-0", 4), worker("fit-1", 143, is_ended=True)],
+            4,
+        ),
+        (
+            condition("Failed", "DeadlineExceeded"),
+            [worker("fit-0-a", 4), worker("fit-0-b", 143, is_ended=True)],
+            143,
+        ),
+        (condition("Failed", "BackoffLimitExceeded"), [worker("fit-0", 143, is_ended=True)], 143),
+    ],
+    ids=[
+        "a rule ended it, and then the others",
+        "another one fell when that one was gone",
+        "the one that it names is gone",
+        "one used up its retries, and the others were ended",
+        "the time was over, whatever was before",
+        "it was evicted",
+    ],
+)
+def test_workers_that_were_ended_for_another_one_are_no_reason(
+    end: dict[str, str], pods: list[dict[str, Any]], code: int
+) -> None:
+    assert job_ended(job(end), pods).exit_code == code
+
+
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3In0.abc-def_g"
 KNOWN = "a known secret of no shape"
 FAILED = job(condition("Failed", "BackoffLimitExceeded"))
