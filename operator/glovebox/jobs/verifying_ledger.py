@@ -6,8 +6,8 @@ between two of them: so does the seal. The whole ledger is verified for it, but 
 other entries vouch for.
 
 That is held against whoever has a key that was replaced: the first entry of a UID says which
-statement was its seal, and what a key signed has to be told before the key ended. The conclusion is
-looked at likewise; the last listing has no entry.
+statement was its seal, and what a key signed has to be told before the key ended, by the list of
+keys or by the ledger itself. The conclusion is looked at likewise; the last listing has no entry.
 """
 
 from __future__ import annotations
@@ -124,10 +124,29 @@ class _Signed:
     digest: str
     key: TrustedKey | None
 
-    @property
-    def ends(self) -> datetime | None:
-        """When the key ended; None for one that signs now."""
-        return self.key.valid_until if self.key is not None else None
+
+def _end_of(
+    key: TrustedKey | None,
+    ledgers: list[LedgerReport],
+    told: tuple[LedgerReport, VouchedFor] | None = None,
+) -> datetime | None:
+    """Return when a key ended; None for one that signs now.
+
+    The list of keys may be a copy from before, or a bare key that has no end. So what the ledger
+    told of it counts as well; of what was `told`, what it had told until then: whoever appends an
+    entry takes no key from what was there before.
+    """
+    if key is None:
+        return None
+    ends = [key.valid_until] if key.valid_until is not None else []
+    for ledger in ledgers:
+        is_last = told is not None and ledger is told[0]
+        retired = ledger.retired.get(key.key_id)
+        if retired is not None and not (is_last and told and retired.index > told[1].index):
+            ends.append(retired.until)
+        if is_last:
+            break
+    return min(ends, default=None)
 
 
 def _vouched(
@@ -146,7 +165,8 @@ def _vouched(
         message = "no entry of the ledger vouches for this signed statement"
         if told:
             message += f": entry {told[0][1].index} tells of another one of this very Experiment"
-        if signed.name == STATEMENT_NAME or told or signed.ends is not None:
+        has_ended = _end_of(signed.key, ledgers) is not None
+        if signed.name == STATEMENT_NAME or told or has_ended:
             report.note("NotInLedger", signed.name, message)
         else:
             # One of an Experiment that took over another one's results has none.
@@ -171,13 +191,19 @@ def _vouched(
         )
         report.note("NotInLedger", signed.name, message)
         return None
-    _check_key(report, ledger, entry, signed)
+    ends = _end_of(signed.key, ledgers, same[0])
+    _check_key(report, ledger, entry, signed, ends)
     return ledger, entry
 
 
-def _check_key(report: Report, ledger: LedgerReport, entry: VouchedFor, signed: _Signed) -> None:
+def _check_key(
+    report: Report,
+    ledger: LedgerReport,
+    entry: VouchedFor,
+    signed: _Signed,
+    ends: datetime | None,
+) -> None:
     """Note what was told only after the key had ended that signed it."""
-    ends = signed.ends
     dated, _ = Stamps(ledger.dated).bounds(entry.index)
     after = max(entry.after, dated or entry.after)
     if signed.key is None or ends is None or after <= ends:

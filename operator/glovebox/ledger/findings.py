@@ -94,6 +94,19 @@ class VouchedFor:
     after: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class RetiredKey:
+    """That a key of seals was replaced, by the entry that told of it first.
+
+    Attributes:
+        index: Of the entry.
+        until: Until when the key counts.
+    """
+
+    index: int
+    until: datetime
+
+
 @dataclass(slots=True)
 class LedgerReport:
     """What a verification found.
@@ -110,6 +123,7 @@ class LedgerReport:
         kinds: How many entries tell of what.
         locks: Of the entries.
         objects: What the entries vouch for.
+        retired: The keys of seals that it tells to be replaced, by their ids.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -123,6 +137,7 @@ class LedgerReport:
     kinds: dict[str, int] = field(default_factory=dict)
     locks: LockCount = field(default_factory=LockCount)
     objects: list[VouchedFor] = field(default_factory=list)
+    retired: dict[str, RetiredKey] = field(default_factory=dict)
 
     @property
     def stamps(self) -> int:

@@ -19,12 +19,13 @@ from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.evidence.keys import TrustBundle, TrustedKey
 from glovebox.evidence.rotation import replaced_at, took_over_at
-from glovebox.ledger.entry import Event, Kind, Subject, time_text
+from glovebox.ledger.entry import Entry, Event, Kind, Subject, time_text
 
 # Of the ids of these events; any UUID does, as long as it never changes.
 _NAMESPACE: Final = UUID("0d5f6e0e-6a0e-5b0c-8a64-1f6a0b7f2c11")
 _ACTOR: Final = "system:operator"
 _SUBJECT: Final = "SigningKey"
+_RETIRED: Final = "retired"
 # So many keys are told of at most, the newest: what is recorded of them has to fit into a status.
 _MOST_KEYS: Final = 48
 
@@ -50,16 +51,28 @@ def key_events(keys: TrustBundle, store_uid: str, status: Mapping[str, Any]) -> 
         replaced = replaced_at(key)
         if replaced is not None and key.valid_until is not None:
             until = time_text(key.valid_until)
-            found.append(_event(key.key_id, "retired", replaced, validUntil=until))
+            found.append(_event(key.key_id, _RETIRED, replaced, validUntil=until))
     lost = _lost(keys, store_uid, status)
     # What was replaced goes before what took its place at the same moment.
-    found.sort(key=lambda event: (event.time, event.details["change"] != "retired"))
+    found.sort(key=lambda event: (event.time, event.details["change"] != _RETIRED))
     return (*found, lost) if lost is not None else tuple(found)
 
 
 def taken_over(key: TrustedKey) -> Event:
     """Return the event that a key was published and signs from then on."""
     return _event(key.key_id, "current", took_over_at(key))
+
+
+def retired_key(entry: Entry) -> tuple[str, datetime] | None:
+    """Return the id of a key that an entry tells to be replaced, and until when it counts."""
+    details = entry.details
+    if entry.kind != Kind.KEY_CHANGED or details.get("change") != _RETIRED:
+        return None
+    try:
+        until = datetime.fromisoformat(str(details["validUntil"]))
+    except (KeyError, ValueError):
+        return None
+    return (str(details.get("keyId", "")), until) if until.tzinfo is not None else None
 
 
 def _lost(keys: TrustBundle, store_uid: str, status: Mapping[str, Any]) -> Event | None:

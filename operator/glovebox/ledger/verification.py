@@ -19,9 +19,10 @@ from glovebox.evidence.locks import defect_of_lock
 from glovebox.ledger import findings as words
 from glovebox.ledger.cosignatures import judge_apart, signature_in
 from glovebox.ledger.entry import CONTRADICTS, Entry, Kind, decode_entry, digest_of_bytes, time_text
-from glovebox.ledger.findings import LedgerReport, VouchedFor
+from glovebox.ledger.findings import LedgerReport, RetiredKey, VouchedFor
 from glovebox.ledger.genesis import open_genesis
 from glovebox.ledger.history import History, SignedHead
+from glovebox.ledger.key_events import retired_key
 from glovebox.ledger.layout import checkpoint_path, entry_path
 from glovebox.ledger.note import parse_vkey
 from glovebox.ledger.pace import CLOCKS, ends_epoch
@@ -243,6 +244,8 @@ class _Verification:
         self._report.objects += [
             VouchedFor(index, each, entry.written, after) for each in entry.objects
         ]
+        if (key := retired_key(entry)) is not None:
+            self._report.retired.setdefault(key[0], RetiredKey(index, key[1]))
         if entry.kind == Kind.EPOCH_ENDED:
             self._look_at_end_of_epoch(where, entry)
         return entry

@@ -74,6 +74,13 @@ class Told:
         key = replace(trusted(PAIR.public), valid_until=moment)
         (self.seal / "keys.pem").write_bytes(encode_bundle(TrustBundle((key,))))
 
+    def retire_key(self, told: datetime, until: datetime | str) -> None:
+        """Have the ledger told that the key of the seal was replaced; the list of keys is older."""
+        at = until if isinstance(until, str) else time_text(until)
+        key_id = trusted(PAIR.public).key_id
+        details = {"change": "retired", "keyId": key_id, "validUntil": at}
+        self._append(told, Kind.KEY_CHANGED, details=details)
+
     def conclude(self, signed: datetime) -> str:
         """Sign a conclusion beside the seal; return its SHA-256."""
         said = Conclusion(
@@ -264,6 +271,54 @@ def test_what_a_key_signed_has_to_be_told_before_the_key_ended(
     code, answer = told.verify(dated=False)
     assert (code, found(answer)) == (bool(expected), expected)
     assert not expected or time_text(now - entry) in answer["findings"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("until", "retired_first", "expected"),
+    [
+        (ENDED, True, ["KeyNotValid"]),
+        (-HOUR, True, []),
+        (SEALED, False, []),
+        ("long-ago", True, []),
+        ("2026-01-01T00:00:00", True, []),
+    ],
+    ids=[
+        "the ledger had told that the key was replaced",
+        "the key counted for an hour more",
+        "what is told of the key later takes nothing back",
+        "no time",
+        "a time of nowhere",
+    ],
+)
+def test_a_copy_of_the_keys_from_before_a_rotation_does_not_let_a_former_key_sign(
+    tmp_path: Path,
+    now: datetime,
+    until: timedelta | str,
+    expected: list[str],
+    *,
+    retired_first: bool,
+) -> None:
+    """The key is trusted without an end, as a PEM is, or a list that somebody kept."""
+    told = Told(tmp_path, now - SEALED, created=now - SEALED)
+    at = until if isinstance(until, str) else now - until
+    if retired_first:
+        told.retire_key(now - ENDED - HOUR, at)
+    told.tell(now)
+    if not retired_first:
+        told.retire_key(now, at)
+    code, answer = told.verify(dated=False)
+    assert (code, found(answer)) == (bool(expected), expected)
+
+
+def test_a_conclusion_that_a_former_key_signed_needs_an_entry_by_any_copy_of_the_keys(
+    tmp_path: Path, now: datetime
+) -> None:
+    told = Told(tmp_path, now - SEALED, created=now - SEALED)
+    told.tell(now - SEALED)
+    told.retire_key(now - ENDED, now - ENDED + HOUR)
+    told.conclude(now - SEALED)
+    code, answer = told.verify(dated=False)
+    assert (code, found(answer)) == (1, ["NotInLedger"])
 
 
 @pytest.mark.parametrize("bound", ["an entry before it", "the genesis"])
