@@ -20,7 +20,7 @@ from glovebox.evidence.signer import LocalSigner, new_key_pair
 from glovebox.kube.kinds import EXPERIMENT, JOB, NAMESPACE, SECRET
 from glovebox.store.run_records import PAYLOAD_TYPE
 from simulation.api_transport import NoFaults
-from simulation.object_store import S3Error
+from simulation.object_store import NoAnswerError, S3Error
 from simulation.stage import NEVER, Stage, play
 from simulation.test_keys import private, put_secret, ready, remove
 from simulation.test_restore import adopt, create_again, job_creations, records, sealed
@@ -216,5 +216,35 @@ def test_a_lost_key_keeps_no_run_from_beginning_and_its_start_is_recorded_when_i
         await stage.until("it is recorded", lambda: stage.status()["run"].get("record"), 900)
         assert sorted(records(stage), key=len)[1].endswith(".started.json")
         assert job_creations(stage) == 1
+
+    play(body)
+
+
+def test_a_start_that_was_cut_while_the_key_is_lost_begins_before_the_key_is_back() -> None:
+    """What it was recorded as took effect, and was not answered: it is the same start."""
+
+    async def body(stage: Stage) -> None:
+        await ready(stage)
+        kept = private(stage)
+        remove(stage, SECRET, names.SIGNING_KEY_SECRET)
+        cut = 0
+
+        def unanswered() -> None:
+            raise NoAnswerError
+
+        def fault(action: str, _: str, key: str) -> Callable[[], None] | None:
+            nonlocal cut
+            if action != "s3:PutObject" or "/runs/" not in key or cut:
+                return None
+            cut += 1
+            return unanswered
+
+        stage.world.store.fault = fault
+        stage.world.actors.run_ends = lambda _: (NEVER, True)
+        stage.declare()
+        await stage.until("it runs", lambda: (stage.status().get("run") or {}).get("jobUid"), 300)
+        assert (cut, job_creations(stage)) == (1, 1)
+        put_secret(stage, kept)
+        await stage.until("it is recorded", lambda: stage.status()["run"].get("record"), 900)
 
     play(body)

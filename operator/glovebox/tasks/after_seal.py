@@ -230,7 +230,7 @@ def sessions_end_of(envelope: bytes) -> str:
 
 
 async def _seal(place: SealPlace, keys: SealKeys) -> Statement:
-    trusted = functools.partial(is_seal_of, keys, place.experiment, place.uid)
+    trusted = functools.partial(is_seal_of, keys.trust, place.experiment, place.uid)
     found = await place.store.run_job(
         lambda stop: find_statement(place.store, place.bucket, place.folder, trusted, stop)
     )

@@ -25,7 +25,8 @@ from glovebox.data.compare import ListedVersion
 from glovebox.data.digest import canonical_json
 from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.evidence.artifacts import Artifact
-from glovebox.evidence.envelope import sign
+from glovebox.evidence.envelope import opened, sign
+from glovebox.evidence.keys import TrustBundle
 from glovebox.evidence.run_facts import SESSIONS_END
 from glovebox.evidence.statement import FINDING, SealInputs, statement
 from glovebox.evidence.verification import is_statement_of
@@ -84,7 +85,7 @@ async def seal_experiment(
             store,
             wanted.bucket,
             wanted.folder,
-            functools.partial(is_seal_of, keys, request.about.experiment, wanted.uid),
+            functools.partial(is_seal_of, keys.trust, request.about.experiment, wanted.uid),
             stop,
         ),
         context.stop,
@@ -162,7 +163,7 @@ async def _signed(
 ) -> SealResult:
     wanted = request.evidence
     keys = await request.keys()
-    trusted = functools.partial(is_seal_of, keys, request.about.experiment, wanted.uid)
+    trusted = functools.partial(is_seal_of, keys.trust, request.about.experiment, wanted.uid)
 
     def signing(artifacts: Iterable[Artifact], digest: str, findings: tuple[str, ...]) -> bytes:
         moment = format_time(now())
@@ -192,14 +193,18 @@ async def _signed(
     return _result(await wanted.store.run_job(job, context.stop), keys)
 
 
-def is_seal_of(keys: SealKeys, experiment: str, uid: str, envelope: bytes) -> bool:
+def is_seal_of(trust: TrustBundle, experiment: str, uid: str, envelope: bytes) -> bool:
     """Return whether an envelope is a seal that a key of ours signed, of that very Experiment.
 
     The seal of another one is as good a signature: whoever may write to the bucket can copy it. And
     a UID alone is what a record in the bucket says: an Experiment that takes over what another one
     did has its results sealed under the UID that is written there.
     """
-    return keys.trusts(envelope) and is_statement_of(envelope, experiment, uid)
+    try:
+        opened(envelope, trust)
+    except InvalidInput:
+        return False
+    return is_statement_of(envelope, experiment, uid)
 
 
 def _is_final(request: EvidenceRequest, now: Callable[[], datetime]) -> bool:

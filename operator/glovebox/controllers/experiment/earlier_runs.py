@@ -220,14 +220,15 @@ async def sealed_run(
         GloveboxError: The store or the signing key cannot be read.
     """
     artifacts = store.spec.artifacts
-    keys = await _signing(ports, store, connection)
-    trusted = functools.partial(is_seal_of, keys, f"{team}/{name}", uid)
+    # A lost key hides no seal.
+    _, trust = await _record_keys(ports, store, connection)
+    trusted = functools.partial(is_seal_of, trust, f"{team}/{name}", uid)
     statement = await connection.run_job(
         lambda stop: find_statement(connection, artifacts.bucket, seal_folder(uid), trusted, stop)
     )
     if statement is None or not statement.is_trusted:
         return None
-    document: dict[str, Any] = orjson.loads(opened(statement.envelope, keys.trust).payload)
+    document: dict[str, Any] = orjson.loads(opened(statement.envelope, trust).payload)
     return run_of_statement(document)
 
 
