@@ -14,6 +14,7 @@ import pytest
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.errors import Unavailable
 from glovebox.evidence.after_seal import payload_of
 from glovebox.evidence.envelope import sign
 from glovebox.evidence.signer import LocalSigner, new_key_pair
@@ -246,5 +247,35 @@ def test_a_start_that_was_cut_while_the_key_is_lost_begins_before_the_key_is_bac
         assert (cut, job_creations(stage)) == (1, 1)
         put_secret(stage, kept)
         await stage.until("it is recorded", lambda: stage.status()["run"].get("record"), 900)
+
+    play(body)
+
+
+def test_a_service_that_does_not_sign_keeps_no_run_from_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its key may be disabled for good: that is as lost as a Secret that is gone."""
+    signs, away = LocalSigner.sign, True
+
+    def sign_or_not(signer: LocalSigner, message: bytes) -> bytes:
+        if away:
+            raise Unavailable(reasons.SIGNING_FAILED, "the service did not sign")
+        return signs(signer, message)
+
+    async def body(stage: Stage) -> None:
+        nonlocal away
+        await ready(stage)
+        monkeypatch.setattr(LocalSigner, "sign", sign_or_not)
+        stage.world.actors.run_ends = lambda _: (NEVER, True)
+        stage.declare()
+        await stage.sleep(45)
+        assert not records(stage), "it may sign in a moment"
+        await stage.until("it runs", lambda: (stage.status().get("run") or {}).get("jobUid"), 300)
+        (begun,) = records(stage)
+        (made,) = stage.world.store.buckets[BUCKET].keys[begun]
+        assert orjson.loads(made.body)["signatures"] == []
+        away = False
+        await stage.until("it is recorded", lambda: stage.status()["run"].get("record"), 900)
+        assert job_creations(stage) == 1
 
     play(body)

@@ -9,8 +9,8 @@ names it, so its run is over, and ends as its seal says, or as lost. A process t
 record and the Job has begun nothing: it goes on, unless the Experiment is older than its record, or
 something says that there was a Job: its namespace is another one by now, or it wrote something.
 
-Records are signed with the key of seals. A lost key keeps no run from beginning; of its record
-nothing is believed but that it is there.
+Records are signed with the key of seals. A lost key, or a service that does not sign for a minute,
+keeps no run from beginning; of its record nothing is believed but that it is there.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.desired.declared import declared_digest
 from glovebox.desired.plan import Plan
 from glovebox.desired.platform import read_platform
-from glovebox.errors import GloveboxError, NotReady, Refused
+from glovebox.errors import GloveboxError, NotReady, Refused, Unavailable
 from glovebox.evidence.envelope import opened
 from glovebox.evidence.keys import TrustBundle
 from glovebox.evidence.signer import Signer
@@ -56,6 +56,9 @@ from glovebox.tasks.seal_request import SealKeys
 
 # A store that is away is not asked with each look at a run that goes on.
 _NOTE_AGAIN_SECONDS: Final = 60.0
+# So long a service may fail to sign before its key counts as one that cannot.
+_SERVICE_SECONDS: Final = 60.0
+_SIGNING: Final = "sign the start"
 
 
 async def refuse_what_ran(scope: Scope, store: ObjectStore, plan: Plan) -> None:
@@ -106,9 +109,23 @@ async def begin(scope: Scope, plan: Plan, namespace_uid: str) -> RunStatus | Non
     experiment, bucket = scope.experiment, store.spec.artifacts.bucket
     signer, trust = await _record_keys(scope.ports, store, connection)
     wanted = _record(scope, plan, format_time(scope.ports.now()), namespace_uid)
-    found = await connection.run_job(
-        lambda stop: begin_run(connection, bucket, wanted, signer, trust, stop)
-    )
+
+    async def write(signer: Signer | None) -> RunRecord | None:
+        return await connection.run_job(
+            lambda stop: begin_run(connection, bucket, wanted, signer, trust, stop)
+        )
+
+    try:
+        found = await write(signer)
+    except Unavailable as error:
+        if error.reason != reasons.SIGNING_FAILED:
+            raise
+        seconds, _ = scope.ports.failures.note(scope.key, _SIGNING)
+        if seconds < _SERVICE_SECONDS:
+            raise
+        found = await write(None)
+    else:
+        scope.ports.failures.clear(scope.key, _SIGNING)
     if found is None:
         return None
     if found.uid != experiment.uid:
