@@ -25,7 +25,7 @@ from glovebox.kube.lease import LeaseLostError
 from glovebox.kube.transport import TransportError
 from glovebox.settings import Lineage, Settings
 from simulation.api_server import ApiServer, Asked
-from simulation.api_transport import Faults, NoFaults, SimTransport
+from simulation.api_transport import Faults, NoFaults, SimTransport, StreamFault
 from simulation.faults import FeedFaults, SeededFaults
 from simulation.loop import PROCESS, WallClock
 from simulation.object_store import ObjectStoreServer
@@ -218,7 +218,7 @@ class Process:
     async def _feed(self, running: Operator, kind: Kind) -> None:
         """Do what kopf does: list, watch, list again after a gap; no deletion in a gap is told."""
         faults = self._faults
-        late = FeedFaults(faults) if isinstance(faults, SeededFaults) else NoFaults()
+        late = FeedFaults(faults) if isinstance(faults, SeededFaults) else _Watches(faults)
         transport = self._transport(late)
         while True:
             try:
@@ -246,6 +246,16 @@ class Process:
             except TransportError:
                 # It backs off, and what was deleted meanwhile is in no list.
                 await asyncio.sleep(self._chance.uniform(0.1, 8.0))
+
+
+class _Watches(NoFaults):
+    """What happens to watches, and nothing to requests."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+
+    def stream(self, asked: Asked) -> StreamFault:
+        return self._faults.stream(asked)
 
 
 async def _events(chunks: AsyncIterator[bytes]) -> AsyncIterator[Json]:

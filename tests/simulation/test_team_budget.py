@@ -10,6 +10,7 @@ import pytest
 from glovebox.kube.kinds import EXPERIMENT, ISOLATION_PROFILE, NAMESPACE, OBJECT_STORE, POD, Kind
 from simulation.api_server import ADMINISTRATOR, Asked
 from simulation.api_transport import NOTHING, Fault, NoFaults, StreamFault
+from simulation.loop import PROCESS
 from simulation.stage import NEVER, Stage, play
 from simulation.test_grants import is_bound, why
 from simulation.test_seal_order import without_rules
@@ -227,3 +228,34 @@ def test_nobody_keeps_running_what_counts_no_more() -> None:
         assert not stage.there(POD, namespace, "miner")
 
     play(scene, profile=BUDGET)
+
+
+class LateForTheNext(NoFaults):
+    """The Experiments are shown to the second process long after they were written."""
+
+    def stream(self, asked: Asked) -> StreamFault:
+        lags = asked.kind == EXPERIMENT and PROCESS.get() == "operator-1"
+        return StreamFault("lags", seconds=50.0) if lags else StreamFault()
+
+
+def test_who_takes_over_the_lead_knows_what_was_bound_a_moment_before() -> None:
+    async def scene(stage: Stage) -> None:
+        await platform(stage)
+        stage.declare("x", run=False)
+        await stage.provisioned("x")
+        for name in "ba":
+            stage.declare(name, run=False)
+            await stage.until(
+                "it waits", lambda each=name: why(stage, each) == "TeamBudgetExceeded"
+            )
+        stage.world.process("operator-1", elects=True).start()
+        await stage.sleep(120.0)
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.until("one is bound", lambda: len(bound(stage)) == 1, 120.0)
+        await stage.process.kill()
+        for _ in range(300):
+            await stage.sleep(1.0)
+            assert len(bound(stage)) == 1
+
+    smaller = {"teamBudget": [{"resource": CPU, "maximum": "1"}]}
+    play(scene, profile=smaller, elects=True, faults=LateForTheNext())
