@@ -43,13 +43,15 @@ def is_ready(stage: Stage, kind: Kind, name: str) -> bool:
     return stage.condition("Ready", name, kind).get("status") == "True"
 
 
+def waits(stage: Stage, name: str) -> bool:
+    return why(stage, name) == "TeamBudgetExceeded"
+
+
 async def decided(stage: Stage) -> None:
     """Wait until each is bound or waits for others."""
     await stage.until(
         "all are decided",
-        lambda: all(
-            is_bound(stage, name) or why(stage, name) == "TeamBudgetExceeded" for name in NAMES
-        ),
+        lambda: all(is_bound(stage, name) or waits(stage, name) for name in NAMES),
     )
 
 
@@ -155,7 +157,7 @@ def test_a_restart_forgets_nobody_s_share() -> None:
         await stage.process.kill()
         stage.world.process("operator-1").start()
         stage.declare("c", run=False)
-        await stage.until("it waits", lambda: why(stage, "c") == "TeamBudgetExceeded")
+        await stage.until("it waits", partial(waits, stage, "c"))
         assert not is_bound(stage, "c")
 
     play(scene, profile=BUDGET)
@@ -171,7 +173,7 @@ def test_a_budget_that_comes_later_takes_nothing_away_and_counts_what_is_there()
         assert stage.world.edit(ISOLATION_PROFILE, None, "standard", smaller)
         await stage.sleep(5.0)
         stage.declare("c", run=False)
-        await stage.until("it waits", lambda: why(stage, "c") == "TeamBudgetExceeded")
+        await stage.until("it waits", partial(waits, stage, "c"))
         said = stage.condition("Ready", "c")["message"]
         assert "with the 2 of a, b that is more than the 1" in said
         for name in "ab":
@@ -206,7 +208,7 @@ def test_one_that_cannot_be_read_keeps_its_share_and_nobody_else_from_being_boun
         stage.declare("b", run=False)
         await stage.until("it is bound", lambda: is_bound(stage, "b"))
         stage.declare("c", run=False)
-        await stage.until("it waits", lambda: why(stage, "c") == "TeamBudgetExceeded")
+        await stage.until("it waits", partial(waits, stage, "c"))
         assert "with the 2 of a, b" in stage.condition("Ready", "c")["message"]
 
     play(scene, profile=BUDGET)
@@ -245,9 +247,7 @@ def test_who_takes_over_the_lead_knows_what_was_bound_a_moment_before() -> None:
         await stage.provisioned("x")
         for name in "ba":
             stage.declare(name, run=False)
-            await stage.until(
-                "it waits", lambda each=name: why(stage, each) == "TeamBudgetExceeded"
-            )
+            await stage.until("it waits", partial(waits, stage, name))
         stage.world.process("operator-1", elects=True).start()
         await stage.sleep(120.0)
         stage.world.remove(EXPERIMENT, TEAM, "x")
