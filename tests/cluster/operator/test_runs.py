@@ -19,7 +19,7 @@ from glovebox.evidence.keys import encode_bundle
 from glovebox.evidence.verification import verify_evidence
 from support.api import Api
 from support.cluster import Cluster
-from support.kubelet import RUN_JOB, end_pod, run_pod
+from support.kubelet import RUN_JOB, end_pod, run_pod, write_status
 from support.leaks import SecretsInPlay, find_leaks
 from support.no_leaks import outputs_of
 from support.operator_process import BREAK_GLASS, PLATFORM_IMAGE, Operator, Team, experiment_spec
@@ -151,6 +151,23 @@ def test_an_exit_code_that_no_retry_cures_ends_the_run_at_once(team: Team) -> No
     failed = team.expect("Experiment", "hopeless", "Sealed")
     assert (failed["status"]["run"]["attempts"], failed["status"]["run"]["exitCode"]) == (1, 77)
     assert "no such column" in team.condition("Experiment", "hopeless", "Succeeded")["message"]
+
+
+def test_a_pod_that_was_evicted_is_tried_again_whatever_code_its_program_ends_with(
+    team: Team,
+) -> None:
+    made = started(team, "evicted", run={"failOnExitCodes": [77]})
+    namespace = made["status"]["namespace"]
+    first = run_pod(team.api, namespace)
+    evicted = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
+    write_status(team.api, first, {"conditions": [evicted]})
+    end_pod(team.api, first, 77)
+    second = run_pod(team.api, namespace)
+    counted = second["metadata"]["annotations"]
+    assert counted["batch.kubernetes.io/job-index-ignored-failure-count"] == "1"
+    end_pod(team.api, second, 0)
+    run = team.expect("Experiment", "evicted", "Sealed")["status"]["run"]
+    assert (run["outcome"], run["attempts"]) == ("Succeeded", 2)
 
 
 def test_a_run_that_says_its_session_with_its_last_words_shows_it_to_nobody(
