@@ -116,6 +116,8 @@ def _bound(ports: Ports, key: Key, profile: IsolationProfile) -> Mapping[str, st
     if status.get("state") == names.STATE_SEALED or (obj.get("spec") or {}).get("adopts"):
         return {}
     recorded = status.get("teamBudget") or {}
+    if all(entry.resource in recorded for entry in profile.spec.team_budget):
+        return recorded
     try:
         other = ports.resources.parsed(key, Experiment)
         # One that was bound before there was a budget has what it would ask for now.
