@@ -65,6 +65,18 @@ async def test_what_is_granted_counts_for_the_store_that_was_bound_alone(
     assert (found.locations, found.lends) == (granted, None), why
 
 
+async def test_a_store_that_cannot_be_read_keeps_no_run_from_its_own_and_lends_nothing() -> None:
+    def parsed(*_: object) -> ObjectStore:
+        return ObjectStore.model_validate({"spec": {}})
+
+    ports: Any = SimpleNamespace(resources=SimpleNamespace(parsed=parsed))
+    item = ResolvedInput("train", "DatasetPin", "flights", "u", "sha256:1", "sha256:2")
+    found = await _granted_now(ports, store(), item, "team")
+    assert (found.locations, found.lends) == ((), None)
+    with pytest.raises(Refused, match="does not let namespace 'lender' lend"):
+        await _granted_now(ports, store(), lent(), "team")
+
+
 def known(live: ObjectStore | None, status: Any = None) -> Any:
     obj = {"metadata": {"name": "primary"}, "spec": {}, "status": status or {}}
     if live is not None:

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pydantic import ValidationError
+
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore
@@ -256,10 +258,14 @@ async def _granted_now(
     """Return what the namespace of a pin may pin and lend; nothing where it is another store now.
 
     Raises:
-        Refused: `StoreNotLending`: the data are lent, and the store is another one by now.
+        Refused: `StoreNotLending`: the data are lent, and the store is another one by now, or
+            cannot be read.
     """
     owner, _ = item.place(team)
-    live = ports.resources.parsed(Key(OBJECT_STORE.kind, "", bound.name), ObjectStore)
+    try:
+        live = ports.resources.parsed(Key(OBJECT_STORE.kind, "", bound.name), ObjectStore)
+    except ValidationError:
+        live = None  # what it grants nobody knows, and what was bound is read all the same
     if live is None or store_changes(bound, live):
         if owner != team:
             raise not_lending(bound.name, owner)
