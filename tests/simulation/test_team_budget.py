@@ -15,6 +15,7 @@ from simulation.stage import NEVER, Stage, play
 from simulation.test_grants import is_bound, why
 from simulation.test_seal_order import without_rules
 from simulation.world import IMAGE, TEAM
+from support.grants import granted, lent, takers, with_data
 
 CPU = "requests.cpu"
 NAMES = "abcde"
@@ -140,7 +141,8 @@ def test_one_that_is_over_makes_room_for_another(way: str) -> None:
             closed = {"spec": {"lifecycle": {"desired": "Sealed"}}}
             assert stage.world.edit(EXPERIMENT, TEAM, first, closed)
         before = bound(stage)
-        await stage.until("another one is bound", lambda: len(bound(stage) - before) == 1)
+        # Nobody tells those that wait: they look by themselves.
+        await stage.until("another one is bound", lambda: len(bound(stage) - before) == 1, 45.0)
         await stage.sleep(120.0)
         now = bound(stage) - ({first} if way == "sealed" else set())
         assert len(now) == 2
@@ -259,3 +261,19 @@ def test_who_takes_over_the_lead_knows_what_was_bound_a_moment_before() -> None:
 
     smaller = {"teamBudget": [{"resource": CPU, "maximum": "1"}]}
     play(scene, profile=smaller, elects=True, faults=LateForTheNext())
+
+
+def test_one_that_waits_takes_no_use_of_a_grant() -> None:
+    async def scene(stage: Stage) -> None:
+        await with_data(stage)
+        await granted(stage, uses=5)
+        for name in "ab":
+            stage.declare(name, run=False, inputs=lent())
+        for name in "ab":
+            await stage.provisioned(name)
+        stage.declare("c", run=False, inputs=lent())
+        await stage.until("it waits", lambda: why(stage, "c") == "TeamBudgetExceeded")
+        await stage.sleep(120.0)
+        assert len(takers(stage)) == 2
+
+    play(scene, profile=BUDGET)

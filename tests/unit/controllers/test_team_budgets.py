@@ -13,7 +13,7 @@ from glovebox.controllers.ports import Claim, Ports
 from glovebox.controllers.team_budgets import check_team_budget, claimed
 from glovebox.errors import Conflict, GloveboxError, NotReady, Unavailable
 from glovebox.kube.kinds import EXPERIMENT
-from glovebox.kube.resources import Key
+from glovebox.kube.resources import Key, Resources
 
 PROFILE = IsolationProfile.model_validate(
     {
@@ -35,6 +35,55 @@ def named(name: str) -> Experiment:
     }
     metadata = {"name": name, "namespace": "team", "uid": name}
     return Experiment.model_validate({"metadata": metadata, "spec": spec})
+
+
+CLAIMED = {"pods": "2"}
+BOUND = {"digest": "sha256:" + "a" * 64, "state": "Open", "teamBudget": {"pods": "2"}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "claim", "counts", "why"),
+    [
+        ({}, BOUND, None, True, "it is bound"),
+        ({}, {**BOUND, "state": "Frozen"}, None, True, "what is frozen can be opened again"),
+        ({}, {**BOUND, "teamBudget": {}}, None, True, "bound before there was a budget"),
+        ({}, {**BOUND, "state": "Sealed"}, None, False, "it was given back"),
+        ({}, {}, None, False, "it is not bound"),
+        ({"adopts": "another"}, BOUND, None, False, "it took results over, and runs nothing"),
+        ({"profile": "other"}, BOUND, None, False, "it has another budget"),
+        ({}, {}, CLAIMED, True, "it is being bound"),
+        ({}, {**BOUND, "state": "Sealed"}, CLAIMED, False, "what is seen counts"),
+        ({}, BOUND, {"pods": "1"}, True, "what is seen counts"),
+        ({"purpose": {}}, BOUND, None, True, "it cannot be read, and goes on as it was bound"),
+        ({"purpose": {}}, {**BOUND, "state": "Sealed"}, None, False, "given back all the same"),
+        ({"purpose": {}}, {}, None, False, "it was never bound"),
+        ({"purpose": {}}, {**BOUND, "state": "?"}, None, False, "nothing of it can be read"),
+    ],
+)
+def test_who_counts(
+    spec: dict[str, Any],
+    status: dict[str, Any],
+    claim: dict[str, str] | None,
+    counts: bool,  # noqa: FBT001 - a parameter of the table
+    why: str,
+) -> None:
+    metadata = {"name": "a", "namespace": "team", "uid": "u", "resourceVersion": "1"}
+    spec = named("a").model_dump(mode="json", by_alias=True)["spec"] | spec
+    obj = {"kind": EXPERIMENT.kind, "metadata": metadata, "spec": spec, "status": status}
+    resources = Resources()
+    resources.seen(obj)
+    # Of another team, and no experiment: nobody asks them.
+    elsewhere = {**metadata, "namespace": "team-b"}
+    bound = {"metadata": elsewhere, "kind": EXPERIMENT.kind, "status": BOUND}
+    resources.seen({**bound, "spec": named("a").model_dump(mode="json", by_alias=True)["spec"]})
+    claims = {Key(EXPERIMENT.kind, "team", "a"): Claim(claim, 1600.0)} if claim else {}
+    ports = cast("Ports", SimpleNamespace(claims=claims, clock=lambda: 1000.0, resources=resources))
+    said_of_b = ""
+    try:
+        check_team_budget(ports, named("b"), PROFILE)
+    except NotReady as error:
+        said_of_b = error.message
+    assert ("with the 2 of a that is more than" in said_of_b) is counts, why
 
 
 @pytest.mark.parametrize(

@@ -103,3 +103,8 @@ def test_a_budget_of_what_nobody_can_have_is_a_defect_of_the_profile() -> None:
     check_profile(profile(cpu="9", gpu="2"))
     with pytest.raises(Refused, match=r"spec\.teamBudget\[pods\] bounds a resource"):
         check_profile(profile(pods="9"))
+
+
+def test_a_budget_that_no_counter_can_hold_is_a_defect_of_the_profile() -> None:
+    with pytest.raises(Refused, match=r"spec\.teamBudget\[requests\.cpu\]\.maximum"):
+        check_profile(profile(cpu="10E"))
