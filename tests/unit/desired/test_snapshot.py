@@ -126,6 +126,7 @@ ANOTHER: list[tuple[str, ExperimentInputs]] = [
     ("arguments in another order", changed(RICH, spec={"stages": {0: {"args": ["3", "--fold"]}}})),
     ("another deadline", changed(RICH, spec={"stages": {0: {"activeDeadlineSeconds": 60}}})),
     ("other retries", changed(RICH, spec={"stages": {0: {"retries": 0}}})),
+    ("no retry after some exit", changed(RICH, spec={"stages": {0: {"failOnExitCodes": [3]}}})),
     ("another store", changed(RICH, spec={"artifacts": {"storeRef": {"name": "second"}}})),
     ("another retention", changed(RICH, spec={"artifacts": {"retention": {"days": 366}}})),
 ]
@@ -203,6 +204,14 @@ def test_the_order_of_what_is_a_set_does_not_matter(rng: random.Random) -> None:
     mixed = dataclasses.replace(RICH, experiment=experiment, inputs=shuffled(RICH.inputs))
     assert digest(mixed) == digest(RICH)
     assert snapshot(mixed) == snapshot(RICH)
+
+
+def test_exit_codes_in_another_order_are_the_same_run() -> None:
+    one, other = (
+        changed(RICH, spec={"stages": {0: {"failOnExitCodes": codes}}})
+        for codes in ([64, 3, 100], [100, 64, 3])
+    )
+    assert digest(one) == digest(other)
 
 
 def of_stages(*stages: tuple[str, list[str]]) -> ExperimentInputs:

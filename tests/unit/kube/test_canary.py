@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from glovebox import names
+from glovebox.apply.children import Children
+from glovebox.controllers.reflectors import reflectors_of
 from glovebox.kube.canary import DEAF_SECONDS, Canary
+from glovebox.kube.client import Client
+from glovebox.kube.kinds import LEASE
+from glovebox.kube.workloads import Workloads
+from support.scripted_transport import Asked, User, Wire, answered
+from support.virtual_time import run
 
 
 class Clock:
@@ -39,9 +50,15 @@ def test_what_is_shown_at_once_is_no_delay(canary: Canary, clock: Clock) -> None
     assert (canary.delay_seconds(), canary.problem()) == (0.0, "")
 
 
-def test_what_was_shown_before_it_was_confirmed_is_not_awaited(canary: Canary) -> None:
+@pytest.mark.parametrize("listed", [None, 9, 10], ids=["", "a list from before", "a list of it"])
+def test_what_was_shown_before_it_was_confirmed_is_not_awaited(
+    canary: Canary, clock: Clock, listed: int | None
+) -> None:
     canary.seen(lease(10))
+    if listed is not None:
+        canary.listing().end(listed)
     canary.confirmed(10)
+    clock.now += 60
     assert canary.delay_seconds() == 0.0
 
 
@@ -124,3 +141,39 @@ def test_a_lease_that_was_deleted_is_shown_by_its_end(canary: Canary, clock: Clo
     canary.gone(lease(11))
     clock.now += 60
     assert not canary.problem()
+
+
+def test_only_the_lease_itself_is_listed_and_watched(canary: Canary) -> None:
+    """Others of the namespace show nothing, and the operator has no right to read them."""
+
+    async def quiet() -> AsyncIterator[bytes]:
+        await asyncio.sleep(400)
+        yield b""
+
+    def answer(_: Asked) -> Any:
+        return answered(200, {"metadata": {"resourceVersion": "1"}, "items": []})
+
+    async def main() -> list[Asked]:
+        wire = Wire(answer, lambda _: quiet())
+        async with Client(lambda: User("u"), transport=wire.transport) as client:
+            *_, reflector = reflectors_of(
+                client,
+                Children(lambda _: None, lambda: 0.0),
+                Workloads(lambda _: None),
+                600.0,
+                lambda _: None,
+                (canary, "glovebox-system"),
+            )
+            assert reflector.kind == LEASE
+            task = asyncio.create_task(reflector.run())
+            await asyncio.sleep(1)
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        return wire.asked
+
+    asked: list[Asked] = run(main())
+    assert ["watch" in each.params for each in asked] == [False, True]
+    for each in asked:
+        assert each.path.endswith("/namespaces/glovebox-system/leases")
+        assert each.params["fieldSelector"] == f"metadata.name={names.LEADER_LEASE}"
