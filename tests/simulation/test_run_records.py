@@ -23,6 +23,7 @@ from glovebox.store.run_records import PAYLOAD_TYPE
 from simulation.api_transport import NoFaults
 from simulation.object_store import NoAnswerError, S3Error
 from simulation.stage import NEVER, Stage, play
+from simulation.test_grants import is_bound
 from simulation.test_keys import private, put_secret, ready, remove
 from simulation.test_restore import adopt, create_again, job_creations, records, sealed
 from simulation.world import BUCKET, TEAM
@@ -104,6 +105,33 @@ def test_a_run_that_may_have_been_is_over_and_is_no_second_run(
         assert why in status["run"]["message"]
         await stage.sleep(300)
         assert job_creations(stage) == 1
+
+    play(body, faults=faults)
+
+
+@pytest.mark.parametrize("takes", [take_namespace, take_job_that_wrote])
+def test_a_record_that_nobody_signed_ends_no_run_and_starts_no_second_one(
+    takes: Callable[[Stage, str], Awaitable[None]],
+) -> None:
+    """It was begun without a key; whoever may write to the bucket can have made such a record."""
+    faults = Away()
+
+    async def body(stage: Stage) -> None:
+        await ready(stage)
+        kept = private(stage)
+        remove(stage, SECRET, names.SIGNING_KEY_SECRET)
+        namespace = await cut_off(stage, faults)
+        await takes(stage, namespace)
+        put_secret(stage, kept)
+        stage.process.start()
+        await stage.until(
+            "it is told",
+            lambda: "no published key signed" in stage.condition("Stalled").get("message", ""),
+        )
+        await stage.sleep(300)
+        assert job_creations(stage) == 1
+        assert not (stage.status().get("run") or {}).get("outcome")
+        assert "seal" not in stage.status()
 
     play(body, faults=faults)
 
@@ -196,6 +224,7 @@ def test_a_record_that_somebody_forged_ends_no_run_and_starts_none() -> None:
         await stage.sleep(300)
         assert job_creations(stage) == 1
         assert "run" not in stage.status()
+        assert not is_bound(stage, "x"), "nothing is made for what cannot start"
 
     play(body)
 

@@ -211,3 +211,18 @@ def test_whether_a_run_wrote_anything_is_seen_by_what_lies_below_its_prefix(
     write(place, key, b"1")
     is_own = key.startswith("team-a/x/u1/")
     assert has_artifacts(place[1], place[2], RECORD, Stop()) == is_own
+
+
+def test_what_is_longer_than_a_record_can_be_is_not_read(place: Place) -> None:
+    assert begin(place, replace(RECORD, snapshot={"snapshot.json": " " * (4 << 20)})) is None
+    assert read(place) is None
+
+
+def test_a_marker_under_a_name_is_no_run(place: Place) -> None:
+    """Whoever may delete there can put one; the version below it stays, and so does its run."""
+    _, store, bucket = place
+    other = replace(RECORD, declared="sha256:" + "c" * 64)
+    assert begin(place) is None
+    for each in (RECORD, other):
+        store.s3.delete_object(Bucket=bucket, Key=each.key)
+    assert run_keys(store, bucket, "team-a", "x", Stop()) == (RECORD.key,)
