@@ -308,3 +308,28 @@ def test_a_service_that_does_not_sign_keeps_no_run_from_beginning(
         assert job_creations(stage) == 1
 
     play(body)
+
+
+def test_a_store_that_takes_no_record_is_not_asked_with_each_look() -> None:
+    async def body(stage: Stage) -> None:
+        tries: list[str] = []
+
+        def fault(action: str, _: str, key: str) -> None:
+            if action == "s3:PutObject" and key.endswith(".started.json"):
+                tries.append(key)
+                raise S3Error(403, "AccessDenied")
+
+        await ready(stage)
+        stage.world.actors.run_ends = lambda _: (NEVER, True)
+        stage.world.store.fault = fault
+        stage.declare()
+        await stage.until("it runs", lambda: (stage.status().get("run") or {}).get("jobUid"))
+        for number in range(60):
+            note = {"metadata": {"annotations": {"look": str(number)}}}
+            assert stage.world.edit(EXPERIMENT, TEAM, "x", note)
+            await stage.sleep(5)
+        assert 3 <= len(tries) <= 6
+        stage.world.store.fault = lambda *_: None
+        await stage.until("it is recorded", lambda: stage.status()["run"].get("record"))
+
+    play(body)

@@ -413,6 +413,24 @@ def test_a_look_at_what_is_held_costs_a_few_requests_and_finds_each_in_its_turn(
     assert found
 
 
+def test_of_many_eight_are_looked_at_others_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holding_module, "SEGMENT", 1000)
+    shelf = Shelf()
+    many = tuple(f"m{number}" for number in range(10, 40))
+    for name in many:
+        shelf.versions[name] = shelf.server.put(OWNER, SOURCE, f"set/{name}", b"1").version_id
+    shelf.manifests[many] = shelf.pinned(many)
+    shelf.hold(many)
+    asked: list[str] = []
+    shelf.server.fault = lambda action, _, key: (  # type: ignore[misc]
+        asked.append(key) if action == "s3:GetObjectLegalHold" else None
+    )
+    for hour in range(24):
+        shelf.hold(many, time=f"2026-03-02T{hour:02d}:00:00Z")
+        assert len(asked) == 8 * (hour + 1)
+    assert set(asked) == {f"set/{name}" for name in many}
+
+
 def test_nothing_is_held_where_the_platform_gives_no_leave() -> None:
     shelf = Shelf()
     leave = SourceAccess("team-a", "primary", (Location(SOURCE, "other/"),), BUCKET, role_arn=ROLE)

@@ -11,10 +11,12 @@ import orjson
 import pytest
 
 from glovebox.errors import Refused
+from glovebox.evidence.envelope import sign
 from glovebox.evidence.keys import read_bundle
 from glovebox.evidence.signer import LocalSigner
 from glovebox.store.connection import Stop, Store
 from glovebox.store.run_records import (
+    PAYLOAD_TYPE,
     RunRecord,
     begin_run,
     has_artifacts,
@@ -216,6 +218,19 @@ def test_whether_a_run_wrote_anything_is_seen_by_what_lies_below_its_prefix(
 def test_what_is_longer_than_a_record_can_be_is_not_read(place: Place) -> None:
     assert begin(place, replace(RECORD, snapshot={"snapshot.json": " " * (4 << 20)})) is None
     assert read(place) is None
+
+
+@pytest.mark.parametrize("key", [RECORD.key, started_key(RECORD.key)])
+def test_what_another_version_of_the_operator_signed_in_another_format_is_not_guessed_at(
+    place: Place, key: str
+) -> None:
+    assert begin(place) is None
+    start(place)
+    said = orjson.loads(base64.b64decode(orjson.loads(body_of(place, key))["payload"]))
+    place[0].buckets[place[2]].keys.pop(key)
+    body = orjson.dumps({**said, "format": "glovebox.dev/run/v2"})
+    write(place, key, sign(body, SIGNER, PAYLOAD_TYPE))
+    assert read(place) == (None if key == RECORD.key else RECORD)
 
 
 def test_a_marker_under_a_name_is_no_run(place: Place) -> None:
