@@ -413,6 +413,22 @@ def test_a_look_at_what_is_held_costs_a_few_requests_and_finds_each_in_its_turn(
     assert found
 
 
+def test_of_versions_whose_record_is_gone_nothing_is_taken_for_ours() -> None:
+    """It said which of them others held before us; what is theirs would be let go one day."""
+    shelf = Shelf()
+    shelf.by_another("a")
+    shelf.hold(ALL)
+    records = shelf.server.buckets[BUCKET].keys
+    gone = [key for key in records if "/on/" in key]
+    assert len(gone) == 3
+    for key in gone:
+        del records[key]
+    shelf.server.hold(OWNER, SOURCE, "set/a", shelf.versions["a"], on=False)
+    for hour in range(12):
+        assert not shelf.hold(ALL, time=f"2026-03-02T{hour:02d}:00:00Z").taken_off
+    assert shelf.held == "bcde"
+
+
 def test_of_many_eight_are_looked_at_others_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(holding_module, "SEGMENT", 1000)
     shelf = Shelf()
