@@ -260,7 +260,8 @@ def distribution_not_stable(profile: IsolationProfile, each: DataInput) -> None:
             f"{each} judges its distribution by `spec.distribution.thresholds` that are looser than"
             f" {asks} allows: {loose}: create a pin with closer ones",
         )
-    if own is None or found is None:
+    # What was found of something else, as an earlier version asked it, says nothing of this.
+    if own is None or found is None or found.verdict != each.stated.distribution:
         raise NotReady(
             reasons.DISTRIBUTION_NOT_STABLE,
             f"{each} is compared with another pin, which {asks} asks to find it stable, and was not"

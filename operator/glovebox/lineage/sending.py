@@ -74,7 +74,7 @@ class HttpSender:
                     data=body,
                     headers=headers,
                     allow_redirects=False,
-                    ssl=_tls(destination),
+                    ssl=_tls(destination, destination.url),
                 ) as response,
             ):
                 said = await response.content.read(_WORDS_BYTES)
@@ -93,7 +93,7 @@ class HttpSender:
             async with (
                 _session() as session,
                 session.get(
-                    url, headers=_bearing(token), allow_redirects=False, ssl=_tls(destination)
+                    url, headers=_bearing(token), allow_redirects=False, ssl=_tls(destination, url)
                 ) as response,
             ):
                 code, said = response.status, b""
@@ -118,8 +118,8 @@ def _bearing(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
-def _tls(destination: LineageDestination) -> ssl.SSLContext | bool:
-    if destination.ca_bundle and destination.url.startswith("https:"):
+def _tls(destination: LineageDestination, url: str) -> ssl.SSLContext | bool:
+    if destination.ca_bundle and url.startswith("https:"):
         return ssl.create_default_context(cadata=destination.ca_bundle)
     return True
 

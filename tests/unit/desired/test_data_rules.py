@@ -467,8 +467,17 @@ def test_what_is_not_known_of_a_predecessor_is_waited_for(given: DataInput, why:
     assert "`spec.migration.notes`" in waits.value.message
 
 
-def test_what_was_not_compared_yet_is_waited_for() -> None:
-    given = replace(compared("unknown"), compared=None)
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param(replace(compared("unknown"), compared=None), id="never"),
+        pytest.param(
+            replace(compared("stable"), stated=data(distribution="unknown").stated),
+            id="not by what is asked now",
+        ),
+    ],
+)
+def test_what_was_not_compared_yet_is_waited_for(given: DataInput) -> None:
     with pytest.raises(NotReady) as waits:
         check_data(profile(distribution={}), [given], [])
     assert waits.value.reason == "DistributionNotStable"

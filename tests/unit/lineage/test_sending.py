@@ -148,6 +148,27 @@ async def test_a_token_goes_over_tls_to_whom_the_authority_vouches_for_and_is_ne
     assert answer.words == "bad token ***"
 
 
+async def test_a_question_goes_to_whom_the_authority_vouches_for_wherever_events_go(
+    tmp_path: Path,
+) -> None:
+    authority, other = Authority.create("ours"), Authority.create("somebody-else")
+    (ours, _), (theirs, _) = authority.write(tmp_path, "ca"), other.write(tmp_path, "other")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue_server("sink", ["127.0.0.1"]).write(tmp_path, "sink"))
+    async with http_sink(context) as sink:
+        sink.answer = said(200, RUN)
+        for bundle, kept in ((theirs, "unknown"), (ours, "found")):
+            destination = LineageDestination.model_validate(
+                {
+                    "name": "x",
+                    "url": "http://collector.local/",
+                    "readUrl": f"https://127.0.0.1:{sink.port}/{{run}}",
+                    "caBundle": bundle.read_text(),
+                }
+            )
+            assert await HttpSender().ask(destination, "", RUN) == kept
+
+
 @pytest.mark.parametrize("left", [4, 60, 99])
 def test_no_part_of_a_token_is_repeated_where_what_was_read_ends_in_its_midst(left: int) -> None:
     token = "k" + "0123456789" * 9 + "abcdefghi"
