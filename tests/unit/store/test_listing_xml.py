@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from glovebox.store import listing_xml
 from glovebox.store.connection import JobStoppedError, Stop
 from glovebox.store.listing import _texts, list_key
 from glovebox.store.listing_xml import parse_listing
@@ -57,6 +58,20 @@ def test_others_go_first_while_a_long_page_is_read(odd: str) -> None:
     root = parse_listing(body, lambda: rests.append(1))
     assert len(root) == 1_000
     assert len(rests) >= len(body) / 10_000
+
+
+@pytest.mark.parametrize("beside", range(-3, 4))
+@pytest.mark.parametrize("letter", ["k", "\u65e5", "&amp;", "&#x1;"])
+def test_where_a_piece_ends_changes_nothing(letter: str, beside: int) -> None:
+    start = "<L><Key>"
+    for whole in (listing_xml._PIECE, 2 * listing_xml._PIECE):
+        room = "k" * (whole - len(start) - len(letter.encode()) + beside)
+        for text in (f"{room}{letter}</Key>", f"{room[:-6]}{letter}</Key>"):
+            body = f"{start}{text}</L>".encode()
+            meant = text.removesuffix("</Key>").replace("&amp;", "&").replace("&#x1;", "\x01")
+            assert [each.text for each in parse_listing(body, lambda: None)] == [meant]
+    ends = b"<L>" + b" " * (listing_xml._PIECE - len("<L></L>") + beside) + b"</L>"
+    assert parse_listing(ends, lambda: None).tag == "L"
 
 
 def test_others_go_first_between_the_rows_of_a_page_and_a_job_that_nobody_waits_for_ends() -> None:
