@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
 from glovebox.desired.accelerators import CLAIMS, DEVICE_CLASS
+from glovebox.desired.profile_defects import check_profile
 from glovebox.desired.refusals import CHECKS, check, check_store_reachable
 from glovebox.errors import Refused
 from golden.cases import Only, inputs_from
@@ -1159,3 +1161,22 @@ def test_an_image_that_slipped_past_the_api_server_without_a_digest_is_refused(
 def test_every_check_has_a_name_and_words_of_its_own() -> None:
     assert len({found.__name__ for found in CHECKS}) == len(CHECKS)
     assert all((found.__doc__ or "").startswith("Refuse ") for found in CHECKS)
+
+
+def test_what_was_found_of_a_profile_is_of_the_settings_that_it_was_asked_with() -> None:
+    """One and the same object: what is kept of it is kept by all that it was judged by."""
+    route = {"name": "api", "cidr": "203.0.113.0/24", "ports": [{"port": 443}]}
+    service = {
+        "name": "metrics",
+        "namespace": "tools",
+        "podLabels": {"app": "metrics"},
+        "ports": [{"port": 9090}],
+    }
+    network = {"routes": [route], "services": [service]}
+    given = inputs_from({"kind": "IsolationProfile", "spec": {"network": network}}).profile
+    check_profile(given)
+    with pytest.raises(Refused, match="must never be reachable"):
+        check_profile(given, (ip_network("203.0.0.0/16"),))
+    with pytest.raises(Refused, match="the operator's own"):
+        check_profile(given, (), "tools")
+    check_profile(given, (ip_network("198.51.100.0/24"),), "elsewhere")
