@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 
 from glovebox.api.experiment import Experiment
+from glovebox.api.input_status import InputStatus
 from glovebox.controllers.experiment.scope import Scope
 from glovebox.controllers.ports import Ports
+from glovebox.desired.as_bound import AsBound, experiment_as_bound
+from glovebox.desired.bound_snapshot import read_snapshot
+from glovebox.desired.platform import render_platform
+from glovebox.desired.snapshot import snapshot
+from glovebox.errors import InvalidInput
 from golden.cases import inputs_from
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -58,3 +65,22 @@ def test_what_an_answer_repeats_is_not_read_again() -> None:
     after = before.with_obj(copy.deepcopy(dict(before.obj)))
     assert after.experiment.spec is before.experiment.spec
     assert after.experiment.status is before.experiment.status
+
+
+def test_where_what_was_bound_counts_an_answer_declares_nothing() -> None:
+    inputs = inputs_from()
+    text = render_platform(inputs.profile, inputs.store, inputs.input_stores)
+    entries = tuple(
+        InputStatus(name=item.name, kind=item.kind, digest=item.digest, pin_ref=item.pin_name)
+        for item in inputs.inputs
+    )
+    bound = AsBound(
+        read_snapshot(snapshot(replace(inputs, platform_text=text, bound=entries))),
+        InvalidInput("InvalidSpec", "`purpose`: no"),
+    )
+    before = replace(scope_of(declared()), as_bound=bound)
+    changed = declared()
+    changed["spec"]["stages"] = []
+    after = before.with_obj(changed)
+    assert after.experiment == experiment_as_bound(bound, changed)
+    assert after.experiment.spec.stages

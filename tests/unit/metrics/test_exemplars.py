@@ -114,3 +114,18 @@ async def test_who_asks_for_text_gets_text(
         assert kind.startswith("text/plain; version=0.0.4")
         assert "trace_id" not in text
         assert "# EOF" not in text
+
+
+def test_a_request_is_counted_by_all_that_it_was(
+    metrics: tuple[EngineMetrics, CollectorRegistry],
+) -> None:
+    asked = [(verb, what, code) for verb in ("GET", "PUT") for what in "ab" for code in (200, 409)]
+    for times, labels in enumerate(asked * 2):
+        metrics[0].observe_api(*labels, 0.01 * times)
+    for verb, what, code in asked:
+        labels = {"verb": verb, "resource": what, "code": str(code)}
+        name = "glovebox_kube_requests_total"
+        assert metrics[1].get_sample_value(name, labels) == 2, labels
+    for verb in ("GET", "PUT"):
+        name = "glovebox_kube_request_duration_seconds_count"
+        assert metrics[1].get_sample_value(name, {"verb": verb}) == 8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -75,10 +76,14 @@ def test_where_a_piece_ends_changes_nothing(letter: str, beside: int) -> None:
 
 
 def test_others_go_first_between_the_rows_of_a_page_and_a_job_that_nobody_waits_for_ends() -> None:
+    rows = "<Version><Key>a</Key><Size>1</Size></Version>" * 1_000
+    body = f"<L>{rows}<IsTruncated>false</IsTruncated></L>".encode()
+    answers = 0
+
     class Wire:
         def get(self, *_: object) -> object:
-            rows = "<Version><Key>a</Key><Size>1</Size></Version>" * 1_000
-            body = f"<L>{rows}<IsTruncated>false</IsTruncated></L>".encode()
+            nonlocal answers
+            answers += 1
             return SimpleNamespace(read=lambda: body, release_conn=lambda: None)
 
     stop = Stop()
@@ -92,7 +97,9 @@ def test_others_go_first_between_the_rows_of_a_page_and_a_job_that_nobody_waits_
     wire: Any = Wire()
     found = list_key(wire, "b", "a", stop)
     assert len(found) <= 1_000
-    assert checks > 15
+    # One before each request, one with each piece of it, and one with a hundred of its elements.
+    pieces, turns = math.ceil(len(body) / listing_xml._PIECE), math.ceil(1_001 / 100)
+    assert checks == answers * (1 + pieces + turns)
     stop.set()
     with pytest.raises(JobStoppedError):
         list_key(wire, "b", "a", stop)
