@@ -438,7 +438,7 @@ def test_of_many_eight_are_looked_at_others_each_time(monkeypatch: pytest.Monkey
     shelf.manifests[many] = shelf.pinned(many)
     shelf.hold(many)
     asked: list[str] = []
-    shelf.server.fault = lambda action, _, key: (  # type: ignore[misc]
+    shelf.server.fault = lambda action, _, key: (
         asked.append(key) if action == "s3:GetObjectLegalHold" else None
     )
     for hour in range(24):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ class Cluster:
 
     refused: Unavailable | None = None
     uid = ""
+    beside: Sequence[Json] = ()
 
     def dataset_pin(self, namespace: str, name: str) -> Json:
         found = self._example("pin", namespace, name)
@@ -43,7 +45,7 @@ class Cluster:
         assert namespace in {"", "team-flights"}
         if self.refused is not None:
             raise self.refused
-        return [self.dataset_pin("team-flights", "months")]
+        return [*self.beside, self.dataset_pin("team-flights", "months")]
 
     def grants(self) -> list[Json]:
         return []
@@ -100,14 +102,21 @@ def test_an_experiment_has_pictures_of_the_pins_that_its_reader_may_list(cluster
     )
     cluster.uid = bound["uid"]
     assert page().count("<svg") == 2
+    cluster.beside = [{"metadata": {"name": "odd"}, "spec": {"of": "another version"}}]
+    assert page().count("<svg") == 2
     cluster.refused = Unavailable(reasons.REJECTED, "the API server said 403: forbidden")
     assert "<svg" not in page()
 
 
-def test_a_cluster_that_does_not_answer_makes_no_page(cluster: Cluster, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "name"), [("pin", "team-flights/months"), ("experiment", "team-flights/delays")]
+)
+def test_a_cluster_that_does_not_answer_makes_no_page(
+    kind: str, name: str, cluster: Cluster, tmp_path: Path
+) -> None:
     cluster.refused = Unavailable(reasons.API_UNAVAILABLE, "no answer\x1b[31m")
     file = tmp_path / "page.html"
-    told = CliRunner().invoke(app, ["report", "pin", "team-flights/months", "--save", str(file)])
+    told = CliRunner().invoke(app, ["report", kind, name, "--save", str(file)])
     assert told.exit_code == 2
     assert told.output == "no answer\\x1b[31m\n"
     assert not file.exists()

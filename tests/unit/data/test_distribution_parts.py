@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -45,6 +46,11 @@ def test_values_are_drawn_by_name_and_the_rest_as_others() -> None:
         Part("b", 2000),
         Part(OTHERS, 5000),
     )
+
+
+def test_of_a_column_that_is_withheld_nothing_is_drawn() -> None:
+    (column,) = describe(TEXT, file_of(["a"] * 60 + ["b"] * 40)).columns
+    assert parts_of(replace(column, withheld="NotShown")) == ()
 
 
 def test_of_very_many_values_the_first_are_drawn() -> None:

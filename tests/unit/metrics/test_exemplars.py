@@ -120,8 +120,8 @@ def test_a_request_is_counted_by_all_that_it_was(
     metrics: tuple[EngineMetrics, CollectorRegistry],
 ) -> None:
     asked = [(verb, what, code) for verb in ("GET", "PUT") for what in "ab" for code in (200, 409)]
-    for times, labels in enumerate(asked * 2):
-        metrics[0].observe_api(*labels, 0.01 * times)
+    for times, (verb, what, code) in enumerate(asked * 2):
+        metrics[0].observe_api(verb, what, code, 0.01 * times)
     for verb, what, code in asked:
         labels = {"verb": verb, "resource": what, "code": str(code)}
         name = "glovebox_kube_requests_total"

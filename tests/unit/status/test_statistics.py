@@ -10,16 +10,19 @@ import pytest
 
 from glovebox.api import reasons
 from glovebox.api.statistics_status import (
+    MAX_DRAWN_COLUMNS,
     ComparedColumn,
     DistributionStatus,
     StatisticsStatus,
     StoredDocument,
 )
+from glovebox.data.distribution_parts import Part
 from glovebox.errors import InvalidInput, NotReady, Unavailable
 from glovebox.status.contract import ContractFacts, with_contract
 from glovebox.status.dataset_pin import READY
 from glovebox.status.statistics import (
     StatisticsFacts,
+    drawn_of,
     message_of_distribution,
     with_statistics,
 )
@@ -185,3 +188,15 @@ def test_the_columns_that_moved_are_named_with_their_numbers() -> None:
         " PSI 0.912, by chance up to 0.017); column `tail` (NullShare, without a value 9.00 % after"
         " 1.00 %); column `gone` (Went); and others: see `status.distribution`"
     )
+
+
+def test_what_is_drawn_is_bounded_and_printable_whatever_columns_and_values_are_called() -> None:
+    part = Part("\x1b[31m" + "v" * 100, 10_000)
+    columns = [("\x1b" + "c" * 2000, (part,)), ("nothing", ())]
+    drawn = drawn_of(columns + [(f"c{at}", (part,)) for at in range(2 * MAX_DRAWN_COLUMNS)])
+    assert len(drawn) == MAX_DRAWN_COLUMNS
+    assert "nothing" not in {each.name for each in drawn}
+    (first, *_) = drawn
+    assert first.name.startswith("\\x1bccc")
+    assert len(first.name) == 1024
+    assert first.parts[0].name == ("\\x1b[31m" + "v" * 100)[:64]
