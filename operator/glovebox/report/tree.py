@@ -157,16 +157,26 @@ def objects(found: Mapping[Kind, Sequence[Mapping[str, Any]]]) -> Iterator[Node]
         known = owner in uids and owner != obj["metadata"].get("uid", "")
         owned.setdefault(owner if known else "", []).append((kind, obj))
 
+    shown: set[int] = set()
+
+    def node(kind: Kind, obj: Mapping[str, Any], passed: frozenset[str]) -> Node:
+        shown.add(id(obj))
+        own = obj["metadata"].get("uid", "")
+        state, details = _said(kind, obj)
+        nested = below(own, passed | {own}) if own else ()
+        return _node(kind.kind, obj["metadata"]["name"], obj, state, details, nested)
+
     def below(uid: str, passed: frozenset[str]) -> Iterator[Node]:
         for kind, obj in owned.get(uid, ()):
             own = obj["metadata"].get("uid", "")
-            if own and own in passed:
-                continue
-            state, details = _said(kind, obj)
-            nested = below(own, passed | {own}) if own else ()
-            yield _node(kind.kind, obj["metadata"]["name"], obj, state, details, nested)
+            if not own or own not in passed:
+                yield node(kind, obj, passed)
 
     yield from below("", frozenset())
+    # Whoever makes objects can have them own each other: below none of the rest, and not hidden.
+    for kind, obj in every:
+        if id(obj) not in shown:
+            yield node(kind, obj, frozenset())
 
 
 def referred(
