@@ -428,6 +428,7 @@ def test_of_grants_that_are_made_again_and_again_the_ledger_is_told_so_many_in_a
     async def scene(stage: Stage) -> None:
         await with_ledger(stage)
         await with_data(stage)
+        began = stage.world.loop.time()
         for _ in range(3):
             await granted(stage)
             stage.world.remove(ACCESS_GRANT, DATA, "loan")
@@ -443,7 +444,29 @@ def test_of_grants_that_are_made_again_and_again_the_ledger_is_told_so_many_in_a
         said = condition(grant(stage), "Ready")["message"]
         assert "grants of this namespace within an hour" in said
         await stage.until("it is bound", lambda: is_bound(stage), 15 * MINUTE)
+        assert stage.world.loop.time() - began < HOUR + 3 * MINUTE, "it is looked at in time"
         assert about_grants(stage) == [*["granted", "grant-revoked"] * 3, "granted"]
+
+    play(scene)
+
+
+def test_what_ended_of_a_grant_is_told_however_many_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(grant_ledger, "PER_HOUR", 1)
+
+    async def scene(stage: Stage) -> None:
+        await with_ledger(stage)
+        await with_data(stage)
+        await granted(stage)
+        await stage.sleep(61 * MINUTE)
+        stage.world.declare(ACCESS_GRANT, "another", grant_spec(), namespace=DATA)
+        await stage.until(
+            "another one is told", lambda: about_grants(stage) == ["granted"] * 2, 2 * MINUTE
+        )
+        stage.world.remove(ACCESS_GRANT, DATA, "loan")
+        await stage.until("it goes", lambda: not stage.there(ACCESS_GRANT, DATA, "loan"), MINUTE)
+        assert about_grants(stage) == ["granted", "granted", "grant-revoked"]
 
     play(scene)
 
