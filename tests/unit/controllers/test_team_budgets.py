@@ -57,7 +57,7 @@ BOUND = {"digest": "sha256:" + "a" * 64, "state": "Open", "teamBudget": {"pods":
         ({"purpose": {}}, BOUND, None, True, "it cannot be read, and goes on as it was bound"),
         ({"purpose": {}}, {**BOUND, "state": "Sealed"}, None, False, "given back all the same"),
         ({"purpose": {}}, {}, None, False, "it was never bound"),
-        ({"purpose": {}}, {**BOUND, "state": "?"}, None, False, "nothing of it can be read"),
+        ({"purpose": {}}, {**BOUND, "state": "?"}, None, True, "its share alone is read"),
     ],
 )
 def test_who_counts(

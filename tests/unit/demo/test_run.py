@@ -168,7 +168,7 @@ def test_what_is_left_from_before_is_ended_first(
             [],
             None,
             Story.DATA,
-            ["build 3", "up without", "play 9", "down"],
+            ["build 3", "up without", "play 10", "down"],
             id="a story without a node",
         ),
         pytest.param(
