@@ -15,8 +15,8 @@ import pytest
 from simulation.schedules import Scenario, run
 
 SEEDS = 200
-# `make simulate` plays more, for as long as one likes.
-SLOW_SEEDS = 4_000
+# Those that `make simulate` plays.
+SLOW_SEEDS = 10_000
 # Seeds beyond those that found what no test had, each played with every change from then on.
 LEARNED = (1514, 2088, 2243, 5107, 5542, 5711, 5723, 6031, 6033, 6870, 7450, 3419, 8607)
 # Seeds of one test: few enough that one failure is found fast, many enough that pytest costs
