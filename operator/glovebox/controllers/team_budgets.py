@@ -34,16 +34,19 @@ _CLAIM_SECONDS = 600.0
 _RETRY_SECONDS = 30.0
 
 
-def check_team_budget(ports: Ports, experiment: Experiment, profile: IsolationProfile) -> None:
-    """Accept an experiment that the budget of its team has room for.
+def check_team_budget(
+    ports: Ports, experiment: Experiment, profile: IsolationProfile
+) -> Mapping[str, str]:
+    """Return what an experiment counts for that the budget of its team has room for, by resource.
 
     Raises:
         Refused: `TeamBudgetExceeded`: it alone is too much.
         NotReady: `TeamBudgetExceeded`: it is too much beside the others.
     """
-    excess = find_excess(profile, counted(experiment, profile), _others(ports, experiment, profile))
+    asked = counted(experiment, profile)
+    excess = find_excess(profile, asked, _others(ports, experiment, profile))
     if excess is None:
-        return
+        return asked
     message = excess.describe(experiment.namespace, profile.name)
     if excess.is_final:
         raise Refused(reasons.TEAM_BUDGET_EXCEEDED, message)
@@ -63,8 +66,7 @@ def claimed(
     Raises:
         Refused, NotReady: As `check_team_budget`.
     """
-    check_team_budget(ports, experiment, profile)
-    amounts = counted(experiment, profile)
+    amounts = check_team_budget(ports, experiment, profile)
     if not amounts:
         yield amounts
         return
