@@ -95,6 +95,18 @@ def test_inputs_are_the_pinned_bytes_and_nothing_in_the_pod_can_write_them(
     assert sealed["status"]["inputs"][0]["objects"] == 1
 
 
+def declare_python(
+    platform: Team, team: Team, name: str, image: Image, program: str, **run: Any
+) -> None:
+    """Declare an Experiment that runs a program in the image of Glovebox, with its profile."""
+    repository = image.reference.partition("@")[0]
+    platform.declare("IsolationProfile", name, profile_spec(images=[{"repository": repository}]))
+    platform.expect("IsolationProfile", name)
+    images = [{"name": "python", "reference": image.reference}]
+    stage = {"image": "python", "command": ["python", "-c", program], **run}
+    team.declare("Experiment", name, experiment_spec(name, "primary", images=images, run=stage))
+
+
 WRITE = """
 import os, boto3
 assert "AWS_SHARED_CREDENTIALS_FILE" not in os.environ
@@ -109,16 +121,7 @@ def test_a_run_fetches_its_session_from_its_own_pod(
     node_cluster: NodeCluster, platform: Team, team: Team, glovebox_image: Image
 ) -> None:
     """And the container that gives it ends with the run, without a failure."""
-    repository = glovebox_image.reference.partition("@")[0]
-    platform.declare(
-        "IsolationProfile", "sessions", profile_spec(images=[{"repository": repository}])
-    )
-    platform.expect("IsolationProfile", "sessions")
-    images = [{"name": "python", "reference": glovebox_image.reference}]
-    run = {"image": "python", "command": ["python", "-c", WRITE]}
-    team.declare(
-        "Experiment", "writer", experiment_spec("sessions", "primary", images=images, run=run)
-    )
+    declare_python(platform, team, "writer", glovebox_image, WRITE)
     sealed = team.expect("Experiment", "writer", "Sealed", timeout=90)
     assert sealed["status"]["run"]["outcome"] == "Succeeded", sealed["status"]["run"]
     assert sealed["status"]["seal"]["objects"] == 1
@@ -146,16 +149,7 @@ else:
 def test_an_attempt_goes_on_from_the_checkpoint_of_the_one_before(
     node_cluster: NodeCluster, platform: Team, team: Team, glovebox_image: Image
 ) -> None:
-    repository = glovebox_image.reference.partition("@")[0]
-    platform.declare(
-        "IsolationProfile", "retried", profile_spec(images=[{"repository": repository}])
-    )
-    platform.expect("IsolationProfile", "retried")
-    images = [{"name": "python", "reference": glovebox_image.reference}]
-    run = {"image": "python", "command": ["python", "-c", GO_ON], "retries": 1}
-    team.declare(
-        "Experiment", "goer", experiment_spec("retried", "primary", images=images, run=run)
-    )
+    declare_python(platform, team, "goer", glovebox_image, GO_ON, retries=1)
     sealed = team.expect("Experiment", "goer", "Sealed", timeout=120)
     assert sealed["status"]["run"]["outcome"] == "Succeeded", sealed["status"]["run"]
     assert sealed["status"]["run"]["attempts"] == 2
