@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from glovebox import names
 from glovebox.api.kinds import KINDS
+from glovebox_local.demo.stories.script import STORIES
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"]
@@ -21,6 +22,7 @@ _BLOCK = re.compile(r"^```yaml\n(.*?)^```|<<YAML\n(.*?)^YAML$", re.MULTILINE | r
 # Where a page leaves digits out.
 _LEFT_OUT = re.compile(r"sha256:[0-9a-f]*\.\.\.")
 _MODELS = {kind.kind: kind.model for kind in KINDS}
+_CHAPTERS = [chapter.title for story in STORIES.values() for chapter in story]
 
 
 def declarations(text: str) -> list[dict[str, Any]]:
@@ -68,3 +70,16 @@ def test_the_pictures_are_drawn_from_their_descriptions() -> None:
     )
 
     assert done.returncode == 0, done.stdout
+
+
+def test_the_quickstart_is_read_in_ten_minutes() -> None:
+    """What is not needed for the first look belongs to a guide: it was 405 lines once."""
+    assert len((ROOT / "docs" / "quickstart.md").read_text().splitlines()) <= 120
+
+
+def test_the_page_of_the_stories_names_each_chapter_of_each_story() -> None:
+    page = (ROOT / "docs" / "how-to" / "play-the-stories.md").read_text()
+    shown = re.findall(r"^\| ([^|]+?) \|", page, re.MULTILINE)
+
+    assert [each for each in shown if each in _CHAPTERS] == _CHAPTERS
+    assert all(f'make demo ARGS="--story {story}"' in page for story in STORIES)
