@@ -1,8 +1,8 @@
 """Read this first: what happens to an Experiment, in which order.
 
-    claim -> lock_up -> resolve -> authorise -> gate -> uses -> bind -> namespace -> isolation
-          -> pull_secret -> credentials -> access -> prove -> deliver -> run -> attempts -> seal
-          -> conclude -> record
+    claim -> lock_up -> resolve -> authorise -> gate -> leakage -> uses -> bind -> namespace
+          -> isolation -> pull_secret -> credentials -> access -> prove -> deliver -> run
+          -> attempts -> seal -> conclude -> lineage -> record
     and, when it is deleted: seal -> retire -> record
 
 Each phase returns an outcome and never raises through another one. A phase runs when those that it
