@@ -209,4 +209,8 @@ def _metadata(cache: Cache) -> dict[str, Any]:
 
 
 def _labels(cache: Cache) -> dict[str, str]:
-    return {names.LABEL_MANAGED_BY: names.MANAGED_BY, names.LABEL_CACHE: cache.name}
+    return {
+        names.LABEL_MANAGED_BY: names.MANAGED_BY,
+        names.LABEL_CACHE: cache.name,
+        names.LABEL_SHARD: names.shard_of(cache.team),
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from glovebox import names
+from glovebox.api.experiment import Experiment
 from glovebox.desired.inputs import ExperimentInputs
 
 KubernetesObject: TypeAlias = dict[str, Any]
@@ -12,7 +13,12 @@ KubernetesObject: TypeAlias = dict[str, Any]
 
 def owned_labels(inputs: ExperimentInputs) -> dict[str, str]:
     """Return the labels of every managed object: whose it is; no user's label is ever copied."""
-    experiment = inputs.experiment.metadata
+    return labels_of(inputs.experiment)
+
+
+def labels_of(declared: Experiment) -> dict[str, str]:
+    """Return the labels of every object of an Experiment, its Secrets included."""
+    experiment = declared.metadata
     return {
         names.LABEL_MANAGED_BY: names.MANAGED_BY,
         names.LABEL_EXPERIMENT_UID: experiment.uid,

@@ -69,7 +69,12 @@ class TaskJob:
 
 def task_job(task: TaskJob) -> KubernetesObject:
     """Return the Job."""
-    labels = {names.LABEL_MANAGED_BY: names.MANAGED_BY, names.LABEL_TASK: task.name}
+    labels = {
+        names.LABEL_MANAGED_BY: names.MANAGED_BY,
+        names.LABEL_TASK: task.name,
+        # Behind the owner's kind: its namespace, or of a kind without one its name.
+        names.LABEL_SHARD: names.shard_of(task.owner.split("/")[1]),
+    }
     stores = [f"store-{place}" for place in range(len(task.secrets))]
     container = {
         "name": TASK_CONTAINER,

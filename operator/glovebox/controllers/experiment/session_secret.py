@@ -12,10 +12,10 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
-from glovebox import names
 from glovebox.api.experiment import Experiment
 from glovebox.controllers.experiment.known_secrets import note_secret
 from glovebox.controllers.ports import Ports
+from glovebox.desired.metadata import labels_of
 from glovebox.desired.session_secret import session_annotations
 from glovebox.errors import GloveboxError
 from glovebox.kube.kinds import SECRET
@@ -28,8 +28,7 @@ ROTATE_AT: Final = 2 / 3
 
 def session_metadata(experiment: Experiment, key: ObjectKey) -> dict[str, Any]:
     """Return the metadata of a Secret in an experiment's namespace."""
-    labels = {names.LABEL_MANAGED_BY: names.MANAGED_BY, names.LABEL_EXPERIMENT_UID: experiment.uid}
-    return {"name": key.name, "namespace": key.namespace, "labels": labels}
+    return {"name": key.name, "namespace": key.namespace, "labels": labels_of(experiment)}
 
 
 async def write_session(
