@@ -40,12 +40,12 @@ from glovebox.evidence.statement import SealedInput, SealedManifest, SealInputs
 from glovebox.kube.resources import Key
 from glovebox.status.experiment_facts import SealFacts
 from glovebox.status.outcome import Outcome, done, of_error, waiting
-from glovebox.status.text import format_time
+from glovebox.status.text import format_time, how_far
 from glovebox.store.connection import Store
 from glovebox.store.pins import ManifestLocation
 from glovebox.store.sealing import seal_folder
 from glovebox.store.sources import ManifestSource, PrefixSource
-from glovebox.tasks.context import TaskContext
+from glovebox.tasks.context import Progress, TaskContext
 from glovebox.tasks.questions import EvidenceQuestion
 from glovebox.tasks.seal import SEAL, seal_experiment
 from glovebox.tasks.seal_request import (
@@ -228,7 +228,7 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
     if task.standing_error is not None:
         return of_error(task.standing_error)
     if task.result is None:
-        return waiting(reasons.SEALING, MAKING)
+        return waiting(reasons.SEALING, _making(task.progress))
     if not bound.stays:
         # Nobody else would ask for the last listing: before anybody is told that it is sealed.
         platform = bound.platform
@@ -241,6 +241,16 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
             datetime.fromisoformat(task.result.sessions_end),
         )
     return _sealed(task.result, ports.now())
+
+
+def _making(progress: Progress) -> str:
+    """Return what is said while a seal is made: it may read for hours."""
+    far = how_far(
+        (progress.objects_done, progress.bytes_done),
+        (progress.objects_total, progress.bytes_total),
+        progress.rate_bytes,
+    )
+    return f"{MAKING}: {far}" if far else MAKING
 
 
 def patient_until(ports: Ports, owner: Key, uid: str, until: datetime, wait: timedelta) -> datetime:

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from glovebox.report.page import Code
+from glovebox.status.text import sized
 
-_UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
-_STEP: Final = 1024
 _SHORT: Final = len("sha256:") + 12
 
 
@@ -26,13 +25,8 @@ def size(value: int | None, *, short: bool = False) -> str:
     """
     if value is None:
         return ""
-    shown, unit = float(value), 0
-    while shown >= _STEP and unit < len(_UNITS) - 1:
-        shown, unit = shown / _STEP, unit + 1
-    if unit == 0:
-        return f"{value:,} bytes"
-    exactly = "" if short else f" ({value:,} bytes)"
-    return f"{shown:,.1f} {_UNITS[unit]}{exactly}"
+    shown, whole = sized(value), f"{value:,} bytes"
+    return shown if short or shown == whole else f"{shown} ({whole})"
 
 
 def time(value: datetime | None) -> str:

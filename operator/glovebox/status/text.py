@@ -8,6 +8,8 @@ from itertools import islice
 from typing import Final
 
 _HOLDERS_MAX: Final = 3
+_UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
+_STEP: Final = 1024
 _NEARLY_A_SECOND: Final = timedelta(microseconds=999_999)
 
 
@@ -24,6 +26,29 @@ def format_end(moment: datetime) -> str:
 def counted(number: int, noun: str) -> str:
     """Return a number of things in words."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def sized(value: float) -> str:
+    """Return a number of bytes in the unit that suits it."""
+    shown, unit = float(value), 0
+    while shown >= _STEP and unit < len(_UNITS) - 1:
+        shown, unit = shown / _STEP, unit + 1
+    return f"{shown:,.1f} {_UNITS[unit]}" if unit else f"{value:,.0f} bytes"
+
+
+def how_far(done: tuple[int, int], total: tuple[int | None, int | None], speed: float) -> str:
+    """Return how far work on data has come; empty while it is not known of how much.
+
+    Args:
+        done: Objects and bytes that need no more work.
+        total: Of how many objects and bytes; None before the listing has ended.
+        speed: Bytes in a second, recently.
+    """
+    objects, size = total
+    if objects is None or size is None:
+        return ""
+    rate = f", {sized(speed)} in a second" if speed else ""
+    return f"{done[0]:,} of {counted(objects, 'object')}, {sized(done[1])} of {sized(size)}{rate}"
 
 
 def held_by(finalizers: Iterable[str]) -> str:
