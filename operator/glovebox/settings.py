@@ -115,7 +115,9 @@ class Lineage(BaseModel):
     namespace: str = Field(
         default="glovebox",
         pattern=r"^[A-Za-z0-9._:/-]{1,253}$",
-        description="Namespace of jobs in events: tells clusters apart that tell one consumer.",
+        description=(
+            "Namespace of jobs in events: distinguishes clusters that report to one consumer."
+        ),
     )
     destinations: tuple[LineageDestination, ...] = Field(
         default=(), max_length=8, description="Where events are delivered to."
@@ -287,7 +289,9 @@ class Settings(BaseModel):
     )
     identity: str = Field(
         default="",
-        description="Tells replicas apart in the Lease: the pod's name. Empty: one made at random.",
+        description=(
+            "Distinguishes replicas in the Lease: the pod's name. Empty: one made at random."
+        ),
     )
     log_level: str = Field(
         default="INFO",

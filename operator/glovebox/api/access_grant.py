@@ -137,7 +137,7 @@ class GrantUse(TolerantModel):
 
 
 class GrantLedgerStatus(TolerantModel):
-    """What the ledger tells of the grant."""
+    """What the ledger records of the grant."""
 
     entries: tuple[LedgerEntryStatus, ...] = Field(
         default=(),
@@ -188,7 +188,7 @@ class AccessGrantStatus(Status):
     )
     ledger: GrantLedgerStatus | None = Field(
         default=None,
-        description="What the ledger tells of the grant. Absent where none is written.",
+        description="What the ledger records of the grant. Absent where none is written.",
     )
 
 

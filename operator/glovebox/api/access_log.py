@@ -1,4 +1,4 @@
-"""A store's access log: where it is, and what it tells of reads that nobody declared."""
+"""A store's access log: where it is, and what it shows of reads that nobody declared."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Requester = Annotated[
 
 
 class ReadBurst(Model):
-    """How much one reader may read of a pin in an hour before that is told."""
+    """How much one reader may read of a pin in an hour before that is reported."""
 
     times: int = Field(
         default=10,
@@ -71,7 +71,7 @@ class StoreAccessLog(Model):
     )
     burst: ReadBurst = Field(
         default=ReadBurst(),
-        description="How much one reader may read of a pin in an hour before that is told.",
+        description="How much one reader may read of a pin in an hour before that is reported.",
     )
     interval_seconds: int = Field(
         default=300,
@@ -119,14 +119,14 @@ class UnusualRead(TolerantModel):
         description="What was sent (bytes). 0 where the log does not say.",
     )
     first_time: Time = Field(description="When first.")
-    last_time: Time = Field(description="When last. It is told for 30 days from then on.")
+    last_time: Time = Field(description="When last. It is reported for 30 days from then on.")
     log: str = Field(
-        default="", max_length=1024, description="Key of the log's object that told it last."
+        default="", max_length=1024, description="Key of the log's object that shows it last."
     )
 
 
 class PinReads(TolerantModel):
-    """What the store's access log tells of reads of the pinned bytes, by place."""
+    """What the store's access log shows of reads of the pinned bytes, by place."""
 
     last_time: Time | None = Field(
         default=None, description="When an object of the pin was last read. Absent for never."

@@ -176,7 +176,7 @@ TYPE_MEANINGS: Final = {
     ),
     READS_EXPECTED: TypeMeaning(
         "DatasetPin (where its ObjectStore has `spec.accessLog`)",
-        "the access log, as far as it was read, tells of no read that nobody declared",
+        "the access log, as far as it was read, shows no read that nobody declared",
         "somebody read pinned bytes who is no run that has them among its inputs, read much more"
         " than there is, or was denied; `status.reads.unusual` says who. `Ready` stays as it is",
         "the log was not read yet, there is none, it cannot be read for an hour, or which objects"

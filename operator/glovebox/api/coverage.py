@@ -65,7 +65,7 @@ class Groups(Model):
 
 
 class Rows(Model):
-    """What tells the rows of a dataset apart."""
+    """What distinguishes the rows of a dataset."""
 
     key: tuple[Column, ...] = Field(
         min_length=1,
@@ -92,5 +92,5 @@ class Coverage(Model):
     )
     rows: Rows | None = Field(
         default=None,
-        description="What tells the rows apart. When absent: rows are not compared.",
+        description="What distinguishes the rows. When absent: rows are not compared.",
     )

@@ -203,7 +203,7 @@ class DatasetPinStatus(Status):
     reads: PinReads | None = Field(
         default=None,
         description=(
-            "What the store's access log tells of reads. Absent where nothing was read, or the"
+            "What the store's access log shows of reads. Absent where nothing was read, or the"
             " ObjectStore names no `accessLog`."
         ),
     )

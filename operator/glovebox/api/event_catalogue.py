@@ -160,7 +160,7 @@ EVENTS: Final = (
         reasons.UNUSUAL_READS,
         "Warning",
         "DatasetPin",
-        "when the access log first tells of a reader that nobody declared, of a burst, or of an"
+        "when the access log first shows a reader that nobody declared, of a burst, or of an"
         " attempt that was denied; the note says who",
     ),
     EventEntry(

@@ -150,7 +150,7 @@ class ArtifactsStatus(TolerantModel):
 
 
 class ExperimentLedgerStatus(TolerantModel):
-    """What the ledger tells of the experiment."""
+    """What the ledger records of the experiment."""
 
     entries: tuple[LedgerEntryStatus, ...] = Field(
         default=(),

@@ -144,7 +144,7 @@ class Migration(Model):
         default=None,
         description=(
             "From when on the older pin is deprecated. It can be used all the same, until its own"
-            " validity ends, and whoever uses it is told. When absent: at once."
+            " validity ends, and whoever uses it is warned. When absent: at once."
         ),
     )
     notes: Text = Field(

@@ -34,7 +34,8 @@ class LeakStatus(TolerantModel):
             " can read what is tested on. `SharedObjects`, `SharedRows`, `SharedGroups`: the same"
             " file, row or group in inputs of different roles (of `reference` inputs: files alone)."
             " `TimeOrder`: trained on what came later than what is tested on. `TargetInFeatures`: a"
-            " feature tells the answer. `OtherPopulation`: tested on others than it is meant for."
+            " feature gives the answer away. `OtherPopulation`: tested on others than it is meant"
+            " for."
         ),
     )
     level: str = Field(

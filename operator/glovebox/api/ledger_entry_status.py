@@ -1,4 +1,4 @@
-"""Where the ledger tells of one event, as a status has it."""
+"""Where the ledger records one event, as a status has it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from glovebox.api.base import TolerantModel
 
 
 class LedgerEntryStatus(TolerantModel):
-    """Where the ledger tells of one event."""
+    """Where the ledger records one event."""
 
     kind: str = Field(max_length=63, description="What happened: `bind`, `run-started`, ...")
     id: str = Field(

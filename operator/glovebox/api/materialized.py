@@ -83,8 +83,8 @@ class Materialized(Model):
     event_time: Column | None = Field(
         default=None,
         description=(
-            "Column of type timestamp that says when what a row tells happened; it holds no null."
-            " When absent: the rows have no such time."
+            "Column of type timestamp that says when what a row describes happened; it holds no"
+            " null. When absent: the rows have no such time."
         ),
     )
     known_time: Column | None = Field(

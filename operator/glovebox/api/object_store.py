@@ -171,7 +171,7 @@ class ObjectStoreSpec(Model):
     ledger: StoreLedger | None = Field(
         default=None,
         description=(
-            "The ledger that is told what becomes of the Experiments whose artifacts are kept here:"
+            "The ledger that records what becomes of the Experiments whose artifacts are kept here:"
             " binding, start and end of the run, seal, deletion. When absent: none is written."
         ),
     )

@@ -53,7 +53,7 @@ class StatisticsColumn(Model):
         default=False,
         description=(
             "Whether its distribution may be shown: edges of quantiles, or its frequent values."
-            " Otherwise rows are counted, and nothing else is told or compared. Bytes are never"
+            " Otherwise rows are counted, and nothing else is shown or compared. Bytes are never"
             " shown."
         ),
     )
@@ -77,7 +77,7 @@ class PinStatistics(Model):
         le=1000000,
         json_schema_extra={"format": "int32"},
         description=(
-            "The fewest rows that a range or a value has to have to be told. What has fewer is"
+            "The fewest rows that a range or a value has to have to be shown. What has fewer is"
             " joined with others, or withheld."
         ),
     )
@@ -130,6 +130,6 @@ class Distribution(Model):
         default=False,
         description=(
             "Whether the pin is Ready only where its distribution is stable; where that is not"
-            " known it is not Ready either. When false: it is told, and decides nothing."
+            " known it is not Ready either. When false: it is reported, and decides nothing."
         ),
     )

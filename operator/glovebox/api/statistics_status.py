@@ -78,7 +78,7 @@ class StatisticsStatus(TolerantModel):
     shown: int = Field(
         ge=0,
         json_schema_extra={"format": "int32"},
-        description="Of how many of them a distribution is told.",
+        description="Of how many of them a distribution is shown.",
     )
     bytes_read: int = Field(
         ge=0, json_schema_extra=_INT64, description="What was read of the files (bytes)."
@@ -107,7 +107,7 @@ class ComparedColumn(TolerantModel):
         json_schema_extra=_INT64,
         description=(
             "Population stability index. Absent where distributions are not compared, or have too"
-            " few rows to tell. Parts with fewer than `leastRows` count as if they had so many."
+            " few rows for that. Parts with fewer than `leastRows` count as if they had so many."
         ),
     )
     psi_floor: int | None = Field(
@@ -140,7 +140,7 @@ class ComparedColumn(TolerantModel):
         json_schema_extra=_INT64,
         description=(
             "How long (seconds) at least the times between those of both pins are in neither of"
-            " them. Absent where there is no such gap, or bounds are not told."
+            " them. Absent where there is no such gap, or bounds are not shown."
         ),
     )
 
@@ -164,7 +164,7 @@ class DistributionStatus(TolerantModel):
     unknown: int = Field(
         ge=0,
         json_schema_extra={"format": "int32"},
-        description="Of how many columns nothing is known, or may be told.",
+        description="Of how many columns nothing is known, or may be shown.",
     )
     worst_psi: int | None = Field(
         default=None,

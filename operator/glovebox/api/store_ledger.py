@@ -89,7 +89,7 @@ class StoreLedgerStatus(TolerantModel):
         max_length=128,
         json_schema_extra=list_map("id"),
         description=(
-            "Where the ledger tells of the keys of seals. A key that is not among them is still to"
-            " be told of, and signs nothing before, for a quarter of an hour."
+            "Where the ledger records the keys of seals. A key that is not among them is still to"
+            " be recorded, and signs nothing before, for a quarter of an hour."
         ),
     )

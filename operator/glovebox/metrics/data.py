@@ -73,7 +73,7 @@ class DataMetrics:
         )
         self.unusual_reads = Counter(
             "glovebox_unusual_reads_total",
-            "Readers of pins that an access log told of, and that nobody declared.",
+            "Readers of pins that an access log shows, and that nobody declared.",
             ("kind",),
             registry=registry,
         )

@@ -56,7 +56,7 @@ WATCH: Final = {
     ),
     "glovebox_ledger_size": (
         "Falls when a new epoch begins. A bucket that was restored is not continued, and its size"
-        " is not told: see `glovebox_ledgers_went_back`."
+        " is not shown: see `glovebox_ledgers_went_back`."
     ),
     "glovebox_ledgers_went_back": (
         "Above 0: a bucket was restored, emptied or replaced; the ObjectStore's condition"

@@ -38,10 +38,10 @@ def reads_section(pin: DatasetPin) -> Section | None:
         facts(
             ("Last read", words.time(found.last_time) or "never"),
             ("Reads", words.number(found.requests)),
-            ("Sent", words.size(found.bytes) if found.bytes else "not told by the log"),
+            ("Sent", words.size(found.bytes) if found.bytes else "not in the log"),
         ),
         Table(
-            ("Who", "What", "Requests", "Sent", "First", "Last", "Told by"),
+            ("Who", "What", "Requests", "Sent", "First", "Last", "Seen in"),
             tuple(
                 (
                     _who(each),

@@ -198,7 +198,7 @@ def _gate(reads: Mapping[str, Any], unknown: str) -> Gate:
         return Gate(types.READS_EXPECTED, types.FALSE, reasons.UNUSUAL_READS, message_of(unusual))
     if unknown:
         return Gate(types.READS_EXPECTED, types.UNKNOWN, reasons.ACCESS_LOG_NOT_READ, unknown)
-    message = "the access log tells of no read that nobody declared"
+    message = "the access log shows no read that nobody declared"
     return Gate(types.READS_EXPECTED, types.TRUE, reasons.READS_EXPECTED, message)
 
 

@@ -111,7 +111,7 @@ SEAL_INVALID: Final = _reason(
     "DatasetPin `Verified`, `Ready`, `Stalled`",
     "The seal does not verify: no trusted key signed it, or statement, list and snapshot do not say"
     " the same. Nothing of it is pinned.",
-    "Look at it with `glovebox verify`; who wrote to the evidence can be told by the store's log.",
+    "Look at it with `glovebox verify`; who wrote to the evidence can be seen in the store's log.",
 )
 SEAL_OF_OTHER: Final = _reason(
     "SealOfOther",

@@ -81,7 +81,7 @@ LEDGER_PENDING: Final = _reason(
     "LedgerPending",
     "Experiment `Ready`, `Reconciling`, `Succeeded`, `Sealed`",
     "The step was made, and its entry is being written into the ledger; it is reported then. Of a"
-    " seal also: a new key is to sign it, and signs once the ledger tells of that key.",
+    " seal also: a new key is to sign it, and signs once the ledger has an entry of that key.",
     _WAIT,
 )
 LEDGER_UNAVAILABLE: Final = _reason(
@@ -102,8 +102,8 @@ DELETED_UNRECORDED: Final = _reason(
     "Event",
     "An Experiment is deleted although its deletion, or something before, could not be written into"
     " the ledger: it was tried for an hour.",
-    "Find out what kept the ledger away (`LedgerWritten` of the ObjectStore). The ledger does not"
-    " tell of this deletion, and nobody writes it later.",
+    "Find out what kept the ledger away (`LedgerWritten` of the ObjectStore). The ledger has no"
+    " entry of this deletion, and nobody writes it later.",
 )
 LINEAGE_UNDELIVERED: Final = _reason(
     "LineageUndelivered",

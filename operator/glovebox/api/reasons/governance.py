@@ -135,9 +135,9 @@ READS_EXPECTED: Final = _reason(
 UNUSUAL_READS: Final = _reason(
     "UnusualReads",
     "DatasetPin `ReadsExpected`; Event",
-    "The access log tells of reads that nobody declared, of much more than there is, or of attempts"
+    "The access log shows reads that nobody declared, of much more than there is, or of attempts"
     " that the store denied; `status.reads.unusual` says who, how often, and which object of the"
-    " log tells it. Nothing is refused by it, and it is told for 30 days.",
+    " log shows it. Nothing is refused by it, and it is reported for 30 days.",
     "Ask whoever has that identity. Whoever should read is named in `spec.accessLog.readers` of the"
     " ObjectStore; who should not is kept out in the store, by its own policies.",
 )

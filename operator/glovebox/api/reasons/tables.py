@@ -31,7 +31,8 @@ CONTRACT_BREAKS: Final = _reason(
     "The contract was compared with that of the superseded pin: neither can code for the old one"
     " use the new data, nor code for the new one the old data; `status.evolution` names the"
     " columns.",
-    "Tell who uses the superseded pin what to change: `spec.migration.notes` of a new pin says it.",
+    "Let the users of the superseded pin know what to change: `spec.migration.notes` of a new pin"
+    " says it.",
 )
 CHECKING_CONTRACT: Final = _reason(
     "CheckingContract",
