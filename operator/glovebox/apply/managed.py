@@ -1,12 +1,12 @@
 """The table of managed objects: who may write what, and how it is kept. One row a kind.
 
-Six strategies, and no other way to write:
+Five strategies, and no other way to write:
 
     KEEP     owned whole and held as declared: missing is created, different is replaced
     ONCE     created once under a fixed name and never changed; whoever comes second finds it
-    EXTEND   a record that only grows: written on the version that was read
     ROTATE   a Secret that is replaced before its content expires; judged by what it says of itself
-    PATCH    an object that others own: only our finalizer, our labels, or its status are written
+    PATCH    changed on the version that was read: our finalizer, our labels or the status of what
+             others own; and of ours the list of public keys, which only grows
     REMOVE   only ever deleted, by UID
 
 A kind that is missing here cannot be written: `Writer` refuses it.
@@ -28,7 +28,6 @@ class Strategy(Enum):
 
     KEEP = "keep"
     ONCE = "create once"
-    EXTEND = "extend"
     ROTATE = "rotate"
     PATCH = "patch"
     REMOVE = "remove"
@@ -85,12 +84,12 @@ ROWS: Final = (
     _row(kinds.RESOURCE_QUOTA, Strategy.KEEP, Strategy.REMOVE, policies=_CHOICE, isolates=True),
     _row(kinds.LIMIT_RANGE, Strategy.KEEP, Strategy.REMOVE, policies=_CHOICE, isolates=True),
     # The snapshot and the delivery plan are immutable; a cache's plan is created once; the list of
-    # public keys grows.
+    # public keys is changed.
     _row(
         kinds.CONFIG_MAP,
         Strategy.KEEP,
         Strategy.ONCE,
-        Strategy.EXTEND,
+        Strategy.PATCH,
         Strategy.REMOVE,
         recreate_for=("data", "immutable"),
         policies=_CHOICE,

@@ -21,7 +21,7 @@ from glovebox.desired.drift import Applied, Drift
 from glovebox.errors import InvalidInput, Rejected
 from glovebox.kube.answers import AlreadyExists, NotFound
 from glovebox.kube.client import Client
-from glovebox.kube.kinds import EVENT, NAMESPACE, POD, SECRET, Kind
+from glovebox.kube.kinds import CONFIG_MAP, EVENT, NAMESPACE, POD, SECRET, Kind
 from glovebox.kube.objects import ObjectKey, key_of
 from glovebox.kube.resources import Key, Resources
 from glovebox.kube.store import version_of
@@ -93,21 +93,6 @@ class Writer:
         with _rejecting(kind, obj["metadata"]["name"]):
             return await self._client.create_or_get(kind, obj)
 
-    # EXTEND
-
-    async def extend(
-        self, kind: Kind, obj: Mapping[str, Any], live: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """Write a record in the place of the one that was read; return it.
-
-        Raises:
-            Conflict: Somebody wrote in between, or it is gone.
-            Rejected: The API server does not take it.
-        """
-        managed(kind, Strategy.EXTEND)
-        with _rejecting(kind, live["metadata"]["name"]):
-            return await self._client.replace(kind, _on_version(obj, live))
-
     # ROTATE
 
     async def rotate(
@@ -169,6 +154,17 @@ class Writer:
         return True
 
     # PATCH
+
+    async def extend(self, obj: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
+        """Write a ConfigMap that only grows in the place of the one that was read; return it.
+
+        Raises:
+            Conflict: Somebody wrote in between, or it is gone.
+            Rejected: The API server does not take it.
+        """
+        managed(CONFIG_MAP, Strategy.PATCH)
+        with _rejecting(CONFIG_MAP, live["metadata"]["name"]):
+            return await self._client.replace(CONFIG_MAP, _on_version(obj, live))
 
     async def write_status(self, obj: Mapping[str, Any], status: dict[str, Any]) -> dict[str, Any]:
         """Write the status of one of our own kinds on the version that was read; return the object.

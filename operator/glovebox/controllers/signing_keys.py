@@ -201,7 +201,7 @@ async def _publish(ports: Ports, record: Mapping[str, Any] | None, wanted: Trust
         },
     }
     if record is not None:
-        await ports.writer.extend(CONFIG_MAP, body, record)
+        await ports.writer.extend(body, record)
         return
     made = await ports.writer.create_once(CONFIG_MAP, body)
     if _published(made) != wanted:

@@ -13,8 +13,9 @@ from glovebox.kube import kinds
 from golden.cases import Case, discover
 
 
-def test_each_kind_has_one_row() -> None:
+def test_each_kind_has_one_row_and_there_are_few_ways_to_write() -> None:
     assert len(MANAGED) == len(ROWS)
+    assert len(Strategy) <= 5
 
 
 @pytest.mark.parametrize("case", discover(), ids=lambda case: case.name)
