@@ -393,7 +393,8 @@ def test_a_hold_that_somebody_took_off_is_found_by_the_next_check_and_told() -> 
         versions = stage.world.store.buckets[SOURCE].keys
         for key in ALL:
             versions[key][0].hold = False
-        await stage.until("they are held again", lambda: held(stage) == ALL, 2 * DAY)
+        # It is listed each five minutes.
+        await stage.until("they are held again", lambda: held(stage) == ALL, 330)
         notes = [
             each["note"]
             for each in stage.world.server.everything(EVENT)

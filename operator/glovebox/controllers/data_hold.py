@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from glovebox.api import reasons
@@ -84,7 +85,9 @@ async def look_at_hold(
     held = known if known is not None and known.state == "Held" else None
     if held is not None and not _is_due(pin, held):
         ports.tasks.drop(_key(pin))
-        return _said(ports, obj, look, HoldFacts(recorded=held))
+        said = _said(ports, obj, look, HoldFacts(recorded=held))
+        # What is recorded of a listing wakes nobody.
+        return replace(said, retry_seconds=0.0) if _is_listed_since(look, held) else said
     try:
         state = await _ensure(ports, pin, held, work_class)
     except GloveboxError as error:
@@ -122,6 +125,11 @@ def _meanwhile(
 def _is_due(pin: DatasetPin, held: PinHold) -> bool:
     listed, checked = pin.status.listed_time, held.checked_time
     return checked is None or (listed is not None and listed > checked)
+
+
+def _is_listed_since(look: Look, held: PinHold) -> bool:
+    listed, checked = str((look.status or {}).get("listedTime") or ""), held.checked_time
+    return bool(listed) and checked is not None and datetime.fromisoformat(listed) > checked
 
 
 async def _ensure(
