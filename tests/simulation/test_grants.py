@@ -442,7 +442,8 @@ def test_of_grants_that_are_made_again_and_again_the_ledger_is_told_so_many_in_a
         assert about_grants(stage) == ["granted", "grant-revoked"] * 3
         assert not is_bound(stage)
         said = condition(grant(stage), "Ready")["message"]
-        assert "grants of this namespace within an hour" in said
+        assert f"grants of namespace {DATA} within an hour" in said
+        assert said in stage.condition("Ready")["message"], "who waits reads the same"
         await stage.until("it is bound", lambda: is_bound(stage), 15 * MINUTE)
         assert stage.world.loop.time() - began < HOUR + 3 * MINUTE, "it is looked at in time"
         assert about_grants(stage) == [*["granted", "grant-revoked"] * 3, "granted"]

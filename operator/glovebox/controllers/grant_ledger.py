@@ -27,12 +27,6 @@ TASK: Final = "ledger"
 PER_HOUR: Final = 60
 _HOUR_SECONDS: Final = 3600.0
 _LOOK_AGAIN_SECONDS: Final = 60.0
-_MANY: Final = waiting(
-    reasons.LEDGER_PENDING,
-    f"the ledger was told of {PER_HOUR} grants of this namespace within an hour; it is told of this"
-    " one when that is over, and the grant is reported then",
-    retry_seconds=_LOOK_AGAIN_SECONDS,
-)
 PENDING: Final = waiting(
     reasons.LEDGER_PENDING, "it is being written into the ledger, and reported then"
 )
@@ -75,7 +69,9 @@ def tell_of_grant(ports: Ports, obj: Mapping[str, Any], store_ref: str) -> Grant
         return GrantTold(is_on=True)
     is_new = any(event.kind == Kind.GRANTED for event in events)
     if is_new and not _has_room(ports, key.namespace, task_key.uid):
-        return GrantTold(is_on=True, asked=frozenset(event.id for event in events), outcome=_MANY)
+        return GrantTold(
+            is_on=True, asked=frozenset(event.id for event in events), outcome=_too_many(key)
+        )
     task = ensure_told(ports, task_key, store, events, key.namespace)
     asked = frozenset(event.id for event in events)
     if task.result is not None:
@@ -85,6 +81,17 @@ def tell_of_grant(ports: Ports, obj: Mapping[str, Any], store_ref: str) -> Grant
         failed = waiting(reasons.LEDGER_UNAVAILABLE, message)
         return GrantTold(is_on=True, asked=asked, outcome=failed)
     return GrantTold(is_on=True, asked=asked, outcome=PENDING)
+
+
+def _too_many(key: Key) -> Outcome:
+    """Return that a grant waits; it is read in the namespaces that wait for it as well."""
+    return waiting(
+        reasons.LEDGER_PENDING,
+        f"the ledger was told of {PER_HOUR} grants of namespace {key.namespace} within an hour, the"
+        " most that it is told; it is told of this one when that hour is over, and the grant lets"
+        " nobody in before",
+        retry_seconds=_LOOK_AGAIN_SECONDS,
+    )
 
 
 def _has_room(ports: Ports, namespace: str, uid: str) -> bool:

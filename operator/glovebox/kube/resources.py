@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel
 
 from glovebox import names
-from glovebox.kube.kinds import CUSTOM_KINDS, REFERENCES, Kind, Reference
+from glovebox.kube.kinds import ACCESS_GRANT, CUSTOM_KINDS, REFERENCES, Kind, Reference
 from glovebox.kube.store import Change, Table, is_leaving, version_of
 
 R = TypeVar("R", bound=BaseModel)
@@ -258,12 +258,14 @@ def _shared_value(value: Any, *, keeps: bool) -> Any:
 def matters_to_users(change: Change[Key, Stored]) -> bool:
     """Return whether those who refer to an object have to be reconciled because of a change.
 
-    An annotation, a repeated check with the same result, progress, and times do not matter.
+    An annotation, a repeated check with the same result, progress, and times do not matter; words
+    do of a grant alone, whose waiting Experiments repeat them: they change seldom.
     """
     before, after = change.before, change.after
     if before is None or after is None:
         return True
-    return _looked_at(before) != _looked_at(after)
+    left_out = _IRRELEVANT - {"message"} if change.key.kind == ACCESS_GRANT.kind else _IRRELEVANT
+    return _looked_at(before, left_out) != _looked_at(after, left_out)
 
 
 def references(key: Key, spec: Mapping[str, Any], *, holding: bool = False) -> Iterable[Key]:
@@ -302,7 +304,7 @@ def _values(value: Any, path: list[str]) -> Iterator[Any]:
         yield from _values(entry, rest)
 
 
-def _looked_at(stored: Stored) -> Hashable:
+def _looked_at(stored: Stored, left_out: AbstractSet[str]) -> Hashable:
     metadata, status = stored.obj["metadata"], stored.obj.get("status") or {}
     generation = metadata.get("generation")
     return (
@@ -312,17 +314,17 @@ def _looked_at(stored: Stored) -> Hashable:
         status.get("observedGeneration") == generation,
         is_leaving(stored.obj),
         tuple(metadata.get("finalizers") or ()),
-        _frozen(status),
+        _frozen(status, left_out),
     )
 
 
-def _frozen(value: Any) -> Hashable:
+def _frozen(value: Any, left_out: AbstractSet[str]) -> Hashable:
     if isinstance(value, Mapping):
         return tuple(
-            (name, _frozen(inner))
+            (name, _frozen(inner, left_out))
             for name, inner in sorted(value.items())
-            if name not in _IRRELEVANT and not name.endswith("Time")
+            if name not in left_out and not name.endswith("Time")
         )
     if isinstance(value, list):
-        return tuple(_frozen(inner) for inner in value)
+        return tuple(_frozen(inner, left_out) for inner in value)
     return value if isinstance(value, Hashable) else repr(value)

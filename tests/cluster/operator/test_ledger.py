@@ -26,10 +26,9 @@ from support.told_ledgers import LIFE
 from support.waiting import eventually
 
 OWN = "glovebox-system"
-BUCKET = "glovebox-ledgered"
-WHERE = f"s3://{BUCKET}/acme"
+STORE = "ledgered"
+WHERE = f"s3://glovebox-{STORE}/acme"
 RUN = {"image": "trainer", "command": ["python", "-m", "train"]}
-KEY = "the-ledgers-key"
 
 
 def glovebox(cluster: Cluster, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -45,33 +44,38 @@ def glovebox(cluster: Cluster, *arguments: str) -> subprocess.CompletedProcess[s
     return done
 
 
-@pytest.fixture(scope="module")
-def policy(cluster: Cluster, platform: Team, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with a ledger that is written; the policy of who verifies it."""
-    tmp_path = tmp_path_factory.mktemp("ledger")
-    store = platform.path("ObjectStore", "ledgered")
-    platform.declare("ObjectStore", "ledgered", store_spec(cluster, BUCKET))
-    platform.expect("ObjectStore", "ledgered", timeout=60)
+def begin_ledger(cluster: Cluster, platform: Team, name: str, folder: Path) -> Path:
+    """Declare a store with a ledger that is written; return the policy of who verifies it."""
+    store, bucket, key = platform.path("ObjectStore", name), f"glovebox-{name}", f"key-of-{name}"
+    platform.declare("ObjectStore", name, store_spec(cluster, bucket))
+    platform.expect("ObjectStore", name, timeout=60)
     pair = new_key_pair()
-    (tmp_path / "log.pem").write_text(pair.private)
-    origin = ("--origin", "ledger.example.com/acme")
-    made = glovebox(cluster, "ledger", "init", WHERE, "--key", str(tmp_path / "log.pem"), *origin)
+    (folder / "log.pem").write_text(pair.private)
+    origin = ("--origin", f"ledger.example.com/{name}")
+    where = ("ledger", "init", f"s3://{bucket}/acme")
+    made = glovebox(cluster, *where, "--key", str(folder / "log.pem"), *origin)
     assert made.returncode == 0, made.stderr
     cluster.api.create(
         path_of("v1", "secrets", namespace=OWN),
         {
             "apiVersion": "v1",
             "kind": "Secret",
-            "metadata": {"name": KEY, "namespace": OWN},
+            "metadata": {"name": key, "namespace": OWN},
             "stringData": {PRIVATE: pair.private},
         },
     )
-    spec = {"organisation": "acme", "keySecretRef": {"name": KEY}}
+    spec = {"organisation": "acme", "keySecretRef": {"name": key}}
     cluster.api.patch(store, {"spec": {"ledger": spec}})
-    platform.expect("ObjectStore", "ledgered", "LedgerWritten", timeout=60)
-    found = tmp_path / "policy.txt"
+    platform.expect("ObjectStore", name, "LedgerWritten", timeout=60)
+    found = folder / "policy.txt"
     found.write_text(f"{made.stdout.splitlines()[0]}\nquorum none\n")
     return found
+
+
+@pytest.fixture(scope="module")
+def policy(cluster: Cluster, platform: Team, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a ledger that is written; the policy of who verifies it."""
+    return begin_ledger(cluster, platform, STORE, tmp_path_factory.mktemp("ledger"))
 
 
 @pytest.mark.timeout(300)
@@ -228,7 +232,6 @@ def _kinds(cluster: Cluster, uid: str) -> list[str]:
 
 # -- who else learns of its heads
 
-STORE = "ledgered"
 NAME = "witness.example.com/w1"
 
 

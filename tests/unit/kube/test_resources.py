@@ -193,6 +193,17 @@ def test_users_are_concerned_by_what_they_look_at(change: dict[str, Any], *, mat
     assert matters_to_users(changes[1]) is matters
 
 
+@pytest.mark.parametrize(("kind", "matters"), [("AccessGrant", True), ("DatasetPin", False)])
+def test_words_concern_those_alone_who_wait_for_a_grant(kind: str, *, matters: bool) -> None:
+    changes: list[Change[Key, Stored]] = []
+    resources = Resources(changes.append)
+    for version, message in (("1", "it is being written"), ("2", "there were too many")):
+        found = resource(kind, "loan", int(version))
+        found["status"] = {"conditions": [{"type": "Ready", "message": message}]}
+        resources.seen(found)
+    assert matters_to_users(changes[1]) is matters
+
+
 def test_coming_and_going_concerns_the_users() -> None:
     changes: list[Change[Key, Stored]] = []
     resources = Resources(changes.append)

@@ -79,14 +79,17 @@ DELETED_UNSEALED: Final = _reason(
 )
 LEDGER_PENDING: Final = _reason(
     "LedgerPending",
-    "Experiment `Ready`, `Reconciling`, `Succeeded`, `Sealed`",
+    "Experiment `Ready`, `Reconciling`, `Succeeded`, `Sealed`; AccessGrant `Ready`",
     "The step was made, and its entry is being written into the ledger; it is reported then. Of a"
-    " seal also: a new key is to sign it, and signs once the ledger has an entry of that key.",
+    " seal also: a new key is to sign it, and signs once the ledger has an entry of that key. Of a"
+    " grant also: the ledger took 60 grants of its namespace within an hour, and takes this one"
+    " later.",
     _WAIT,
 )
 LEDGER_UNAVAILABLE: Final = _reason(
     "LedgerUnavailable",
-    "Experiment `Ready`, `Reconciling`, `Succeeded`, `Sealed`; ObjectStore `LedgerWritten`",
+    "Experiment `Ready`, `Reconciling`, `Succeeded`, `Sealed`; AccessGrant `Ready`; ObjectStore"
+    " `LedgerWritten`",
     "The ledger cannot be written, so no further step is reported. What runs goes on and is sealed;"
     " a deletion waits for an hour. The message says why.",
     "Bring back what the message names: the store, the Secret with the ledger's key, or the ledger"
