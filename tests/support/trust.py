@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from glovebox import names
-from glovebox.errors import InvalidInput
-from glovebox.evidence.envelope import opened
 from glovebox.evidence.keys import TrustBundle, read_bundle
+from glovebox.evidence.standing import Judge, Rule
 from glovebox.store.connection import Stop
 from glovebox.store.evidence_objects import read_evidence
 from support.api import Api, path_of
@@ -17,18 +15,9 @@ if TYPE_CHECKING:
     from glovebox.store.connection import Store
 
 
-def trusting(trust: TrustBundle | str) -> Callable[[bytes], bool]:
-    """Return whether an envelope was signed by one of these keys."""
-    keys = read_bundle(trust) if isinstance(trust, str) else trust
-
-    def is_trusted(envelope: bytes) -> bool:
-        try:
-            opened(envelope, keys)
-        except InvalidInput:
-            return False
-        return True
-
-    return is_trusted
+def trusting(trust: TrustBundle | str) -> Judge:
+    """Return what says whether a document was signed by one of these keys, in its time."""
+    return Judge(Rule(read_bundle(trust) if isinstance(trust, str) else trust))
 
 
 def documents(store: Store, bucket: str, folder: str, trust: TrustBundle | str) -> dict[str, bytes]:

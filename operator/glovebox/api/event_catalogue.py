@@ -70,6 +70,13 @@ EVENTS: Final = (
         )
     ),
     EventEntry(
+        reasons.SEAL_NOT_COUNTED,
+        "Warning",
+        "Experiment, Namespace",
+        "when a statement that a former key signed lies in the place of a seal, and is none: while"
+        " the run is followed, and when the seal was made",
+    ),
+    EventEntry(
         reasons.DELETED_UNSEALED,
         "Warning",
         "Experiment",

@@ -40,7 +40,7 @@ from glovebox.evidence.statement import SealedInput, SealedManifest, SealInputs
 from glovebox.kube.resources import Key
 from glovebox.status.experiment_facts import SealFacts
 from glovebox.status.outcome import Outcome, done, of_error, waiting
-from glovebox.status.text import format_time, how_far
+from glovebox.status.text import format_time, how_far, seal_not_counted
 from glovebox.store.connection import Store
 from glovebox.store.pins import ManifestLocation
 from glovebox.store.sealing import seal_folder
@@ -89,6 +89,7 @@ class BoundSeal:
         sessions_end: When the last session ends that is known to have been issued.
         stays: Whether its Experiment asks for the last listing: by its status while it is there,
             by a note when it goes (`last_listings.leave_note_of`).
+        not_before: No seal of it was made before, as it is on record; None when that is not known.
     """
 
     owner: Key
@@ -110,6 +111,7 @@ class BoundSeal:
     tenant_pods: TenantPods | None = None
     sessions_end: datetime | None = None
     stays: bool = False
+    not_before: datetime | None = None
 
     @classmethod
     def of_snapshot(
@@ -200,6 +202,7 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
         ),
         keys=keys,
         session_seconds=bound.platform.profile.spec.credentials.duration_seconds,
+        not_before=bound.not_before,
     )
     task_key = TaskKey(bound.owner, bound.uid, SEAL)
     ask = functools.partial(EvidenceQuestion.of, evidence)
@@ -239,6 +242,7 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
             bound.uid,
             render_platform(platform.profile, platform.store, platform.input_stores),
             datetime.fromisoformat(task.result.sessions_end),
+            task.result.attestation_version,
         )
     return _sealed(task.result, ports.now())
 
@@ -312,7 +316,15 @@ def _sealed(result: SealResult, now: datetime) -> Outcome:
     }
     record = {name: value for name, value in record.items() if value not in (None, [])}
     ends = datetime.fromisoformat(result.sessions_end)
-    facts = SealFacts(record, result.versions, result.bytes, result.findings, waits=waits_for(ends))
+    told = seal_not_counted(result.uri, result.not_counted) if result.not_counted else ""
+    facts = SealFacts(
+        record,
+        result.versions,
+        result.bytes,
+        result.findings,
+        waits=waits_for(ends),
+        not_counted=told,
+    )
     return done(facts, retry_seconds=max(0.0, (ends - now).total_seconds()))
 
 

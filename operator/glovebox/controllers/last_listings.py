@@ -46,21 +46,25 @@ class SealedExperiment:
         name: Its name.
         uid: Its UID.
         platform: The platform's settings as they were bound.
+        seal_version: Version of its signed statement, as it is on record.
     """
 
     team: str
     name: str
     uid: str
     platform: Platform
+    seal_version: str = ""
 
     @classmethod
     def of(cls, experiment: Experiment) -> SealedExperiment:
         """Return an Experiment that is there; what it took over was sealed under another UID."""
+        seal = experiment.status.seal
         return cls(
             experiment.namespace,
             experiment.name,
             experiment.spec.adopts or experiment.uid,
             read_platform(experiment.status.platform),
+            seal.attestation_version if seal is not None else "",
         )
 
 
@@ -84,6 +88,7 @@ async def seal_place(ports: Ports, sealed: SealedExperiment) -> SealPlace:
         keys=functools.partial(
             keys_for_signing, ports, KeyPlace(connection, bucket, locked), store.name
         ),
+        seal_version=sealed.seal_version,
     )
 
 
@@ -131,7 +136,13 @@ def record_of(result: SupplementResult) -> dict[str, Any]:
 
 
 async def leave_note(
-    ports: Ports, team: str, name: str, uid: str, platform: str, sessions_end: datetime
+    ports: Ports,
+    team: str,
+    name: str,
+    uid: str,
+    platform: str,
+    sessions_end: datetime,
+    seal_version: str,
 ) -> None:
     """Leave behind that a seal is to be listed once more, before its Experiment goes.
 
@@ -142,6 +153,7 @@ async def leave_note(
         uid: Its UID.
         platform: The platform's settings as they were recorded.
         sessions_end: When it is due.
+        seal_version: Version of the signed statement.
 
     Raises:
         GloveboxError: The API server failed; calling again is safe.
@@ -164,6 +176,7 @@ async def leave_note(
                 "uid": uid,
                 "platform": platform,
                 "sessionsEnd": format_time(sessions_end),
+                "attestationVersion": seal_version,
             },
         },
     )
@@ -187,7 +200,8 @@ async def leave_note_of(ports: Ports, obj: Mapping[str, Any]) -> None:
     ends = seal.get("sessionsEndTime")
     if ends:
         place = (metadata["namespace"], metadata["name"], metadata["uid"])
-        await leave_note(ports, *place, platform, datetime.fromisoformat(ends))
+        version = str(seal.get("attestationVersion", ""))
+        await leave_note(ports, *place, platform, datetime.fromisoformat(ends), version)
 
 
 async def sweep_last_listings(ports: Ports) -> None:
@@ -220,7 +234,11 @@ async def _look(ports: Ports, note: Mapping[str, Any]) -> None:
     # Not under the Experiment's own key: another one may have its name by now.
     owner = (LAST_LISTING, data["uid"])
     sealed = SealedExperiment(
-        data["team"], data["name"], data["uid"], read_platform(data["platform"])
+        data["team"],
+        data["name"],
+        data["uid"],
+        read_platform(data["platform"]),
+        data["attestationVersion"],
     )
     task = await ensure_last_listing(ports, sealed, owner)
     if task.result is None:

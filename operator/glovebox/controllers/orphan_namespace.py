@@ -46,6 +46,7 @@ from glovebox.controllers.experiment.freeze import (
 )
 from glovebox.controllers.experiment.record import LEDGER_WAIT, TASK
 from glovebox.controllers.experiment.retire import SEAL_WAIT
+from glovebox.controllers.experiment.seal import tell_not_counted
 from glovebox.controllers.orphan_ledger import is_loss_told, is_told
 from glovebox.controllers.orphan_lineage import is_traced
 from glovebox.controllers.orphans import Orphan, is_in_doubt
@@ -142,6 +143,7 @@ async def _end(
     ):
         return Result(retry_seconds=_LOOK_SELDOM_SECONDS)
     if outcome.is_done:
+        tell_not_counted(ports, orphan.about, outcome)
         _tell_sealed(ports, orphan, bound)
         await _let_go(ports, orphan, sealed=True)
         return DONE

@@ -36,14 +36,16 @@ async def seal_to_read(ports: Ports, pin: DatasetPin, store: ObjectStore) -> Sea
     wanted = pin.spec.source.experiment_ref
     if wanted is None:
         return None
+    uid = _uid(ports, pin, wanted, store)
     return SealToRead(
         bucket=store.spec.artifacts.bucket,
         experiment=f"{pin.namespace}/{wanted.name}",
-        uid=_uid(ports, pin, wanted, store),
+        uid=uid,
         digest=wanted.digest or "",
         below=wanted.prefix,
         trust=await read_published(ports),
         locked=is_locked(store),
+        version=_version(ports, pin, wanted, uid),
     )
 
 
@@ -77,6 +79,17 @@ def _uid(ports: Ports, pin: DatasetPin, wanted: ExperimentSource, store: ObjectS
         )
     _require_usable(live, what, store)
     return _sealed_under(live)
+
+
+def _version(ports: Ports, pin: DatasetPin, wanted: ExperimentSource, uid: str) -> str:
+    """Return the version of the statement that the pin, or the Experiment, has on record."""
+    known = pin.status.derived
+    if known is not None and known.seal_version:
+        return known.seal_version
+    live = ports.resources.get(Key(EXPERIMENT.kind, pin.namespace, wanted.name))
+    if live is None or _sealed_under(live) != uid:
+        return ""
+    return str(((live.get("status") or {}).get("seal") or {}).get("attestationVersion", ""))
 
 
 def _require_usable(live: Mapping[str, Any], what: str, store: ObjectStore) -> None:

@@ -7,7 +7,6 @@ look at as well.
 from __future__ import annotations
 
 import asyncio
-import functools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -27,8 +26,8 @@ from glovebox.evidence.after_seal import (
     is_about,
     payload_of,
 )
-from glovebox.evidence.envelope import opened
 from glovebox.evidence.keys import TrustBundle
+from glovebox.evidence.standing import Judge, Rule, Standing, Stored
 from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME, STATEMENT_NAME
 from glovebox.evidence.verification import (
     Expected,
@@ -55,7 +54,7 @@ from glovebox.jobs.verifying_locks import (
 )
 from glovebox.store.artifact_reading import read_artifacts
 from glovebox.store.connection import Stores, StoreSettings
-from glovebox.store.evidence_objects import read_beside, read_evidence
+from glovebox.store.evidence_objects import EvidenceObject, read_beside, read_evidence
 
 if TYPE_CHECKING:
     from glovebox.jobs.verifying_ledger import InLedger
@@ -180,26 +179,21 @@ def verify_seal(
     """
     now = now or _now()
 
-    def is_trusted(envelope: bytes) -> bool:
-        try:
-            opened(envelope, demand.trust)
-        except InvalidInput:
-            return False
-        return True
-
     # The folder is of one Experiment: the seal of another one has no business there.
     uid = demand.expected.uid or folder.rstrip("/").rpartition("/")[2]
     experiment = demand.expected.experiment
 
-    def is_its_seal(envelope: bytes) -> bool:
+    def is_its(envelope: bytes) -> bool:
         if experiment and not is_statement_of(envelope, experiment, uid):
             return False
-        return stated_uid(envelope) == uid and is_trusted(envelope)
+        return stated_uid(envelope) == uid
 
-    objects = read_evidence(store, bucket, folder, stop, is_its_seal)
-    if STATEMENT_NAME in objects and not is_its_seal(objects[STATEMENT_NAME].body):
+    # As the operator looks for it; it knows besides when the run ended.
+    judge = Judge(Rule(demand.trust), is_its)
+    objects = read_evidence(store, bucket, folder, stop, judge)
+    if STATEMENT_NAME in objects and judge(_stored(objects)) is Standing.FOREIGN:
         # There is none: what there is instead is told.
-        objects = read_evidence(store, bucket, folder, stop, is_trusted)
+        objects = read_evidence(store, bucket, folder, stop, Judge(Rule(demand.trust)))
     documents = {name: found.body for name, found in objects.items()}
     _save(save, documents)
     demand = replace(demand, expected=replace(demand.expected, uid=uid))
@@ -207,11 +201,14 @@ def verify_seal(
     if report.findings:
         return Verified(report, 0, (_DOCUMENTS_CHECKED,), ("the artifacts",))
     check_written(report, objects[STATEMENT_NAME].written)
+    report.remarks += [f"not counted as the seal: {each}" for each in judge.doubts.values()]
     seal = documents[STATEMENT_NAME]
 
-    def is_ours(predicate_type: str, envelope: bytes) -> bool:
-        about = is_about(payload_of(envelope), predicate_type, envelope_digest(seal))
-        return about and is_trusted(envelope)
+    def beside_it(predicate_type: str) -> Judge:
+        digest = envelope_digest(seal)
+        return Judge(
+            Rule(demand.trust), lambda each: is_about(payload_of(each), predicate_type, digest)
+        )
 
     beside = read_beside(
         store,
@@ -219,8 +216,8 @@ def verify_seal(
         folder,
         stop,
         logs=stated_logs(report),
-        supplement=functools.partial(is_ours, SUPPLEMENT_TYPE),
-        conclusion=functools.partial(is_ours, CONCLUSION_TYPE),
+        supplement=beside_it(SUPPLEMENT_TYPE),
+        conclusion=beside_it(CONCLUSION_TYPE),
     )
     found = {name: each.body for name, each in beside.items()}
     _save(save, found)
@@ -228,6 +225,11 @@ def verify_seal(
     _check_beside(report, seal, found, demand, now, written)
     check_evidence_locks(report, objects | beside, now, demanded=demand.locks)
     return _compare(store, bucket, folder, report, demand, stop, read_bytes=read_bytes, now=now)
+
+
+def _stored(objects: Mapping[str, EvidenceObject]) -> Stored:
+    statement = objects[STATEMENT_NAME]
+    return Stored(statement.version_id, statement.body, lambda: statement.written)
 
 
 def _save(folder: Path | None, documents: Mapping[str, bytes]) -> None:

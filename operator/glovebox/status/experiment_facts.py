@@ -195,6 +195,7 @@ class SealFacts:
         findings: What the seal could not vouch for.
         supplement: What `status.sealSupplement` holds from now on; None leaves it as it is.
         waits: What is still to come after the seal, in words; empty when nothing is.
+        not_counted: What is told of statements by former keys in its place; empty without any.
     """
 
     record: Mapping[str, Any] | None
@@ -203,6 +204,7 @@ class SealFacts:
     findings: tuple[str, ...]
     supplement: Mapping[str, Any] | None = None
     waits: str = ""
+    not_counted: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final
+
+from glovebox.evidence.statement import STATEMENT_NAME
 
 _HOLDERS_MAX: Final = 3
 _UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -61,4 +63,19 @@ def held_by(finalizers: Iterable[str]) -> str:
     return (
         f"it was deleted, and is still there for finalizer {held} of somebody else; it goes when"
         " that is taken away"
+    )
+
+
+def seal_not_counted(folder: str, doubts: Sequence[str]) -> str:
+    """Return what is told of statements by former keys that lie in the place of a seal.
+
+    Args:
+        folder: URI of the evidence, ending in `/`.
+        doubts: Of each version; at least one.
+    """
+    more = f" (and {len(doubts) - 1:,} more)" if len(doubts) > 1 else ""
+    return (
+        f"{folder}{STATEMENT_NAME} is not counted as the seal: {doubts[0]}{more}. Somebody who has"
+        " that key may write to the bucket: find out who, and take the right from them; after a"
+        " restore it may be genuine: docs/how-to/rotate-keys.md#a-forged-seal-is-found"
     )

@@ -1,9 +1,9 @@
 """The three objects of a seal, found among all versions that lie under their names.
 
 Whoever else may write to the bucket can put a version of their own there, before ours or after. So
-none is believed for its name or its age: a statement counts when a trusted key signed it, the list
-and the snapshot when they have the digest that it names. Of several such versions the oldest
-counts.
+none is believed for its name or its age: a statement counts when a trusted key signed it, in its
+time (`evidence/standing.py`), the list and the snapshot when they have the digest that it names. Of
+several such versions the oldest counts.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.evidence.after_seal import CONCLUSION_NAME, LAST_LIST_NAME, SUPPLEMENT_NAME
+from glovebox.evidence.standing import Rule, Standing, Stored, judge_of_seal
 from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME, STATEMENT_NAME
 from glovebox.evidence.verification import stated_list_digest, stated_snapshot_digest
 from glovebox.store.errors import translated
@@ -27,14 +28,15 @@ from glovebox.store.version_lock import Lock, LockHiddenError, read_version_lock
 
 if TYPE_CHECKING:
     from glovebox.data.compare import ListedVersion
+    from glovebox.evidence.keys import TrustBundle
     from glovebox.store.connection import Stop, Store
 
 # A statement names at most 10,000 artifacts of at most a kilobyte each; what is longer is none.
 _STATEMENT_BYTES: Final = 64 << 20
 # Some stores list what is encrypted a little longer than it is read.
 _SLACK: Final = 64 << 10
-# Whether a trusted key signed an envelope.
-Trusted = Callable[[bytes], bool]
+# What a document that is found is worth: a `Judge`.
+Trusted = Callable[[Stored], Standing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +67,16 @@ class EvidenceObject:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement, and whether a trusted key signed it."""
+    """A statement, and what it is worth."""
 
     version_id: str
     envelope: bytes
-    is_trusted: bool
+    standing: Standing
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether it counts."""
+        return self.standing is Standing.COUNTS
 
 
 def list_key(folder: str, digest: str) -> str:
@@ -91,28 +98,71 @@ def versions_of(store: Store, bucket: str, key: str, stop: Stop) -> list[str]:
 def find_statement(
     store: Store, bucket: str, folder: str, trusted: Trusted, stop: Stop
 ) -> Statement | None:
-    """Return the oldest statement of a seal that is trusted, see `find_signed`. Blocks."""
+    """Return the oldest statement of a seal that counts, see `find_signed`. Blocks."""
     return find_signed(store, bucket, folder + STATEMENT_NAME, trusted, stop)
+
+
+def find_seal(
+    store: Store,
+    bucket: str,
+    folder: str,
+    experiment: str,
+    uid: str,
+    trust: TrustBundle,
+    recorded: str,
+    stop: Stop,
+) -> Statement | None:
+    """Return the statement that is on record as the seal of an Experiment. Blocks.
+
+    Where none is on record, or that version is not there, as `find_signed` has it.
+
+    Args:
+        store: Of the bucket.
+        bucket: The bucket.
+        folder: Of the evidence.
+        experiment: `namespace/name`.
+        uid: The Experiment's UID.
+        trust: The published keys.
+        recorded: Version of the statement that is on record; empty where none is.
+        stop: Looked at between requests.
+    """
+    rules = (Rule(trust, recorded=recorded), Rule(trust)) if recorded else (Rule(trust),)
+    found: Statement | None = None
+    for rule in rules:
+        judge = judge_of_seal(rule, experiment, uid)
+        found = find_statement(store, bucket, folder, judge, stop)
+        if found is not None and found.is_trusted:
+            return found
+    return found
 
 
 def find_signed(
     store: Store, bucket: str, key: str, trusted: Trusted, stop: Stop
 ) -> Statement | None:
-    """Return the oldest statement under a key that is trusted. Blocks.
+    """Return the oldest statement under a key that counts. Blocks.
 
-    Where there are only others, the oldest of them; None where nothing is there. What is longer
-    than any statement is somebody else's, and not read: it could be as long as a store takes.
+    Where there are only others, the oldest of those that a published key signed, else of all; None
+    where nothing is there. What is longer than any statement is somebody else's, and not read: it
+    could be as long as a store takes.
     """
-    first: Statement | None = None
+    other: Statement | None = None
     for row in rows_of(store, bucket, key, stop):
         if row.size > _STATEMENT_BYTES:
             continue
         version = row.version_id
-        envelope = _bounded(object_chunks(store, bucket, key, version, stop))
-        if envelope is not None and trusted(envelope):
-            return Statement(version, envelope, is_trusted=True)
-        first = first or Statement(version, envelope or b"", is_trusted=False)
-    return first
+        body = _bounded(object_chunks(store, bucket, key, version, stop))
+        envelope = body or b""
+        found = Statement(version, envelope, trusted(stored(store, bucket, key, version, envelope)))
+        if found.is_trusted:
+            return found
+        if other is None or other.standing < found.standing:
+            other = found
+    return other
+
+
+def stored(store: Store, bucket: str, key: str, version: str, envelope: bytes) -> Stored:
+    """Return a document with the way to ask the store since when it has it."""
+    return Stored(version, envelope, lambda: written_at(store, bucket, key, version))
 
 
 def find_by_digest(
@@ -234,8 +284,8 @@ def read_beside(
         folder: Of the evidence.
         stop: Looked at between requests.
         logs: Digests of the logs that the seal names.
-        supplement: Whether an envelope is its supplement.
-        conclusion: Whether an envelope is its conclusion.
+        supplement: What an envelope is worth as its supplement.
+        conclusion: What an envelope is worth as its conclusion.
     """
     places: dict[str, tuple[str, str]] = {}
     for digest in logs:
@@ -249,7 +299,7 @@ def read_beside(
         if signed is None:
             continue
         places[name] = (folder + name, signed.version_id)
-        if name == SUPPLEMENT_NAME and signed.is_trusted:
+        if name == SUPPLEMENT_NAME and signed.standing is not Standing.FOREIGN:
             digest = stated_list_digest(signed.envelope)
             last = find_by_digest(store, bucket, list_key(folder, digest), digest, stop)
             if last is not None:

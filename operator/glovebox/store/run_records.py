@@ -9,10 +9,10 @@ locked as everything in the bucket is.
     <declaration>.started.json  started: the Job that was created then
 
 Both are signed with the key of seals, for what they say decides whether a run starts, is over, and
-what is sealed of it. The first version of each that a published key signed counts: what somebody
-else wrote before it or over it is none. Where there is nothing else nobody knows whether the run
-was started, so it is not. A record says everything by which its results can be sealed although
-nothing of the cluster is left.
+what is sealed of it. The first version of each that a published key signed in its time counts
+(`evidence/standing.py`): what somebody else wrote before it or over it is none. Where there is
+nothing else nobody knows whether the run was started, so it is not. A record says everything by
+which its results can be sealed although nothing of the cluster is left.
 
 Where no key can sign, a run begins all the same, and that it is about to is not signed: it keeps
 others of the name from beginning, and nothing more is believed of it.
@@ -24,14 +24,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX, canonical_json
-from glovebox.errors import InvalidInput, Refused
+from glovebox.errors import Refused
 from glovebox.evidence.after_seal import payload_of
-from glovebox.evidence.envelope import opened, sign, unsigned
-from glovebox.store.evidence_objects import versions_of
+from glovebox.evidence.envelope import sign, unsigned
+from glovebox.evidence.standing import Judge, Rule, Standing
+from glovebox.store.evidence_objects import stored, versions_of
 from glovebox.store.listing import list_versions
 from glovebox.store.manifests import object_chunks
 from glovebox.store.putting import put, put_first
@@ -139,17 +138,22 @@ def begin_run(
         return found
     found = read_run(store, bucket, record.key, None, stop)
     if found is None or found.uid != record.uid:
-        raise not_known(bucket, record.key)
+        raise not_known(store, bucket, record.key, trust, stop)
     return replace(found, is_signed=False)
 
 
-def not_known(bucket: str, key: str) -> Refused:
-    """Return the error that something else lies in the place of the record of a run."""
+def not_known(store: Store, bucket: str, key: str, trust: TrustBundle, stop: Stop) -> Refused:
+    """Return the error that something else lies in the place of the record of a run. Blocks."""
+    judge = Judge(Rule(trust, PAYLOAD_TYPE))
+    for _ in _documents(store, bucket, key, judge, stop):
+        pass
+    doubt = next(iter(judge.doubts.values()), "")
+    said = f" while it was valid ({doubt}; who wrote it may have that key)" if doubt else ""
     return Refused(
         reasons.ALREADY_RAN,
-        f"s3://{bucket}/{key} is there, and no published key signed it as the record of a run:"
-        " whether the run was started is not known, so it is not; look at its versions and who"
-        " wrote them, and to run it, give the Experiment another name",
+        f"s3://{bucket}/{key} is there, and no published key signed it as the record of a run"
+        f"{said}: whether the run was started is not known, so it is not; look at its versions and"
+        " who wrote them, and to run it, give the Experiment another name",
     )
 
 
@@ -177,7 +181,8 @@ def note_start(
     key, body = started_key(begun.key), _signed(document, signer)
     if put(store, bucket, key, body, only_new=True):
         return
-    if not _with_start(store, bucket, begun, trust, stop).job_uid:
+    judge = Judge(Rule(trust, PAYLOAD_TYPE))
+    if not _with_start(store, bucket, begun, judge, stop).job_uid:
         put(store, bucket, key, body, only_new=False)
 
 
@@ -193,10 +198,11 @@ def read_run(
         trust: The keys whose records count. None takes whatever is there: for who only looks.
         stop: Looked at between requests.
     """
-    for document in _documents(store, bucket, key, trust, stop):
+    judge = Judge(Rule(trust, PAYLOAD_TYPE)) if trust is not None else None
+    for document in _documents(store, bucket, key, judge, stop):
         found = _record(document, key)
         if found is not None:
-            return _with_start(store, bucket, found, trust, stop)
+            return _with_start(store, bucket, found, judge, stop)
     return None
 
 
@@ -238,28 +244,24 @@ def _signed(document: Mapping[str, Any], signer: Signer | None) -> bytes:
 
 
 def _documents(
-    store: Store, bucket: str, key: str, trust: TrustBundle | None, stop: Stop
+    store: Store, bucket: str, key: str, judge: Judge | None, stop: Stop
 ) -> Iterator[dict[str, Any]]:
-    """Yield what lies under a key and counts, the oldest version first."""
+    """Yield what lies under a key and counts, the oldest version first; all of it for no judge."""
     for version in versions_of(store, bucket, key, stop):
-        document = _opened(_bounded(object_chunks(store, bucket, key, version, stop)), trust)
+        body = _bounded(object_chunks(store, bucket, key, version, stop))
+        if judge is not None:
+            found = stored(store, bucket, key, version, body)
+            if judge(found) is not Standing.COUNTS:
+                continue
+        document = payload_of(body)
         if isinstance(document, dict) and document.get("format") == FORMAT:
             yield document
 
 
-def _opened(body: bytes, trust: TrustBundle | None) -> Any:
-    if trust is None:
-        return payload_of(body)
-    try:
-        return orjson.loads(opened(body, trust, PAYLOAD_TYPE).payload)
-    except (InvalidInput, orjson.JSONDecodeError):
-        return None
-
-
 def _with_start(
-    store: Store, bucket: str, record: RunRecord, trust: TrustBundle | None, stop: Stop
+    store: Store, bucket: str, record: RunRecord, judge: Judge | None, stop: Stop
 ) -> RunRecord:
-    for document in _documents(store, bucket, started_key(record.key), trust, stop):
+    for document in _documents(store, bucket, started_key(record.key), judge, stop):
         # That of another run is as well signed, and can be copied.
         if (document.get("key"), document.get("uid")) == (record.key, record.uid):
             return replace(

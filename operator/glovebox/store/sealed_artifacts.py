@@ -8,7 +8,6 @@ the seal, or in front of it under the name of an artifact, is in no list and nev
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import tempfile
 from dataclasses import dataclass
@@ -30,7 +29,6 @@ from glovebox.evidence.verification import (
     Expected,
     Report,
     check_written,
-    is_statement_of,
     signed_prefix,
     stated_list_digest,
     stated_snapshot_digest,
@@ -38,7 +36,7 @@ from glovebox.evidence.verification import (
 )
 from glovebox.store.evidence_objects import (
     find_by_digest,
-    find_statement,
+    find_seal,
     list_key,
     written_at,
 )
@@ -70,6 +68,7 @@ class SealToRead:
         below: Prefix below that of the artifacts; empty for all.
         trust: The keys whose seals count.
         locked: Whether each artifact has to be locked, by the seal's own list.
+        version: Of the statement that is on record as the seal; empty where none is.
     """
 
     bucket: str
@@ -79,6 +78,7 @@ class SealToRead:
     below: str
     trust: TrustBundle
     locked: bool
+    version: str = ""
 
     @property
     def what(self) -> str:
@@ -139,8 +139,16 @@ def read_sealed(store: Store, wanted: SealToRead, stop: Stop) -> ReadSeal:
             `ExperimentFailed`: it is of a run that did not succeed.
     """
     folder = seal_folder(wanted.uid)
-    trusted = functools.partial(_is_ours, wanted)
-    statement = find_statement(store, wanted.bucket, folder, trusted, stop)
+    statement = find_seal(
+        store,
+        wanted.bucket,
+        folder,
+        wanted.experiment,
+        wanted.uid,
+        wanted.trust,
+        wanted.version,
+        stop,
+    )
     if statement is None:
         raise _not_found(wanted, f"{folder}{STATEMENT_NAME}")
     if not statement.is_trusted:
@@ -255,15 +263,6 @@ def _why_unusable(artifact: Artifact, wanted: SealToRead) -> str:
     if artifact.is_unreadable:
         return artifact.unreadable or "it could not be read"
     return "no lock protects it" if wanted.locked and not artifact.lock_mode else ""
-
-
-def _is_ours(wanted: SealToRead, envelope: bytes) -> bool:
-    """Whether a trusted key signed an envelope for this very Experiment."""
-    try:
-        opened(envelope, wanted.trust)
-    except InvalidInput:
-        return False
-    return is_statement_of(envelope, wanted.experiment, wanted.uid)
 
 
 def _require_signed(wanted: SealToRead, envelope: bytes) -> None:

@@ -5,7 +5,6 @@ Each is made once, whoever asks how often: the signed statement that is there al
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +29,7 @@ from glovebox.evidence.after_seal import (
 )
 from glovebox.evidence.envelope import sign
 from glovebox.evidence.run_facts import SESSIONS_END
+from glovebox.evidence.standing import Judge, Rule
 from glovebox.evidence.statement import STATEMENT_NAME
 from glovebox.evidence.verification import stated_list_digest
 from glovebox.status.text import format_time
@@ -37,8 +37,8 @@ from glovebox.store.artifact_lists import Watching
 from glovebox.store.connection import Stop, Store
 from glovebox.store.evidence_objects import (
     Statement,
+    find_seal,
     find_signed,
-    find_statement,
     put_signed,
 )
 from glovebox.store.last_listing import LastList, write_last_list
@@ -47,7 +47,6 @@ from glovebox.store.version_lock import Lock, LockHiddenError
 from glovebox.tasks.checkpoints import StoredCheckpoint, checkpoint_prefix
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.journal import HashJournal, journaled
-from glovebox.tasks.seal import is_seal_of
 from glovebox.tasks.seal_request import SealKeys
 
 LAST_LISTING = "last-listing"
@@ -66,6 +65,7 @@ class SealPlace:
         folder: Of the evidence, ending in `/`.
         locked: Whether the bucket has an object lock.
         keys: Returns the key that signs and those whose seals are taken for ours.
+        seal_version: Version of the statement that is on record as the seal; empty where none is.
     """
 
     uid: str
@@ -76,6 +76,7 @@ class SealPlace:
     folder: str
     locked: bool
     keys: Callable[[], Awaitable[SealKeys]]
+    seal_version: str = ""
 
     @property
     def basis(self) -> str:
@@ -120,12 +121,13 @@ async def list_once_more(
     keys = await place.keys()
     seal = await _seal(place, keys)
     digest = envelope_digest(seal.envelope)
-    found = await _signed(place, keys, SUPPLEMENT_NAME, SUPPLEMENT_TYPE, digest)
+    ends = sessions_end_of(seal.envelope)
+    due = datetime.fromisoformat(ends)
+    found = await _signed(place, keys, SUPPLEMENT_NAME, SUPPLEMENT_TYPE, digest, due)
     if found is not None:
         await _retain(place, SUPPLEMENT_NAME, found, seal)
         return _supplement_result(found, keys)
-    ends = sessions_end_of(seal.envelope)
-    if now() < datetime.fromisoformat(ends):
+    if now() < due:
         raise Unavailable(reasons.SEALING, f"a session may still write until {ends}")
     journal = HashJournal(
         context.checkpoint
@@ -167,7 +169,7 @@ async def list_once_more(
         )
         signing = await place.keys()
         made = await _put(
-            place, signing, SUPPLEMENT_NAME, SUPPLEMENT_TYPE, digest, supplement(said)
+            place, signing, SUPPLEMENT_NAME, SUPPLEMENT_TYPE, digest, supplement(said), due
         )
         await _retain(place, SUPPLEMENT_NAME, made, seal, last.lock)
         return _supplement_result(made, signing)
@@ -230,9 +232,17 @@ def sessions_end_of(envelope: bytes) -> str:
 
 
 async def _seal(place: SealPlace, keys: SealKeys) -> Statement:
-    trusted = functools.partial(is_seal_of, keys.trust, place.experiment, place.uid)
     found = await place.store.run_job(
-        lambda stop: find_statement(place.store, place.bucket, place.folder, trusted, stop)
+        lambda stop: find_seal(
+            place.store,
+            place.bucket,
+            place.folder,
+            place.experiment,
+            place.uid,
+            keys.trust,
+            place.seal_version,
+            stop,
+        )
     )
     if found is None or not found.is_trusted:
         raise InvalidInput(
@@ -241,14 +251,20 @@ async def _seal(place: SealPlace, keys: SealKeys) -> Statement:
     return found
 
 
-def _is_ours(keys: SealKeys, predicate_type: str, seal: str, envelope: bytes) -> bool:
-    return keys.trusts(envelope) and is_about(payload_of(envelope), predicate_type, seal)
+def _judge(keys: SealKeys, predicate_type: str, seal: str, not_before: datetime | None) -> Judge:
+    rule = Rule(keys.trust, not_before=not_before)
+    return Judge(rule, lambda each: is_about(payload_of(each), predicate_type, seal))
 
 
 async def _signed(
-    place: SealPlace, keys: SealKeys, name: str, predicate_type: str, seal: str
+    place: SealPlace,
+    keys: SealKeys,
+    name: str,
+    predicate_type: str,
+    seal: str,
+    not_before: datetime | None = None,
 ) -> Statement | None:
-    trusted = functools.partial(_is_ours, keys, predicate_type, seal)
+    trusted = _judge(keys, predicate_type, seal, not_before)
     key = place.folder + name
     found = await place.store.run_job(
         lambda stop: find_signed(place.store, place.bucket, key, trusted, stop)
@@ -263,8 +279,9 @@ async def _put(
     predicate_type: str,
     seal: str,
     document: dict[str, Any],
+    not_before: datetime | None = None,
 ) -> Statement:
-    trusted = functools.partial(_is_ours, keys, predicate_type, seal)
+    trusted = _judge(keys, predicate_type, seal, not_before)
     envelope, key = sign(canonical_json(document), keys.signer), place.folder + name
 
     def job(stop: Stop) -> Statement:

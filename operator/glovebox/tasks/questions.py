@@ -64,6 +64,7 @@ class _SealDocument(Strict):
     below: str
     trust: str
     locked: bool
+    version: str
 
     @classmethod
     def of(cls, seal: SealToRead | None) -> _SealDocument | None:
@@ -77,6 +78,7 @@ class _SealDocument(Strict):
             below=seal.below,
             trust=encode_bundle(seal.trust).decode(),
             locked=seal.locked,
+            version=seal.version,
         )
 
     def seal(self) -> SealToRead:
@@ -88,6 +90,7 @@ class _SealDocument(Strict):
             self.below,
             read_bundle(self.trust),
             self.locked,
+            self.version,
         )
 
 

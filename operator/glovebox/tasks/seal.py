@@ -12,7 +12,6 @@ seal from being made.
 from __future__ import annotations
 
 import base64
-import functools
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,11 +24,10 @@ from glovebox.data.compare import ListedVersion
 from glovebox.data.digest import canonical_json
 from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.evidence.artifacts import Artifact
-from glovebox.evidence.envelope import opened, sign
-from glovebox.evidence.keys import TrustBundle
+from glovebox.evidence.envelope import sign
 from glovebox.evidence.run_facts import SESSIONS_END
+from glovebox.evidence.standing import Judge, Rule, judge_of_seal
 from glovebox.evidence.statement import FINDING, SealInputs, statement
-from glovebox.evidence.verification import is_statement_of
 from glovebox.status.text import format_end, format_time
 from glovebox.store.artifact_lists import Watching, Written, write_artifact_list
 from glovebox.store.connection import Stop
@@ -52,6 +50,8 @@ from glovebox.tasks.seal_request import (
 SEAL: Final = "seal"
 _FINDINGS_MAX: Final = 16
 _FINDING_LENGTH: Final = 1024
+# Whoever has a former key may write as many as they like.
+_OTHERS_MAX: Final = 3
 
 
 def _now() -> datetime:
@@ -80,24 +80,21 @@ async def seal_experiment(
     wanted = request.evidence
     store = wanted.store
     keys = await request.keys()
+    judge = _judge(request, keys)
     sealed = await store.run_job(
-        lambda stop: read_seal(
-            store,
-            wanted.bucket,
-            wanted.folder,
-            functools.partial(is_seal_of, keys.trust, request.about.experiment, wanted.uid),
-            stop,
-        ),
-        context.stop,
+        lambda stop: read_seal(store, wanted.bucket, wanted.folder, judge, stop), context.stop
     )
     if sealed is not None:
-        return _result(sealed, keys)
+        return _result(sealed, keys, judge)
+    # Whoever reads the seal is to know that another one lies in front of it.
+    others = tuple(f"another statement lies under its name: {each}" for each in _told(judge))
     if gather is not None:
-        return await _signed(context, request, await gather(context), now)
+        return await _signed(context, request, await gather(context), others, now)
     journal = _journal(context, wanted)
 
     async def attempt() -> SealResult:
-        return await _signed(context, request, await _gathered(context, wanted, journal, now), now)
+        evidence = await _gathered(context, wanted, journal, now)
+        return await _signed(context, request, evidence, others, now)
 
     # Only a seal that stands makes what was hashed for it worthless.
     return await journaled(store, journal, attempt())
@@ -159,15 +156,19 @@ async def _gathered(
 
 
 async def _signed(
-    context: TaskContext, request: SealRequest, evidence: Evidence, now: Callable[[], datetime]
+    context: TaskContext,
+    request: SealRequest,
+    evidence: Evidence,
+    others: tuple[str, ...],
+    now: Callable[[], datetime],
 ) -> SealResult:
     wanted = request.evidence
     keys = await request.keys()
-    trusted = functools.partial(is_seal_of, keys.trust, request.about.experiment, wanted.uid)
+    judge = _judge(request, keys)
 
     def signing(artifacts: Iterable[Artifact], digest: str, findings: tuple[str, ...]) -> bytes:
         moment = format_time(now())
-        said = (*request.about.findings, *evidence.doubts, *findings)
+        said = (*others, *request.about.findings, *evidence.doubts, *findings)
         about = replace(
             request.about,
             sealed=moment,
@@ -184,27 +185,26 @@ async def _signed(
             folder=wanted.folder,
             digest=evidence.list_digest,
             signing=signing,
-            trusted=trusted,
+            trusted=judge,
             stop=stop,
             others=tuple(_logs(request.about)),
             final=_is_final(wanted, now),
         )
 
-    return _result(await wanted.store.run_job(job, context.stop), keys)
+    return _result(await wanted.store.run_job(job, context.stop), keys, judge)
 
 
-def is_seal_of(trust: TrustBundle, experiment: str, uid: str, envelope: bytes) -> bool:
-    """Return whether an envelope is a seal that a key of ours signed, of that very Experiment.
+def _judge(request: SealRequest, keys: SealKeys) -> Judge:
+    rule = Rule(keys.trust, not_before=request.not_before)
+    return judge_of_seal(rule, request.about.experiment, request.evidence.uid)
 
-    The seal of another one is as good a signature: whoever may write to the bucket can copy it. And
-    a UID alone is what a record in the bucket says: an Experiment that takes over what another one
-    did has its results sealed under the UID that is written there.
-    """
-    try:
-        opened(envelope, trust)
-    except InvalidInput:
-        return False
-    return is_statement_of(envelope, experiment, uid)
+
+def _told(judge: Judge) -> tuple[str, ...]:
+    """Return what is told of statements that do not count: of the oldest, and how many more."""
+    doubts = tuple(judge.doubts.values())
+    more = len(doubts) - _OTHERS_MAX
+    told = doubts[:_OTHERS_MAX]
+    return (*told, f"and of {more:,} more versions the same holds") if more > 0 else told
 
 
 def _is_final(request: EvidenceRequest, now: Callable[[], datetime]) -> bool:
@@ -268,7 +268,7 @@ async def _verified_again(context: TaskContext, dataset: SealedDataset, *, final
     return ""
 
 
-def _result(sealed: Sealed, keys: SealKeys) -> SealResult:
+def _result(sealed: Sealed, keys: SealKeys, judge: Judge) -> SealResult:
     """Return what the status says of a seal, out of its own documents.
 
     It may be of an earlier attempt, or of another operator, and of a key before this one: the key
@@ -298,4 +298,5 @@ def _result(sealed: Sealed, keys: SealKeys) -> SealResult:
         sealed_time=moment,
         findings=tuple(finding[:_FINDING_LENGTH] for finding in stated[:_FINDINGS_MAX]),
         sessions_end=ends,
+        not_counted=_told(judge),
     )

@@ -96,10 +96,6 @@ class SealKeys:
     signer: Signer
     trust: TrustBundle
 
-    def trusts(self, envelope: bytes) -> bool:
-        """Return whether a key of ours signed an envelope."""
-        return self.signer_of(envelope) != ""
-
     def signer_of(self, envelope: bytes) -> str:
         """Return the id of the key of ours that signed an envelope, or an empty text."""
         try:
@@ -118,12 +114,15 @@ class SealRequest:
         keys: Returns the key that signs and those whose seals are taken for ours. Asked when a
             signature is needed, which may be hours after the request.
         session_seconds: How long a session lives that may write below the prefix.
+        not_before: No seal was made before, as the operator has it on record; None when it has no
+            record of that.
     """
 
     evidence: EvidenceRequest
     about: SealInputs
     keys: Callable[[], Awaitable[SealKeys]]
     session_seconds: int = 3600
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +141,7 @@ class SealResult:
         sealed_time: When it was made, RFC 3339.
         findings: What the seal cannot vouch for, at most 16; all of them are in the statement.
         sessions_end: When the last session has ended that may write below the prefix.
+        not_counted: What is told of statements that a key of ours signed and that are not the seal.
     """
 
     uri: str
@@ -154,3 +154,4 @@ class SealResult:
     sealed_time: str
     findings: tuple[str, ...]
     sessions_end: str
+    not_counted: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ from cluster.store.test_seals import FOLDER, MOMENT, PREFIX, SNAPSHOT, TRUST, UI
 from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.evidence.after_seal import SUPPLEMENT_NAME
 from glovebox.evidence.envelope import opened, sign
-from glovebox.evidence.keys import TrustBundle
+from glovebox.evidence.keys import TrustBundle, trusted
 from glovebox.evidence.signer import LocalSigner, new_key_pair
 from glovebox.evidence.statement import (
     LIST_NAME,
@@ -29,13 +29,18 @@ from glovebox.evidence.statement import (
 from glovebox.evidence.verification import Expected
 from glovebox.jobs.verifying import Demand, Verified, verify_seal
 from glovebox.store.connection import Stop
+from glovebox.store.evidence_objects import written_at
 from glovebox.store.pins import ManifestLock, PrefixSource, build_pin
+from glovebox.store.retention import retain
 from glovebox.store.sealing import seal_folder
+from glovebox.store.version_lock import Lock
 from glovebox.tasks.after_seal import SealPlace, list_once_more
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.seal import seal_experiment
+from support.forged_seals import forged_seal
 from support.lying_store import Answered, Asked, Liar, lying
 from support.own_store import ADMIN
+from support.seal_inputs import seal_keys
 from support.trust import documents
 
 if TYPE_CHECKING:
@@ -193,6 +198,71 @@ async def test_a_key_that_was_replaced_before_the_store_took_the_seal_in_does_no
         ("KeyNotValid", STATEMENT_NAME),
         ("KeyNotValid", SUPPLEMENT_NAME),
     ]
+
+
+async def test_a_seal_by_a_former_key_that_came_too_late_is_passed_by_and_ours_lies_behind_it(
+    store: Store, locked_bucket: str
+) -> None:
+    """Its name is taken for ever, by an object that nobody can remove."""
+    put(store, locked_bucket, "model.bin", b"weights")
+    pair = new_key_pair()
+    former, present = LocalSigner.of(new_key_pair().private), LocalSigner.of(pair.private)
+    ended = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
+    old = replace(trusted(former.public), valid_from=MOMENT, valid_until=ended)
+    trust = TrustBundle((old, trusted(present.public)))
+    forged = forged_seal(former, "team/exp", UID, locked_bucket, MOMENT)
+    version = [
+        store.s3.put_object(Bucket=locked_bucket, Key=key, Body=body)["VersionId"]
+        for key, body in forged.items()
+    ][-1]
+    wanted = request(store, locked_bucket)
+    digest = f"{DIGEST_PREFIX}{hashlib.sha256(SNAPSHOT).hexdigest()}"
+    wanted = replace(
+        wanted, about=replace(wanted.about, digest=digest), keys=seal_keys(pair.private, trust)
+    )
+    made = await seal_experiment(TaskContext(), wanted, now=lambda: MOMENT)
+    (told,) = made.not_counted
+    assert version in told
+    assert former.key_id in told
+    assert made.key_id == present.key_id
+    assert made.attestation_version != version
+    place = SealPlace(
+        UID, "team/exp", store, locked_bucket, PREFIX, FOLDER, locked=True, keys=wanted.keys
+    )
+    later = MOMENT + dt.timedelta(hours=2)
+    listed = await list_once_more(TaskContext(), place, now=lambda: later)
+    assert listed.said.missing == 0
+    verified = verify(store, locked_bucket, trust=trust)
+    assert found(verified) == []
+    assert verified.report.locks.locked == 1
+    assert any(version in each and "not counted" in each for each in verified.report.remarks)
+
+
+async def test_no_lock_makes_a_seal_older_than_it_is(store: Store, locked_bucket: str) -> None:
+    """Some stores take a longer lock for a newer time; then a former key's seal counts no more."""
+    key = FOLDER + STATEMENT_NAME
+    version = store.s3.put_object(Bucket=locked_bucket, Key=key, Body=b"signed")["VersionId"]
+    before = written_at(store, locked_bucket, key, version)
+    assert before is not None
+    for _ in range(10_000):  # until the store's clock, which it tells in whole seconds, goes on
+        other = store.s3.put_object(Bucket=locked_bucket, Key="later", Body=b"")["VersionId"]
+        moment = written_at(store, locked_bucket, "later", other)
+        if moment is not None and moment > before:
+            break
+    until = dt.datetime.now(dt.UTC) + dt.timedelta(days=9)
+    lock = Lock("Compliance", until.isoformat())
+    assert retain(store, locked_bucket, [(key, version)], lock, Stop(), final=True) == ""
+    assert read_version(store, locked_bucket, key, version) >= until - dt.timedelta(seconds=2)
+    after = written_at(store, locked_bucket, key, version)
+    assert after is not None
+    assert after >= before
+
+
+def read_version(store: Store, bucket: str, key: str, version: str) -> dt.datetime:
+    """Return until when a version is locked."""
+    made = store.s3.get_object_retention(Bucket=bucket, Key=key, VersionId=version)
+    until: dt.datetime = made["Retention"]["RetainUntilDate"]
+    return until
 
 
 @pytest.mark.skipif(

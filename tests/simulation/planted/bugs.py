@@ -164,8 +164,8 @@ BUGS: Final = (
         also=(
             (
                 "tasks/seal.py",
-                "    if sealed is not None:\n        return _result(sealed, keys)\n",
-                "    if sealed is not None and False:\n        return _result(sealed, keys)\n",
+                "    if sealed is not None:\n        return _result(sealed, keys, judge)\n",
+                "    if sealed is not None and False:\n        return _result(sealed, keys, judge)\n",
             ),
         ),
     ),
@@ -371,8 +371,8 @@ BUGS: Final = (
         "a prefix is listed last while a session may write there",
         "14 the last listing is the last",
         "tasks/after_seal.py",
-        "    if now() < datetime.fromisoformat(ends):\n",
-        "    if False and now() < datetime.fromisoformat(ends):\n",
+        "    if now() < due:\n",
+        "    if False and now() < due:\n",
         also=(
             (
                 "controllers/experiment/seal.py",

@@ -107,6 +107,39 @@ def test_what_the_pin_says_goes_into_the_question() -> None:
 
 
 @pytest.mark.parametrize(
+    ("wanted", "live", "version"),
+    [
+        pytest.param(pin(), EXPERIMENT, "", id="nothing says"),
+        pytest.param(
+            pin(), changed(status={"seal": {"attestationVersion": "v2"}}), "v2", id="its status"
+        ),
+        pytest.param(
+            pin({"experiment": "team/build", "uid": "live", "sealVersion": "v1"}),
+            changed(status={"seal": {"attestationVersion": "v2"}}),
+            "v1",
+            id="the pin itself, which has verified it",
+        ),
+        pytest.param(
+            pin(uid="gone"),
+            changed(status={"seal": {"attestationVersion": "v2"}}),
+            "",
+            id="not that of a successor",
+        ),
+        pytest.param(
+            pin(uid="former"),
+            changed(spec={"adopts": "former"}, status={"seal": {"attestationVersion": "v2"}}),
+            "v2",
+            id="that of who took it over",
+        ),
+    ],
+)
+def test_the_version_of_the_seal_is_what_is_on_record(
+    wanted: DatasetPin, live: Json, version: str
+) -> None:
+    assert asked(wanted, live).version == version
+
+
+@pytest.mark.parametrize(
     ("live", "reason"),
     [
         pytest.param(None, reasons.EXPERIMENT_NOT_FOUND, id="not there"),

@@ -63,8 +63,8 @@ class Kept:
         self.written: datetime | None = SEALED
         for module in (evidence_objects, sealed_artifacts):
             monkeypatch.setattr(module, "object_chunks", self.chunks)
+            monkeypatch.setattr(module, "written_at", lambda *_: self.written)
         monkeypatch.setattr(evidence_objects, "rows_of", self.rows)
-        monkeypatch.setattr(sealed_artifacts, "written_at", lambda *_: self.written)
 
     def rows(self, _store: Store, _bucket: str, key: str, _stop: Stop) -> list[ListedVersion]:
         bodies = self.bodies.get(key, ())
@@ -226,6 +226,20 @@ def test_what_somebody_laid_in_front_does_not_count(kept: Kept) -> None:
     kept.seal(artifact("theirs"), private=FOREIGN.private)
     kept.seal(artifact("a"))
     assert pinned() == ["a"]
+
+
+def test_the_seal_that_is_on_record_is_pinned_whatever_a_former_key_laid_in_front(
+    kept: Kept,
+) -> None:
+    ended = replace(KEY, valid_until=datetime(2026, 11, 28, tzinfo=UTC))
+    trust = TrustBundle((ended, trusted(FOREIGN.public)))
+    kept.seal(artifact("theirs"))
+    kept.seal(artifact("a"), private=FOREIGN.private)
+    assert pinned(trust=trust) == ["theirs"], "while the key counted: nothing else tells them apart"
+    assert pinned(trust=trust, version="1") == ["a"]
+    assert pinned(trust=trust, version="of another copy") == ["theirs"]
+    kept.written = datetime(2026, 11, 29, tzinfo=UTC)
+    assert pinned(trust=trust) == ["a"]
 
 
 def test_the_seal_of_another_one_that_was_laid_in_front_does_not_count(kept: Kept) -> None:

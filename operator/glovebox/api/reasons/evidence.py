@@ -58,6 +58,17 @@ SIGNING_KEY_RETIRED: Final = _reason(
     "The Secret holds a key that was replaced before: somebody put an old one back.",
     "Put the Secret with the present key back, or make a new one: docs/how-to/rotate-keys.md.",
 )
+SEAL_NOT_COUNTED: Final = _reason(
+    "SealNotCounted",
+    "Experiment `Sealed`; Event",
+    "Under the name of the seal lies a statement that a former key signed, at a time at which the"
+    " operator cannot have made it. It ends no run and is no seal: the run is followed, and the"
+    " present key signs the seal behind it. Whoever wrote it has that key, and may write to the"
+    " bucket.",
+    "Find out who wrote that version, and take the right from them:"
+    " docs/how-to/rotate-keys.md#a-forged-seal-is-found. After a restore it may be genuine; that"
+    " page says how to tell.",
+)
 SIGNING_FAILED: Final = _reason(
     "SigningFailed",
     "Experiment `Sealed`; ObjectStore `KeyPublished`",

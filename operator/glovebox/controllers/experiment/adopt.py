@@ -12,6 +12,7 @@ not sealed yet is sealed now, from the record of its start, and the seal says so
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -26,6 +27,7 @@ from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.bound_seal import BoundSeal, ensure_bound_seal
 from glovebox.controllers.experiment.earlier_runs import read_records, sealed_run
 from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.controllers.experiment.seal import tell_not_counted
 from glovebox.controllers.offered import STORES
 from glovebox.controllers.orphans import Orphan
 from glovebox.controllers.store_access import require_artifacts
@@ -88,7 +90,8 @@ async def adopt(scope: Scope, outcomes: Outcomes) -> Outcome:
     sealed = await ensure_bound_seal(scope.ports, _bound_seal(scope, record, bound))
     if not sealed.is_done:
         return replace(sealed, reason=sealed.reason or reasons.ADOPTING)
-    run = await sealed_run(scope.ports, store, connection, record.team, record.name, record.uid)
+    tell_not_counted(scope.ports, scope.obj, sealed)
+    run = await sealed_run(scope.ports, store, connection, record)
     if run is None:
         raise Refused(
             reasons.ADOPTION_REFUSED,
@@ -183,4 +186,5 @@ def _bound_seal(scope: Scope, record: RunRecord, bound: BoundSnapshot) -> BoundS
         ended=None,
         purpose=bound.purpose,
         leakage=bound.leakage,
+        not_before=datetime.fromisoformat(record.begun),
     )

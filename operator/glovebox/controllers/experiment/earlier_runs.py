@@ -9,14 +9,17 @@ names it, so its run is over, and ends as its seal says, or as lost. A process t
 record and the Job has begun nothing: it goes on, unless the Experiment is older than its record, or
 something says that there was a Job: its namespace is another one by now, or it wrote something.
 
+A seal that a former key signed ends no run that is being followed: the operator would have on
+record that it made it. Such a seal is told, and the run goes on; see `evidence/standing.py`.
+
 Records are signed with the key of seals. A lost key, or a service that does not sign for a minute,
 keeps no run from beginning; of its record nothing is believed but that it is there.
 """
 
 from __future__ import annotations
 
-import functools
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -35,9 +38,10 @@ from glovebox.errors import GloveboxError, NotReady, Refused, Unavailable
 from glovebox.evidence.envelope import opened
 from glovebox.evidence.keys import TrustBundle
 from glovebox.evidence.signer import Signer
+from glovebox.evidence.standing import Judge, Rule, judge_of_seal
 from glovebox.kube.kinds import EXPERIMENT
 from glovebox.status.runs import NAMESPACE_REPLACED, WROTE, run_restored, run_unknown
-from glovebox.status.text import format_time
+from glovebox.status.text import format_time, seal_not_counted
 from glovebox.store.connection import Stop, Store
 from glovebox.store.evidence_objects import find_statement
 from glovebox.store.run_records import (
@@ -51,7 +55,6 @@ from glovebox.store.run_records import (
     run_keys,
 )
 from glovebox.store.sealing import seal_folder
-from glovebox.tasks.seal import is_seal_of
 from glovebox.tasks.seal_request import SealKeys
 
 # A store that is away is not asked with each look at a run that goes on.
@@ -83,7 +86,7 @@ async def refuse_what_ran(scope: Scope, store: ObjectStore, plan: Plan) -> None:
     declared = declared_digest(plan.snapshot)
     own = run_key(team, name, declared)
     if own in keys and own not in {record.key for record in records}:
-        raise not_known(bucket, own)
+        raise await _not_known(connection, bucket, own, trust)
     for record in records:
         is_own = record.uid == experiment.uid
         # Its own is not refused: once it is bound it ends as its run did. Of another declaration it
@@ -130,13 +133,17 @@ async def begin(scope: Scope, plan: Plan, namespace_uid: str) -> RunStatus | Non
         return None
     if found.uid != experiment.uid:
         raise _already_ran(found, bucket)
-    ended = await sealed_run(scope.ports, store, connection, found.team, found.name, found.uid)
+    ended = await sealed_run(scope.ports, store, connection, found)
     if ended is not None:
         return with_record(ended, found)
     over = await _why_over(scope, connection, bucket, found, namespace_uid)
     if over is not None and not found.is_signed:
-        raise not_known(bucket, found.key)
+        raise await _not_known(connection, bucket, found.key, trust)
     return over
+
+
+async def _not_known(connection: Store, bucket: str, key: str, trust: TrustBundle) -> Refused:
+    return await connection.run_job(lambda stop: not_known(connection, bucket, key, trust, stop))
 
 
 async def _why_over(
@@ -196,11 +203,15 @@ async def _note(
     return record.key
 
 
-async def sealed_before(scope: Scope) -> RunStatus | None:
+async def sealed_before(scope: Scope, *, runs: bool) -> RunStatus | None:
     """Return how a run ended of which the store holds the seal, although the cluster has none.
 
     Asked once for each run and process: a Job that a restore brought back goes on by itself. A
-    store that does not answer says nothing.
+    store that does not answer says nothing. What runs is ended by no seal of a former key.
+
+    Args:
+        scope: The look.
+        runs: Whether its Job is there.
     """
     ports, uid = scope.ports, scope.experiment.uid
     if uid in ports.unsealed_runs or not scope.is_bound:
@@ -209,39 +220,61 @@ async def sealed_before(scope: Scope) -> RunStatus | None:
         store = bound_store(scope)
         connection = await open_store(ports, store)
         experiment = scope.experiment
-        ended = await sealed_run(
-            ports, store, connection, experiment.namespace, experiment.name, uid
-        )
+        about = f"{experiment.namespace}/{experiment.name}"
+        _, trust = await _record_keys(ports, store, connection)
+        run = experiment.status.run
+        begun = run.start_time if run is not None else None
+        judge = judge_of_seal(Rule(trust, not_before=begun, with_former=not runs), about, uid)
+        bucket = store.spec.artifacts.bucket
+        ended = await _run_of_seal(connection, bucket, uid, judge, trust)
         if ended is None:
             ports.unsealed_runs.add(uid)
+            _note_uncounted(scope, bucket, judge)
         return ended
     return None
 
 
+def _note_uncounted(scope: Scope, bucket: str, judge: Judge) -> None:
+    """Tell of a seal that a former key signed, and that ends no run."""
+    ports, uid = scope.ports, scope.experiment.uid
+    if not judge.doubts:
+        ports.uncounted_seals.pop(uid, None)
+        return
+    message = seal_not_counted(f"s3://{bucket}/{seal_folder(uid)}", tuple(judge.doubts.values()))
+    ports.uncounted_seals[uid] = message
+    ports.events.warning(scope.obj, reasons.SEAL_NOT_COUNTED, message, action="Follow")
+
+
 async def sealed_run(
-    ports: Ports, store: ObjectStore, connection: Store, team: str, name: str, uid: str
+    ports: Ports, store: ObjectStore, connection: Store, record: RunRecord
 ) -> RunStatus | None:
     """Return the run that the seal of an Experiment is about; None without a seal of ours.
 
-    A seal of another Experiment, copied to its place, says nothing of its run.
+    A seal of another Experiment, copied to its place, says nothing of its run; nor does one that a
+    former key signed before the run was begun.
 
     Args:
         ports: The outside world.
         store: Of the artifacts.
         connection: To it.
-        team: Namespace of the Experiment.
-        name: Its name.
-        uid: Its UID.
+        record: That its run was begun.
 
     Raises:
         GloveboxError: The store or the signing key cannot be read.
     """
-    artifacts = store.spec.artifacts
     # A lost key hides no seal.
     _, trust = await _record_keys(ports, store, connection)
-    trusted = functools.partial(is_seal_of, trust, f"{team}/{name}", uid)
+    rule = Rule(trust, not_before=datetime.fromisoformat(record.begun))
+    judge = judge_of_seal(rule, f"{record.team}/{record.name}", record.uid)
+    bucket = store.spec.artifacts.bucket
+    return await _run_of_seal(connection, bucket, record.uid, judge, trust)
+
+
+async def _run_of_seal(
+    connection: Store, bucket: str, uid: str, judge: Judge, trust: TrustBundle
+) -> RunStatus | None:
     statement = await connection.run_job(
-        lambda stop: find_statement(connection, artifacts.bucket, seal_folder(uid), trusted, stop)
+        lambda stop: find_statement(connection, bucket, seal_folder(uid), judge, stop)
     )
     if statement is None or not statement.is_trusted:
         return None

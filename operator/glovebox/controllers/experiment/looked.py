@@ -72,6 +72,7 @@ def looked(
         recorded_by_now(ports, key)
         if status.get("seal"):
             ports.unsealed_runs.discard(obj["metadata"]["uid"])
+            ports.uncounted_seals.pop(obj["metadata"]["uid"], None)
         if status.get("sealSupplement"):
             drop_seal_tasks(ports, key, obj["metadata"]["uid"])
         elif status.get("seal"):

@@ -311,5 +311,6 @@ def forget(ports: Ports, key: Key, uid: str) -> None:
     ports.held_logs.forget(key)
     ports.failures.forget(key)
     ports.unsealed_runs.discard(uid)
+    ports.uncounted_seals.pop(uid, None)
     ports.start_notes.pop(uid, None)
     ports.tasks.forget_owner(key)

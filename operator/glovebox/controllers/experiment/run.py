@@ -77,7 +77,7 @@ async def follow_run(  # noqa: PLR0911, C901 - one way out for each state of a r
         return done(RunFacts(requested=True, run=recorded))
     work = await _work(scope)
     known = work is not None or (recorded is not None and recorded.job_uid)
-    if known and (sealed := await sealed_before(scope)) is not None:
+    if known and (sealed := await sealed_before(scope, runs=work is not None)) is not None:
         await _stop(scope, work)
         return _ended(RunFacts(requested=True, run=_as_recorded(sealed, recorded)))
     if work is not None:

@@ -12,6 +12,7 @@ Everything comes from what was bound. How the seal itself is made is in `control
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -42,6 +43,7 @@ from glovebox.controllers.last_listings import (
     record_of,
 )
 from glovebox.controllers.patience import deadline
+from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import note_refusal
 from glovebox.desired.plan import Plan
 from glovebox.engine.tasks import TaskKey
@@ -76,8 +78,7 @@ async def ensure_seal(  # noqa: PLR0911 - one way out for each thing that is wai
     if scope.state != names.STATE_SEALED and not scope.experiment.is_deleting:
         # Of a seal that is not wanted any more.
         drop_seal_tasks(scope.ports, scope.key, scope.experiment.uid)
-        said = not_sealed(scope.state, run=scope.experiment.spec.has_run)
-        return waiting(reasons.NOT_SEALED, said)
+        return _not_yet(scope)
     run, tenants, pending = _seen(scope, outcomes)
     why_open = _why_open(outcomes)
     if not why_open:
@@ -114,7 +115,25 @@ async def ensure_seal(  # noqa: PLR0911 - one way out for each thing that is wai
     if not why_open and not recorded_closed and not scope.experiment.is_deleting:
         return waiting(reasons.SEALING, MAKING)  # with the next look, which finds the record
     doubts = (*doubts_of_closing(why_open), *doubts_of(running))
-    return await ensure_bound_seal(scope.ports, _bound_seal(scope, outcomes, run, tenants, doubts))
+    made = await ensure_bound_seal(scope.ports, _bound_seal(scope, outcomes, run, tenants, doubts))
+    tell_not_counted(scope.ports, scope.obj, made)
+    return made
+
+
+def _not_yet(scope: Scope) -> Outcome:
+    """Return that nothing is sealed yet, although there may be what looks like a seal."""
+    said = not_sealed(scope.state, run=scope.experiment.spec.has_run)
+    uncounted = scope.ports.uncounted_seals.get(scope.experiment.uid)
+    if uncounted:
+        return waiting(reasons.SEAL_NOT_COUNTED, f"{uncounted}. The run is followed; {said}")
+    return waiting(reasons.NOT_SEALED, said)
+
+
+def tell_not_counted(ports: Ports, about: Mapping[str, Any], made: Outcome) -> None:
+    """Tell of statements by former keys that lie in the place of a seal, and are none."""
+    if isinstance(made.facts, SealFacts) and made.facts.not_counted:
+        message = made.facts.not_counted
+        ports.events.warning(about, reasons.SEAL_NOT_COUNTED, message, action="Seal")
 
 
 async def _list_once_more(scope: Scope, seal: SealStatus) -> Outcome:
@@ -217,7 +236,17 @@ def _bound_seal(
         tenant_pods=tenants,
         sessions_end=artifacts.sessions_end_time if artifacts is not None else None,
         stays=True,  # or its deletion leaves a note, once the seal is recorded
+        not_before=_run_ended(scope),
     )
+
+
+def _run_ended(scope: Scope) -> datetime | None:
+    """Return when the run ended, as it is on record: no seal was made before.
+
+    What this look has found is no bound: one that died before that was recorded may have sealed.
+    """
+    recorded = scope.experiment.status.run
+    return recorded.completion_time if recorded is not None else None
 
 
 def _stays(scope: Scope) -> bool:

@@ -27,7 +27,12 @@ from glovebox.controllers.bound_seal import (
 )
 from glovebox.controllers.experiment.freeze import close_namespace
 from glovebox.controllers.experiment.retire import Retiring, own_namespace, shut_out
-from glovebox.controllers.experiment.seal import CLOSE_WAIT, CLOSING, doubts_of_closing
+from glovebox.controllers.experiment.seal import (
+    CLOSE_WAIT,
+    CLOSING,
+    doubts_of_closing,
+    tell_not_counted,
+)
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.run_work import find_run, pods_of_run
@@ -109,7 +114,9 @@ async def seal_unread(
         since=(run.completion_time if run is not None else None) or retiring.deleted,
         stays=True,
     )
-    return await ensure_bound_seal(ports, bound)
+    made = await ensure_bound_seal(ports, bound)
+    tell_not_counted(ports, obj, made)
+    return made
 
 
 async def _close(
