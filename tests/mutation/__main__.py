@@ -1,6 +1,6 @@
 """Takes every door away in turn: `python -m mutation [--part PART] [--only PATTERN] [--kept DIR]`.
 
-A run of everything takes half an hour. With `--kept` it can be made in parts, also at once, each
+A run of everything takes an hour. With `--kept` it can be made in parts, also at once, each
 with a pattern of its own: what they kept is one page.
 """
 
@@ -20,6 +20,8 @@ import pytest
 from glovebox.api.kinds import KINDS
 from mutation.doors import ADMISSION, DEFINITIONS, Door, doors_of_definition, doors_of_policy
 from mutation.equivalents import without_door
+from mutation.phase_doors import import_with_doors
+from mutation.phase_plugin import PhaseMutator
 from mutation.plugin import Mutator
 from mutation.report import PAGE, page
 from mutation.results import kept
@@ -43,10 +45,14 @@ def definitions(cluster: Cluster) -> list[Door]:
     return [door for definition in found for door in doors_of_definition(definition)]
 
 
-PARTS: Final[tuple[tuple[str, Callable[[Cluster], list[Door]]], ...]] = (
+# On a real API server.
+SERVED: Final[tuple[tuple[str, Callable[[Cluster], list[Door]]], ...]] = (
     ("guards", guards),
     ("api", definitions),
 )
+PHASES: Final = "phases"
+PARTS: Final = (PHASES, *(name for name, _ in SERVED))
+_TESTS_OF_PHASES: Final = ("unit/controllers", "simulation")
 
 
 def _say(line: str) -> None:
@@ -57,7 +63,7 @@ def main() -> int:
     """Run; the exit code is 1 when nobody noticed that a door was away."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="doors whose name has this pattern")
-    parser.add_argument("--part", choices=[name for name, _ in PARTS], help="one part")
+    parser.add_argument("--part", choices=PARTS, help="one part")
     parser.add_argument("--kept", type=Path, help="folder that keeps what tests saw, and results")
     parser.add_argument("--page", action="store_true", help="only write the page of what was kept")
     options = parser.parse_args()
@@ -65,7 +71,7 @@ def main() -> int:
         folder = options.kept or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         broken = [] if options.page else _run(folder, options.part, options.only)
-        results = kept(folder, [name for name, _ in PARTS])
+        results = kept(folder, PARTS)
         wanted = [r for r in results if re.search(options.only, r.door)]
     is_whole = options.page or (not options.only and not options.part)
     stale = without_door({result.door for result in results}) if is_whole else []
@@ -83,7 +89,9 @@ def _run(folder: Path, part: str | None, only: str) -> list[str]:
     """Take the doors away; return the tests that said nothing because they fail anyway."""
     began = time.monotonic()
     broken: list[str] = []
-    for name, find in PARTS:
+    if part in {None, PHASES}:
+        broken += _run_phases(folder, only)
+    for name, find in SERVED:
         if part not in {None, name}:
             continue
         mutator = Mutator(
@@ -95,6 +103,19 @@ def _run(folder: Path, part: str | None, only: str) -> list[str]:
         _say(f"{name}: {mutator.count} doors taken away")
     _say(f"{len(broken)} tests unusable, {(time.monotonic() - began) / 60:.1f} minutes")
     return broken
+
+
+def _run_phases(folder: Path, only: str) -> list[str]:
+    """Do the same with the phases of an Experiment, whose code is imported here first."""
+    doors = import_with_doors()
+    mutator = PhaseMutator(
+        PHASES, doors, lambda door: re.search(only, str(door)) is not None, _say, folder
+    )
+    folders = [str(_TESTS / name) for name in _TESTS_OF_PHASES]
+    arguments = [*folders, "-q", "-p", "no:cacheprovider", "--tb=short", "-m", "not slow"]
+    pytest.main(arguments, plugins=[mutator])
+    _say(f"{PHASES}: {mutator.count} of {len(doors)} doors taken away")
+    return mutator.broken
 
 
 if __name__ == "__main__":

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from _pytest.runner import runtestprotocol
 
 from mutation.equivalents import reason_of
 from mutation.results import keep, keep_doors
+from mutation.running import Runner
 from mutation.watchers import Listener, Watched, candidates, is_of
 from support.api import ApiError
 
@@ -30,18 +30,6 @@ if TYPE_CHECKING:
 # The API server looks for changed policies once a second.
 _TAKE_UP_SECONDS: Final = 1.3
 _RESTORE_SECONDS: Final = 30.0
-_OF_A_FILE: Final = (pytest.Module, pytest.Class, pytest.Item)
-
-
-class _OfTheFolder:
-    """Stands for the next test, of which only the folder is known."""
-
-    def __init__(self, item: pytest.Item) -> None:
-        self._item = item
-
-    def listchain(self) -> list[Any]:
-        """Return what must not be torn down."""
-        return [each for each in self._item.listchain() if not isinstance(each, _OF_A_FILE)]
 
 
 class Mutator:
@@ -74,7 +62,7 @@ class Mutator:
         self._learnt = folder / f"{part}.json"
         self._listener = Listener()
         self._seen: dict[str, Watched] = {}
-        self._trouble = ""
+        self._runner = Runner()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -120,21 +108,23 @@ class Mutator:
                 continue
             self._listener.now = watched = Watched()
             began = time.monotonic()
-            passes = self._passes(item)
+            passes = self._runner.passes(item)
             watched.seconds = time.monotonic() - began
             if passes:
                 self._seen[item.nodeid] = watched
                 usable.append(item)
             else:
                 self.broken.append(item.nodeid)
-                self._say(f"fails with all doors in place: {item.nodeid}\n{self._trouble[-600:]}")
+                self._say(
+                    f"fails with all doors in place: {item.nodeid}\n{self._runner.trouble[-600:]}"
+                )
         # What lives for the folder is made now, not while a door is away: made by halves, it could
         # not be made again. The first request tells which cluster it is.
         by_fixtures: dict[frozenset[str], pytest.Item] = {}
         for item in usable:
             by_fixtures.setdefault(frozenset(item.fixturenames), item)  # type: ignore[attr-defined]
         for item in by_fixtures.values():
-            self._passes(item)
+            self._runner.passes(item)
         # What is heard from now on speaks of a door that is away: nobody learns from it.
         self._listener.now = Watched()
         passing = {item.nodeid: asdict(self._seen[item.nodeid]) for item in usable}
@@ -161,7 +151,9 @@ class Mutator:
                 time.sleep(0 if noticed else _TAKE_UP_SECONDS)
                 return noticed.nodeid if noticed else None
             # Not an answer: it failed for another reason than the door.
-            self._say(f"fails although {door} is back: {noticed.nodeid}\n{self._trouble[-600:]}")
+            self._say(
+                f"fails although {door} is back: {noticed.nodeid}\n{self._runner.trouble[-600:]}"
+            )
             self.broken.append(noticed.nodeid)
             items.remove(noticed)
             watching.remove(noticed)
@@ -171,28 +163,20 @@ class Mutator:
 
         One that cannot be run twice says nothing.
         """
-        if self._passes(item) or "already exists" in self._trouble:
+        if self._runner.passes(item) or "already exists" in self._runner.trouble:
             return False
-        says_so = is_of(door, self._trouble)
+        says_so = is_of(door, self._runner.trouble)
         if not says_so:
-            self._say(f"fails for another reason: {item.nodeid}\n{self._trouble[-600:]}")
+            self._say(f"fails for another reason: {item.nodeid}\n{self._runner.trouble[-600:]}")
         return says_so
 
     def _passes_again(self, item: pytest.Item) -> bool:
         deadline = time.monotonic() + _RESTORE_SECONDS
-        while not self._passes(item):
+        while not self._runner.passes(item):
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.2)
         return True
-
-    def _passes(self, item: pytest.Item) -> bool:
-        item._initrequest()  # type: ignore[attr-defined]
-        # What lives for the folder stays; modules, and what lives for one test, go.
-        following: Any = _OfTheFolder(item)
-        reports = runtestprotocol(item, nextitem=following, log=False)
-        self._trouble = "\n".join(report.longreprtext for report in reports if report.failed)
-        return not any(report.failed for report in reports)
 
 
 def _of(noticed: str | None, door: Door) -> str:

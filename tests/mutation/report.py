@@ -14,11 +14,16 @@ _HEAD: Final = """# Doors that tests watch
 
 <!-- Made by `make mutate`. Do not edit. -->
 
-A door is a place where the API server refuses: a validation or a match condition of a guard (a
-ValidatingAdmissionPolicy of the chart), or a CEL rule of a definition. `make mutate` takes each
-door away in turn, on a real API server: a validation or condition becomes `true`, a rule goes. It
-then runs the tests that watch it. The door counts as noticed when a test that passes fails without
-it, and passes again once it is back.
+A door is a place where something is refused, done or waited for, so that a promise holds.
+`make mutate` takes each door away in turn and runs the tests that watch it. It counts as noticed
+when a test that passes fails without it, and passes again once it is back.
+
+- **Of the API server**: a validation or a match condition of a guard (a ValidatingAdmissionPolicy
+  of the chart) becomes `true`, or a CEL rule of a definition goes, on a real API server.
+- **Of the phases of an Experiment** (`controllers/experiment/`): a *check*, after which one goes
+  no further, lets everything pass; an *effect*, whose answer nobody uses, is not done; a *need* of
+  another phase is dropped. The tests are those that need no server: the operator's real code in the
+  [simulation](simulation.md), and the tables of its parts.
 
 """
 _IN_PARTS: Final = """The page is put together from runs in parts. Of a door that was taken away
@@ -35,8 +40,11 @@ def page(results: Sequence[Result], *, in_parts: bool = False) -> str:
     lines += _listed("Survivors", "Nobody noticed:", [r for r in results if r.survives])
     left = [result for result in results if not result.was_run and not result.equivalent]
     lines += _listed("Not run", "These were not taken away yet:", left)
-    lines += ["## Each guard and definition", ""]
-    lines += [f"| guard or definition | {' | '.join(_COLUMNS)} |", f"|---|{'---|' * len(_COLUMNS)}"]
+    lines += ["## Each guard, definition and phase", ""]
+    lines += [
+        f"| guard, definition or module | {' | '.join(_COLUMNS)} |",
+        f"|---|{'---|' * len(_COLUMNS)}",
+    ]
     for owner in sorted({result.owner for result in results}):
         own = _counts([result for result in results if result.owner == owner])
         lines.append(f"| `{owner}` | {' | '.join(str(own[name]) for name in _COLUMNS)} |")

@@ -11,12 +11,21 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from mutation.equivalents import reason_of
 
-if TYPE_CHECKING:
-    from mutation.doors import Door
+
+class AnyDoor(Protocol):
+    """What is known of each door, whatever it is made of; `str` gives its whole name."""
+
+    @property
+    def owner(self) -> str:
+        """Where it stands."""
+
+    @property
+    def part(self) -> str:
+        """What sort of door it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +33,8 @@ class Result:
     """One door and what became of it.
 
     Attributes:
-        owner: The policy's or definition's name.
-        part: Which of its parts: `validation`, `condition` or `rule`.
+        owner: The policy's, definition's or module's name.
+        part: `validation`, `condition`, `rule`; of a phase `check`, `effect` or `need`.
         door: Its whole name.
         was_run: Whether it was taken away at all.
         noticed_by: The test that noticed, None when nobody did.
@@ -48,13 +57,13 @@ class Result:
         return self.was_run and self.noticed_by is None and self.equivalent is None
 
 
-def keep_doors(folder: Path, part: str, doors: Iterable[Door]) -> None:
+def keep_doors(folder: Path, part: str, doors: Iterable[AnyDoor]) -> None:
     """Write down which doors there are."""
     found = [asdict(Result(door.owner, door.part, str(door))) for door in doors]
     (folder / f"{part}.doors.json").write_text(json.dumps(found, indent=1))
 
 
-def keep(folder: Path, part: str, door: Door, noticed_by: str | None) -> None:
+def keep(folder: Path, part: str, door: AnyDoor, noticed_by: str | None) -> None:
     """Add what became of one door; several runs may write at once."""
     line = json.dumps({"door": str(door), "noticed_by": noticed_by})
     with (folder / f"{part}.results.jsonl").open("a") as file:

@@ -1,0 +1,122 @@
+"""Takes each door of the phases away and runs the tests that come to it, in one process."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from mutation import switch
+from mutation.equivalents import reason_of
+from mutation.results import keep, keep_doors
+from mutation.running import Runner
+
+if TYPE_CHECKING:
+    from mutation.phase_doors import PhaseDoor
+
+# Of a door to which hundreds of tests come: after so long nobody will notice.
+_MOST_SECONDS: Final = 90.0
+
+
+class PhaseMutator:
+    """The plugin: hands pytest's loop over to the doors.
+
+    Args:
+        part: By which name results are kept.
+        doors: All of them.
+        wanted: Which to take away; for trying one.
+        say: Is told what happens.
+        folder: Where to keep which tests come to which door, and what became of each.
+    """
+
+    def __init__(
+        self,
+        part: str,
+        doors: Sequence[PhaseDoor],
+        wanted: Callable[[PhaseDoor], bool],
+        say: Callable[[str], None],
+        folder: Path,
+    ) -> None:
+        self.count = 0
+        self.broken: list[str] = []
+        self._part = part
+        self._doors = doors
+        self._wanted = wanted
+        self._say = say
+        self._folder = folder
+        self._learnt = folder / f"{part}.json"
+        self._seconds: dict[str, float] = {}
+        self._comes_to: dict[str, set[str]] = {}
+        self._runner = Runner()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run all tests once to learn where they come, then those that matter for each door."""
+        capture = session.config.pluginmanager.getplugin("capturemanager")
+
+        def aloud(line: str) -> None:
+            with capture.global_and_fixture_disabled():
+                self._say(line)
+
+        items = {item.nodeid: item for item in session.items}
+        self._learn(items, aloud)
+        keep_doors(self._folder, self._part, self._doors)
+        for number, door in enumerate(filter(self._wanted, self._doors), 1):
+            began = time.monotonic()
+            noticed = self._take_away(door, items)
+            keep(self._folder, self._part, door, noticed)
+            self.count = number
+            told = noticed or ("nobody can notice" if reason_of(str(door)) else "NOBODY NOTICED")
+            aloud(f"{number:4} {time.monotonic() - began:6.1f} s {told:<60.60} {door}")
+        session._setupstate.teardown_exact(None)
+        return True
+
+    def _learn(self, items: dict[str, pytest.Item], say: Callable[[str], None]) -> None:
+        names = {door.number: str(door) for door in self._doors}
+        known = json.loads(self._learnt.read_text()) if self._learnt.exists() else {}
+        for nodeid, item in items.items():
+            if nodeid not in known:
+                switch.reached.clear()
+                began = time.monotonic()
+                if not self._runner.passes(item):
+                    self.broken.append(nodeid)
+                    say(f"fails with all doors in place: {nodeid}\n{self._runner.trouble[-600:]}")
+                    continue
+                doors = sorted(names[number] for number in switch.reached)
+                known[nodeid] = (time.monotonic() - began, doors)
+            self._seconds[nodeid] = known[nodeid][0]
+            for door in known[nodeid][1]:
+                self._comes_to.setdefault(door, set()).add(nodeid)
+        self._learnt.write_text(json.dumps(known))
+        say(f"{len(self._seconds)} tests pass with all doors in place")
+
+    def _take_away(self, door: PhaseDoor, items: dict[str, pytest.Item]) -> str | None:
+        """Return the test that noticed."""
+        until = time.monotonic() + _MOST_SECONDS
+        for nodeid in self._likeliest(door, items):
+            if time.monotonic() > until:
+                break
+            switch.away.add(door.number)
+            noticed = not self._runner.passes(items[nodeid])
+            switch.away.clear()
+            if noticed and self._runner.passes(items[nodeid]):
+                return nodeid
+        return None
+
+    def _likeliest(self, door: PhaseDoor, items: dict[str, pytest.Item]) -> list[str]:
+        """Return the tests that come to a door: the fastest of each file, then the next ones.
+
+        What one file does not watch another one may, though its tests are slower.
+        """
+        turns: dict[str, int] = {}
+        ranked: list[tuple[int, float, str]] = []
+        watching = self._comes_to.get(str(door), set()) & items.keys()
+        for nodeid in sorted(watching, key=lambda each: self._seconds[each]):
+            file = nodeid.partition("::")[0]
+            turns[file] = turns.get(file, 0) + 1
+            ranked.append((turns[file], self._seconds[nodeid], nodeid))
+        return [nodeid for _, _, nodeid in sorted(ranked)]
