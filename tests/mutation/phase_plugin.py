@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mutation.phase_doors import PhaseDoor
 
 # Of a door to which hundreds of tests come: after so long nobody will notice.
-_MOST_SECONDS: Final = 90.0
+_MOST_SECONDS: Final = 40.0
 
 
 class PhaseMutator:

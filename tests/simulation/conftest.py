@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from simulation.simulate import silence
+from simulation.bugs_told import silence
 
 
 @pytest.fixture(autouse=True)

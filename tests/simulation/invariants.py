@@ -45,6 +45,7 @@ from glovebox.kube.kinds import (
 from glovebox.status.words import differ_in_words_alone
 from glovebox.store.grant_uses import PREFIX as GRANTS
 from glovebox.store.sealing import PREFIX, seal_folder
+from simulation import bugs_told
 from simulation.api_server import ADMINISTRATOR, Asked, Change
 from simulation.faults import Rule
 from simulation.lineage_promise import untold
@@ -838,6 +839,8 @@ class Promises:
                 self._break("12 the process goes on", repr(process.died_of))
         if self._world.loop.failures:
             self._break("12 the process goes on", str(self._world.loop.failures[0])[:500])
+        if bugs_told.told:
+            self._break("12 the process goes on", bugs_told.told[0])
 
     def in_the_end_refusals_are_told(self) -> None:
         """A policy that refuses for ever is seen in a condition of each Experiment it blocks."""

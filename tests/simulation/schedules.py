@@ -13,6 +13,7 @@ from typing import Any, Final
 from glovebox import names
 from glovebox.kube.kinds import ACCESS_GRANT, DATASET_PIN, EXPERIMENT, LEASE, NAMESPACE
 from glovebox.lineage.sending import Answer
+from simulation import bugs_told
 from simulation.api_server import Asked, Change
 from simulation.api_transport import Fault
 from simulation.classes import POLICIES, REFUSED_DELETIONS, by_people
@@ -339,6 +340,7 @@ class Result:
 def run(scenario: Scenario) -> Result:
     """Run one scenario on a loop of its own."""
     # Nothing of one run outlives it; looking for garbage in its midst costs a sixth of the time.
+    bugs_told.told.clear()
     gc.disable()
     try:
         return _run(scenario)

@@ -8,7 +8,6 @@ import argparse
 import gc
 import itertools
 import json
-import logging
 import os
 import sys
 import time
@@ -18,8 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import structlog
-
+from simulation.bugs_told import silence
 from simulation.classes import count_classes
 from simulation.schedules import Result, Scenario, run
 
@@ -27,14 +25,6 @@ from simulation.schedules import Result, Scenario, run
 _ALL_CLASSES = 2_000
 # What was played last, for docs/reference/simulation.md.
 PLAYED = Path(__file__).with_name("played.json")
-
-
-def silence() -> None:
-    """Let nobody log: the story is the log."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
-        cache_logger_on_first_use=False,
-    )
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from glovebox.kube.kinds import EXPERIMENT, Kind
 from glovebox.settings import Lineage
+from simulation import bugs_told
 from simulation.api_transport import Faults
 from simulation.invariants import Promises
 from simulation.loop import virtual_loop
@@ -97,6 +98,7 @@ def play(
     elects: bool = False,
     drift: str = "Repair",
     lineage: Lineage | None = None,
+    has_bug: bool = False,
 ) -> Stage:
     """Play one scene from beginning to end.
 
@@ -109,10 +111,12 @@ def play(
         elects: Whether the operator is one of several, of which one leads.
         drift: The drift policy that the profile has for what is changed.
         lineage: Whether operators write and deliver lineage.
+        has_bug: Whether the operator is to come upon a bug of its own.
 
     Raises:
         AssertionError: The body failed, or a promise was broken; with the story.
     """
+    bugs_told.told.clear()
     gc.disable()  # as in `schedules.run`
     try:
         with virtual_loop(1) as (loop, clock):
@@ -135,6 +139,7 @@ def play(
                 assert not stage.promises.broken, stage.promises.broken
                 died = [each.died_of for each in world.processes if each.died_of is not None]
                 assert not died, died
+                assert has_bug or not bugs_told.told, bugs_told.told[0]
             except AssertionError as error:
                 error.add_note(world.story.told(last=80))
                 raise

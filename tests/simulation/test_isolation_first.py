@@ -9,6 +9,7 @@ import pytest
 from glovebox import names
 from glovebox.kube.kinds import (
     DATASET_PIN,
+    EXPERIMENT,
     JOB,
     NAMESPACE,
     NETWORK_POLICY,
@@ -102,6 +103,40 @@ def test_access_that_was_taken_is_not_given_again_before_isolation_is_restored()
         assert stage.there(NETWORK_POLICY, namespace, POLICY[1])
 
     play(scene, faults=faults)
+
+
+def test_access_goes_where_isolation_broke_before_it_was_recorded_as_complete() -> None:
+    """The binding is written, and neither its answer nor a status that says so comes through."""
+    recorded: list[object] = []
+    faults = Refusing(
+        lambda asked: (
+            (asked.kind, asked.verb) == (NETWORK_POLICY, "create")
+            or (asked.kind == EXPERIMENT and asked.subresource == "status")
+        )
+    )
+
+    async def scene(stage: Stage) -> None:
+        def refuse(change: Change) -> None:
+            faults.in_force = faults.in_force or change.served.kind == ROLE_BINDING
+
+        stage.world.server.on_change.append(refuse)
+        stage.declare(run=False)
+        await stage.until("the binding is there", lambda: faults.in_force)
+        namespace = stage.status()["namespace"]
+        assert stage.there(ROLE_BINDING, namespace, BINDING[1])
+        recorded.append(stage.status().get("provisioned"))
+        take(stage, namespace, POLICY)
+        await stage.until(
+            "access is closed", lambda: not stage.there(ROLE_BINDING, namespace, BINDING[1]), SOON
+        )
+        await stage.sleep(5 * MINUTE)
+        assert not stage.there(ROLE_BINDING, namespace, BINDING[1])
+        assert not stage.there(SECRET, namespace, names.CREDENTIALS_SECRET)
+        faults.refuses = lambda _: False
+        await stage.until("it is back", lambda: stage.there(ROLE_BINDING, namespace, BINDING[1]))
+
+    play(scene, faults=faults)
+    assert recorded == [None]
 
 
 @pytest.mark.parametrize("policy", ["Repair", "Alert", "Ignore"])

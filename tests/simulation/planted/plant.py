@@ -85,8 +85,8 @@ def _serve(pipe: Connection, bug: Bug | None) -> None:
     try:
         if bug is not None:
             plant(bug)
+        from simulation.bugs_told import silence  # noqa: PLC0415
         from simulation.schedules import Scenario, run  # noqa: PLC0415 - after it was planted
-        from simulation.simulate import silence  # noqa: PLC0415
 
         silence()
         while True:

@@ -19,7 +19,9 @@ from __future__ import annotations
 
 async def phase(found, write):
     if found is None:
-        raise LookupError("nothing is there")
+        raise Refused("nothing is there")
+    if found == "a bug":
+        raise LookupError("another phase left nothing")
     if found == "late":
         told = "waits"
         return waiting(told)
@@ -49,6 +51,7 @@ def _doors() -> dict[str, PhaseDoor]:
 def _module() -> tuple[dict[str, Any], list[PhaseDoor]]:
     module, doors = changed("phase.py", MODULE, itertools.count(1))
     names: dict[str, Any] = {
+        "Refused": ValueError,
         "waiting": lambda told: told,
         "done": lambda found: f"done {found}",
         "Phase": lambda name, _, needs=(): (name, needs),
@@ -77,7 +80,7 @@ def test_checks_effects_and_needs_are_doors_and_nothing_else(doors: dict[str, Ph
 
 
 async def test_with_all_doors_a_module_does_what_it_did() -> None:
-    with pytest.raises(LookupError):
+    with pytest.raises(ValueError, match="nothing is there"):
         await _run(None)
     assert await _run("late") == ("waits", [])
     assert await _run("no check") == ("no check", [])
@@ -87,7 +90,7 @@ async def test_with_all_doors_a_module_does_what_it_did() -> None:
 async def test_a_check_that_is_away_lets_everything_pass(doors: dict[str, PhaseDoor]) -> None:
     switch.away.add(doors["phase: if found == 'late'"].number)
     assert await _run("late") == ("done late", ["late"])
-    with pytest.raises(LookupError):
+    with pytest.raises(ValueError, match="nothing is there"):
         await _run(None)
 
 

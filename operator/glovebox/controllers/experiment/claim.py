@@ -1,4 +1,4 @@
-"""Phase `claim`: the finalizer, and whose the namespace is; nothing is created without it."""
+"""Phase `claim`: the finalizer. Nothing begins without it; what is bound goes on without."""
 
 from __future__ import annotations
 

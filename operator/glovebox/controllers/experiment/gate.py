@@ -33,7 +33,7 @@ from glovebox.errors import InvalidInput, NotReady, Refused
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import DATASET_PIN, JOB_SET
 from glovebox.kube.resources import Key
-from glovebox.status.outcome import Outcome, done
+from glovebox.status.outcome import Outcome, done, skipped
 from glovebox.store.credentials import session_policy
 
 # As much as a ConfigMap holds, without its metadata.
@@ -41,10 +41,12 @@ PLAN_BYTES_MAX: Final = 1000 * 1024
 
 
 async def check_gate(scope: Scope, outcomes: Outcomes) -> Outcome:
-    """Refuse what the profile, the store or the platform does not allow."""
+    """Refuse what the profile, the store or the platform does not allow, and what is not held."""
     resolved = outcomes.need("resolve", Resolved)
     if scope.is_bound or resolved.profile is None or resolved.store is None:
         return done()
+    if not outcomes.is_done("claim"):
+        return skipped("claim")  # it could be deleted unseen, and what it got would stay
     plan = check_declared(scope, resolved)
     check_team_budget(scope.ports, scope.experiment, resolved.profile)
     await check_sources(scope, resolved)

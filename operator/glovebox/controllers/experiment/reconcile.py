@@ -7,7 +7,8 @@
 
 Each phase returns an outcome and never raises through another one. A phase runs when those that it
 needs are done, and nothing else keeps it from running: a run is followed, credentials are renewed
-and results are sealed whatever a profile, a store or a pin has become. The status is computed from
+and results are sealed whatever a profile, a store or a pin has become, and whoever took the
+finalizer off. The status is computed from
 the outcomes alone (`status/experiment.py`), on every way out. Killing the process anywhere in here
 loses nothing: names are derived from UIDs, every write is conditional, and the next look starts
 from what is there.
@@ -84,8 +85,8 @@ log = structlog.get_logger(__name__)
 
 PHASES: Final = (
     Phase("claim", claim),
-    Phase("lock_up", lock_up, needs=("claim",)),
-    Phase("resolve", resolve, needs=("claim",)),
+    Phase("lock_up", lock_up),
+    Phase("resolve", resolve),
     Phase("authorise", authorise, needs=("resolve",)),
     Phase("gate", check_gate, needs=("authorise",)),
     Phase("leakage", check_leakage, needs=("gate",)),
@@ -98,7 +99,7 @@ PHASES: Final = (
     Phase("access", ensure_access, needs=("bind",), keeps=(ROLE_BINDING,)),
     Phase("prove", prove_isolation, needs=("namespace",)),
     Phase("deliver", ensure_delivery, needs=("namespace",)),
-    Phase("run", follow_run, needs=("claim",)),
+    Phase("run", follow_run),
     Phase("attempts", record_attempts),
     Phase("seal", ensure_seal, needs=("bind", "run")),
     Phase("conclude", ensure_conclusion, needs=("seal",)),
