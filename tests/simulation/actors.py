@@ -19,6 +19,7 @@ import orjson
 
 from glovebox import names
 from glovebox.data.probing import EXIT_CODES, FORMAT, Outcome
+from glovebox.desired.pods import FETCH_CONTAINER
 from glovebox.desired.probe import PROBE_CONTAINER
 from glovebox.desired.task_job import TASK_CONTAINER
 from glovebox.kube import kinds
@@ -65,6 +66,8 @@ class Actors:
         self.probe_outcome: Callable[[Json], Outcome] = lambda _: Outcome.PASSED
         # Does what a task's pod does; returns its exit code and termination message.
         self.do_task: Callable[[Json], Awaitable[tuple[int, str]]] = _no_task
+        # The same of a pod that fills a cache.
+        self.fill_cache: Callable[[Json], Awaitable[tuple[int, str]]] = _no_task
         # Called when a run's pod begins, for what it writes into the store.
         self.run_writes: Callable[[Json], None] = lambda _: None
         server.on_change.append(self._see)
@@ -398,14 +401,13 @@ class Actors:
         self._try(lambda: self._server.replace(asked, bound))
         live = self._now(POD, pod) or live
         self._write_status(POD, live, {"phase": "Running", "startTime": self._moment()})
-        if any(entry["name"] == TASK_CONTAINER for entry in pod["spec"].get("containers", ())):
-            code, message = await self.do_task(pod)
+        containers = {entry["name"] for entry in pod["spec"].get("containers", ())}
+        if containers & {TASK_CONTAINER, FETCH_CONTAINER}:
+            act = self.do_task if TASK_CONTAINER in containers else self.fill_cache
+            code, message = await act(pod)
             self._end_containers(pod, message, code)
             return
-        is_probe = any(
-            entry["name"] == PROBE_CONTAINER for entry in pod["spec"].get("containers", ())
-        )
-        if is_probe:
+        if PROBE_CONTAINER in containers:
             outcome = self.probe_outcome(pod)
             await asyncio.sleep(self._chance.uniform(0.5, 3))
             self._end_containers(pod, _verdict(outcome), EXIT_CODES[outcome])

@@ -75,6 +75,31 @@ def test_a_pin_of_another_namespace_is_refused_whether_it_is_there_or_not(
     play(scene)
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_features_of_another_namespace_are_refused_whether_they_are_there_or_not(
+    there: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """Grants are for data alone: nobody can give definitions away."""
+
+    async def scene(stage: Stage) -> None:
+        await ready_pin(stage)
+        stage.world.server.create(
+            Asked(ADMINISTRATOR, "create", NAMESPACE, "", "team-b"),
+            {"metadata": {"name": "team-b"}},
+        )
+        if there:
+            stage.world.declare(FEATURE_SET_PIN, "theirs", features_spec(), namespace="team-b")
+        ref = {"name": "theirs", "namespace": "team-b"}
+        stage.declare(run=False, inputs={"features": [{"name": "a", "pinRef": ref}]})
+        await stage.sleep(MINUTE)
+        assert "digest" not in stage.status()
+        said = stage.condition("Stalled")
+        assert said["reason"] == reasons.NOT_GRANTED
+        assert "grants are for DatasetPins alone" in said["message"]
+
+    play(scene)
+
+
 def test_a_pin_that_has_expired_is_not_bound() -> None:
     async def scene(stage: Stage) -> None:
         await ready_pin(stage, validity={"notAfterTime": "2020-01-01T00:00:00Z"})

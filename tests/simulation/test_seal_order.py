@@ -58,6 +58,10 @@ def label_is_refused(asked: Asked) -> bool:
     return asked.kind == NAMESPACE and asked.verb in ("update", "patch")
 
 
+def run_is_not_read(asked: Asked) -> bool:
+    return asked.kind == JOB and asked.verb == "get" and asked.name == names.RUN_JOB
+
+
 def secrets_stay(asked: Asked) -> bool:
     return asked.kind == SECRET and asked.verb == "delete"
 
@@ -126,6 +130,34 @@ def test_a_run_that_had_not_started_when_it_was_closed_never_starts(
         assert stage.promises.runs.total() == 0
 
     play(scene)
+
+
+# It is said of what is frozen at once, of what is sealed when it has lasted.
+@pytest.mark.parametrize(("desired", "minutes"), [("Frozen", 2), ("Sealed", 6)])
+def test_what_a_run_that_cannot_be_read_came_to_is_recorded_before_it_goes(
+    desired: str, minutes: int
+) -> None:
+    """What opens the namespace goes at once; why the rest stays is said."""
+    faults = Refusing(run_is_not_read, 503)
+
+    async def scene(stage: Stage) -> None:
+        ends_after(stage, MINUTE)
+        stage.declare()
+        await stage.until("the run is recorded", lambda: stage.status().get("run"))
+        namespace = stage.status()["namespace"]
+        faults.in_force = True
+        wants(stage, desired)
+        await stage.sleep(minutes * MINUTE)
+        assert not stage.there(SECRET, namespace, names.CREDENTIALS_SECRET)
+        assert stage.there(JOB, namespace, names.RUN_JOB)
+        said = stage.condition("Ready")
+        assert (said["status"], said["reason"]) == ("False", reasons.API_UNAVAILABLE)
+        assert "the server is shutting down" in said["message"]
+        faults.in_force = False
+        await stage.until("it is closed", lambda: stage.status().get("state") == desired, SOON)
+        assert stage.status()["run"]["reason"] == reasons.RUN_SUCCEEDED
+
+    play(scene, faults=faults)
 
 
 @pytest.mark.parametrize("refuses", [label_is_refused, secrets_stay])

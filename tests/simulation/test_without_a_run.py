@@ -9,6 +9,7 @@ import pytest
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, POD, SECRET
+from simulation import process
 from simulation.api_server import ADMINISTRATOR, Asked, Change
 from simulation.process import RESYNC_SECONDS
 from simulation.stage import Stage, play
@@ -174,6 +175,25 @@ def test_a_store_that_is_away_is_said_when_it_lasts_and_not_before() -> None:
         back(stage)
         await stage.until("it is back", lambda: session(stage, namespace) > before, 10 * MINUTE)
         await stage.until("and said", lambda: told(stage, "InputsDelivered") == DELIVERED, SOON)
+
+    play(scene)
+
+
+def test_without_an_image_that_delivers_there_is_no_session_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody could use it, and what opens data lies nowhere without need."""
+    monkeypatch.setattr(process, "PLATFORM_IMAGE", "")
+
+    async def scene(stage: Stage) -> None:
+        await ready_pin(stage)
+        stage.declare(run=False, pin="set")
+        namespace = await stage.provisioned()
+        await stage.sleep(SOON)
+        expected = {"status": "False", "reason": reasons.DELIVERY_UNAVAILABLE}
+        assert told(stage, "InputsDelivered") == expected
+        assert "operator.image.digest" in stage.condition("InputsDelivered")["message"]
+        assert not session(stage, namespace)
 
     play(scene)
 

@@ -28,6 +28,7 @@ from glovebox.store.sealing import PREFIX
 from simulation.actors import Actors
 from simulation.api_server import ADMINISTRATOR, ApiServer, Asked, Refused
 from simulation.api_transport import Faults, NoFaults
+from simulation.cache_pods import CachePods
 from simulation.loop import OtherClock, VirtualLoop, WallClock
 from simulation.object_store import Identity, ObjectStoreServer
 from simulation.process import RESYNC_SECONDS, Process
@@ -90,6 +91,8 @@ class World:
         )
         self.task_pods = TaskPods(self.server, self.store, random.Random(f"tasks {seed}"))  # noqa: S311 - a simulation
         self.actors.do_task = self.task_pods
+        self.cache_pods = CachePods(self.server, self.store)
+        self.actors.fill_cache = self.cache_pods
         # Where the operator does tasks on data.
         self.tasks: Literal["InProcess", "Jobs"] = "InProcess"
         # Whether they write and deliver lineage, and to whom.

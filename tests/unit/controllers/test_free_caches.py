@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,19 +13,23 @@ import pytest
 from glovebox import names
 from glovebox.controllers.experiment.caches import free_caches
 from glovebox.controllers.ports import Ports
+from glovebox.desired.session_secret import session_annotations
 from glovebox.errors import Conflict
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import (
     DATASET_PIN,
     EXPERIMENT,
+    JOB,
     PERSISTENT_VOLUME,
     PERSISTENT_VOLUME_CLAIM,
+    SECRET,
     Kind,
 )
 from glovebox.kube.objects import ObjectKey
 
 Json = dict[str, Any]
 TEAM, DIGEST = "team-a", "sha256:" + "a" * 64
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def claim(uid: str = "u1", name: str = "gbx-cache-a") -> Json:
@@ -52,6 +57,7 @@ class Cluster:
         self.happens: dict[str, Callable[[], None]] = {}
         self.deleted: list[tuple[str, str]] = []
         self.refusal: Exception | None = None
+        self.own: dict[str, Json] = {}
 
     def of_kind(self, kind: Kind) -> list[Json]:
         return list(self.known[kind.kind])
@@ -61,8 +67,10 @@ class Cluster:
         yield {"items": list(self.lists[kind.kind])}
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Json:
-        """There are no credentials that it is filled with."""
-        raise NotFound("NotFound", f"{kind.kind} {namespace}/{name}")
+        """Return the credentials that it is filled with, or the Job; as a rule there are none."""
+        if kind.kind not in self.own:
+            raise NotFound("NotFound", f"{kind.kind} {namespace}/{name}")
+        return self.own[kind.kind]
 
     async def delete(self, kind: Kind, key: ObjectKey, *, uid: str) -> None:
         del kind
@@ -70,9 +78,14 @@ class Cluster:
         if self.refusal is not None:
             raise self.refusal
 
+    def now(self) -> datetime:
+        return NOW
+
     def sweep(self) -> list[tuple[str, str]]:
         settings = SimpleNamespace(namespace="glovebox-system")
-        ports = SimpleNamespace(settings=settings, resources=self, reader=self, writer=self)
+        ports = SimpleNamespace(
+            settings=settings, resources=self, reader=self, writer=self, now=self.now
+        )
         asyncio.run(free_caches(cast("Ports", ports)))
         return self.deleted
 
@@ -139,3 +152,45 @@ def test_a_cache_is_kept_while_a_pin_of_the_team_is_not_resolved() -> None:
     assert cluster.sweep() == []
     created_again["status"] = {"pinDigest": "sha256:" + "b" * 64}
     assert cluster.sweep() == [("gbx-cache-a", "u1")]
+
+
+def credentials(minutes: int) -> Json:
+    """Return credentials that end in so many minutes."""
+    data = {"primary.credentials": "aGVsbG8="}
+    notes = session_annotations(data, NOW + timedelta(minutes=minutes))
+    return {"metadata": {"uid": "s1", "annotations": notes}, "data": data}
+
+
+def job(*ends: str) -> Json:
+    return {"status": {"conditions": [{"type": end, "status": "True"} for end in ends]}}
+
+
+@pytest.mark.parametrize(
+    ("minutes", "there", "kept", "why"),
+    [
+        (5, job(), True, "a Job reads with them"),
+        (-5, job(), False, "they have expired: whoever renews them makes others"),
+        (5, job("Complete"), False, "the volume is full, and whoever waited for it is gone"),
+        (5, job("Failed"), False, "it could not be filled, and nobody wants it any more"),
+        (5, None, False, "the Job is gone"),
+    ],
+)
+def test_no_credentials_stay_that_nothing_is_filled_with(
+    minutes: int,
+    there: Json | None,
+    kept: bool,  # noqa: FBT001 - a column of the table
+    why: str,
+) -> None:
+    """Those of a cache that is kept, and whose Experiment may be gone."""
+    cluster = Cluster()
+    cluster.known[DATASET_PIN.kind] = [pin()]
+    cluster.own = {SECRET.kind: credentials(minutes)} | ({JOB.kind: there} if there else {})
+    assert cluster.sweep() == ([] if kept else [("gbx-cache-a", "s1")]), why
+
+
+def test_credentials_that_somebody_changed_do_not_stay() -> None:
+    cluster = Cluster()
+    cluster.known[DATASET_PIN.kind] = [pin()]
+    changed = credentials(5) | {"data": {"primary.credentials": "b3RoZXI="}}
+    cluster.own = {SECRET.kind: changed, JOB.kind: job()}
+    assert cluster.sweep() == [("gbx-cache-a", "s1")]

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -14,13 +14,14 @@ from glovebox.api.input_status import InputManifest
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.experiment import artifact_credentials, input_credentials
 from glovebox.controllers.experiment.input_credentials import (
+    _Granted,
     _granted_now,
     _readables,
     ensure_input_credentials,
     issue_for,
 )
 from glovebox.desired.inputs import ResolvedInput
-from glovebox.errors import NotReady, Refused
+from glovebox.errors import InvalidInput, NotReady, Refused
 from glovebox.kube.answers import NotFound
 from glovebox.store.source_access import Location
 
@@ -159,6 +160,21 @@ async def test_a_store_whose_sessions_reach_too_far_is_asked_for_none() -> None:
     scope: Any = SimpleNamespace(ports=ports)
     with pytest.raises(NotReady, match="it listed all"):
         await artifact_credentials._ask(scope, resolved)
+
+
+async def test_a_store_without_a_role_gives_no_wider_credentials_instead() -> None:
+    bound = store()
+    assert bound.spec.sts is None
+    with pytest.raises(InvalidInput, match="credentials that only read the inputs") as refused:
+        await issue_for(known(bound), bound, "team", (lent(),), "session", 900)
+    assert refused.value.reason == "StsNotConfigured"
+
+
+async def test_of_data_whose_list_was_not_bound_nothing_is_read() -> None:
+    """Not their prefix either: nobody could tell which versions of it were meant."""
+    item = replace(lent("data", "set/"), manifest=None)
+    with pytest.raises(InvalidInput, match="input `train`: no manifest was bound"):
+        await _readables(cast("Any", None), item, _Granted())
 
 
 async def test_what_several_stages_read_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:

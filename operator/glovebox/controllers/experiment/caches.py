@@ -35,7 +35,7 @@ from glovebox.controllers.store_connections import authorities_of
 from glovebox.desired.cache import Cache, cache_claim, cache_job, cache_plan, owned_by_claim
 from glovebox.desired.session_files import credentials_files
 from glovebox.desired.session_secret import intact_until
-from glovebox.errors import Conflict, NotReady, Refused
+from glovebox.errors import Conflict, Refused
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import (
     CONFIG_MAP,
@@ -69,7 +69,6 @@ async def ensure_cache(
 
     Raises:
         Refused: What the store holds is not what is pinned.
-        NotReady: The store is not bound.
         InvalidInput: The store has no STS role.
         Unavailable, Forbidden: The API server or the store failed.
     """
@@ -234,14 +233,8 @@ async def _supply(
     claim: Mapping[str, Any],
 ) -> None:
     """Give the Job its plan and its credentials, and renew these."""
-    store = next(
-        (each for each in resolved.platform.input_stores if each.name == cache.item.store), None
-    )
-    if store is None:
-        raise NotReady(
-            reasons.STORE_NOT_FOUND,
-            f"input `{cache.item.name}`: there is no ObjectStore '{cache.item.store}'",
-        )
+    # The stores of all inputs are bound with them.
+    store = next(each for each in resolved.platform.input_stores if each.name == cache.item.store)
     await _create(scope.ports, CONFIG_MAP, cache_plan(cache, store, claim))
     await _give_credentials(scope, resolved, cache, store, claim)
 

@@ -55,9 +55,7 @@ async def _for_the_run(
     scope: Scope, resolved: Resolved, plan: Plan, found: NamespaceFacts
 ) -> Outcome:
     """Make what the inputs of the run need, before it starts."""
-    run = scope.experiment.status.run
-    if run is not None and run.completion_time:
-        return done()
+    run = scope.experiment.status.run  # not over: what is over is closed
     if not found.latched or (scope.is_suspended and run is None):
         reason = reasons.SUSPENDED if found.latched else reasons.PROVISIONING
         what = "`spec.suspend` is false" if found.latched else "the namespace is complete"
