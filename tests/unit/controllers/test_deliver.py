@@ -7,7 +7,12 @@ from typing import Any, cast
 
 import pytest
 
-from glovebox.controllers.experiment.deliver import _ensure_volume, _stands
+from glovebox.api import reasons
+from glovebox.controllers.experiment.deliver import (
+    _ensure_volume,
+    _for_pods_made_by_hand,
+    _stands,
+)
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.desired.input_volumes import InputVolume
 from glovebox.errors import Refused
@@ -134,3 +139,19 @@ async def test_without_a_run_volumes_are_looked_for_on_every_look(
     wanted = InputVolume("a", volume("gbx-own"), claim, None)
     assert await _stands(ports, wanted) is stands, why
     assert writer.deleted is deleted, why
+
+
+@pytest.mark.parametrize(
+    ("inputs", "reason"),
+    [((), ""), ((SimpleNamespace(kind="DatasetPin"),), reasons.PROVISIONING)],
+    ids=["none", "one"],
+)
+async def test_where_nothing_is_to_be_delivered_nothing_is_waited_for(
+    inputs: tuple[Any, ...], reason: str
+) -> None:
+    """Who waits for the record of a complete namespace is looked at once more after it."""
+    resolved: Any = SimpleNamespace(inputs=inputs)
+    found: Any = SimpleNamespace(latched=False)
+    nothing: Any = None
+    outcome = await _for_pods_made_by_hand(nothing, resolved, nothing, found)
+    assert (outcome.is_done, outcome.reason) == (not inputs, reason)
