@@ -54,6 +54,22 @@ def test_nobody_new_begins_to_use_a_pin_that_is_being_deleted() -> None:
     play(scene)
 
 
+def test_a_pin_that_is_not_there_is_named_with_those_that_are_and_waited_for() -> None:
+    async def scene(stage: Stage) -> None:
+        await ready_pin(stage)
+        stage.declare(run=False, pin="sett")
+        await stage.sleep(5.0)
+        said = stage.condition("Ready")
+        assert (said["status"], said["reason"]) == ("False", reasons.PIN_NOT_FOUND)
+        assert "there is no DatasetPin 'sett' in this namespace" in said["message"]
+        assert "set" in said["message"].partition("in this namespace")[2]
+        assert stage.condition("Stalled").get("status") != "True"
+        stage.world.declare(DATASET_PIN, "sett", pin_spec())
+        await stage.provisioned()
+
+    play(scene)
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_a_pin_of_another_namespace_is_refused_whether_it_is_there_or_not(
     there: bool,  # noqa: FBT001 - a parameter of the test
