@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 
 from glovebox import names
 from glovebox.controllers.experiment.known_secrets import known_secrets, values_of
+from glovebox.controllers.experiment.lock_up import _in_it
 from glovebox.controllers.experiment.session_secret import write_session
 from glovebox.desired.session_files import session_files
 from glovebox.desired.session_secret import intact_until
@@ -99,6 +100,11 @@ class Bench:
             raise Unavailable("NotNow", "no answer")
         return self.live
 
+    async def pages(self, kind: object, **_: object) -> AsyncIterator[Mapping[str, Any]]:
+        """Return no pods."""
+        del kind
+        yield {"items": []}
+
     async def rotate(self, secret: Mapping[str, Any], live: object, *, watched: bool) -> None:
         """Write it, or say so and do it all the same."""
         del live, watched
@@ -139,6 +145,17 @@ async def test_the_session_that_another_process_wrote_is_known_to_who_renews_it(
     bench.ports = bench.started()
     await bench.write(2)
     assert await bench.known() == {"key1=/+", "key2=/+"}
+
+
+async def test_the_session_that_another_process_wrote_is_known_to_who_takes_it_away() -> None:
+    """A log that is read after the namespace was closed may show it."""
+    bench = Bench()
+    await bench.write(1)
+    bench.ports = bench.started()
+    scope: Any = SimpleNamespace(ports=bench.ports, key=KEY, namespace="gbx-1")
+    await _in_it(scope)
+    bench.live = None
+    assert await bench.known() == {"key1=/+"}
 
 
 async def test_a_session_whose_writing_got_no_answer_is_known() -> None:
