@@ -39,13 +39,13 @@ from glovebox.ledger.genesis import Genesis, open_genesis, read_genesis
 from glovebox.ledger.layout import Layout
 from glovebox.ledger.note import VerifierKey, vkey_of
 from glovebox.ledger.pace import CLOCKS, Due, compute_due, compute_wait, ends_epoch, idle_event
+from glovebox.store.connection import Stop
 from glovebox.store.ledger_objects import LedgerPlace, read_oldest, write_once
 from glovebox.store.ledger_tail import find_size
 from glovebox.store.ledger_tree import LedgerTree
 
 if TYPE_CHECKING:
     from glovebox.evidence.signer import Signer
-    from glovebox.store.connection import Stop
 
 # How many entries are remembered by id; others are read again when an old event comes.
 _REMEMBERED: Final = 50_000
@@ -95,6 +95,9 @@ class LedgerWriter:
         # And by what they say.
         self._told: dict[tuple[str, str], Placed] = {}
         self._behind: Iterator[tuple[Placed, Entry | None]] = iter(())
+        # Of the call that goes on: what is read back was begun by an earlier one, which may have
+        # been told to stop since.
+        self._stop = Stop()
         self._horizon: datetime | None = None
 
     def append(
@@ -199,6 +202,7 @@ class LedgerWriter:
 
     def _begin(self, stop: Stop) -> None:
         """Find the end, once; and again when more was read than is to be remembered."""
+        self._stop = stop
         if self._size >= 0 and len(self._ids) <= _REMEMBERED:
             return
         try:
@@ -221,7 +225,7 @@ class LedgerWriter:
         self._ids, self._told, self._horizon, self._waiting_since = {}, {}, None, None
         self._size = begin = self._tree.load(size, stop)
         self._previous = self._tree.digest_of(begin - 1, stop) if begin else self._first
-        self._behind = self._backwards(self.layout, begin, stop)
+        self._behind = self._backwards(self.layout, begin)
         if begin:
             last = self._look_behind()
             self._last = last.written if last is not None else self._last
@@ -312,16 +316,15 @@ class LedgerWriter:
         self._horizon = entry.written if entry is not None else self._horizon
         return entry
 
-    def _backwards(
-        self, layout: Layout, size: int, stop: Stop
-    ) -> Iterator[tuple[Placed, Entry | None]]:
+    def _backwards(self, layout: Layout, size: int) -> Iterator[tuple[Placed, Entry | None]]:
         for index in range(size - 1, -1, -1):
-            stop.check()
-            body = read_oldest(self._place, layout.entry(index), stop)
+            self._stop.check()
+            body = read_oldest(self._place, layout.entry(index), self._stop)
             yield Placed(layout.epoch, index), _read(body) if body is not None else None
         if layout.epoch > 1:
             former = Layout(layout.organisation, layout.epoch - 1)
-            yield from self._backwards(former, find_size(self._place, former, 0, stop), stop)
+            size = find_size(self._place, former, 0, self._stop)
+            yield from self._backwards(former, size)
 
     def _remember(self, placed: Placed, entry: Entry | None) -> None:
         if entry is not None:

@@ -86,6 +86,21 @@ def test_an_event_is_found_that_stands_behind_many_others(ledgers: Ledgers) -> N
     assert ledgers.writer().append(old, Stop()).index == 0
 
 
+def test_a_call_that_was_told_to_stop_stops_no_later_one(ledgers: Ledgers) -> None:
+    """What is read back was begun by it: whoever waited was gone before its end."""
+    writer = ledgers.writer()
+    old = event(0, time=ledgers.clock.now)
+    writer.append(old, Stop())
+    for number in range(1, 15):
+        ledgers.clock.pass_by(hours=5)
+        ledgers.append(writer, number)
+    writer.publish(Stop())
+    again, gone = ledgers.writer(), Stop()
+    again.append(event(14, time=ledgers.clock.now), gone)
+    gone.set()
+    assert again.append(old, Stop()).index == 0
+
+
 @pytest.mark.parametrize("failing", range(1, 30, 4))
 def test_an_event_that_could_not_be_looked_for_is_looked_for_again_and_not_told_twice(
     server: ObjectStoreServer, ledgers: Ledgers, failing: int

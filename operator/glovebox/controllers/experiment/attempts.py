@@ -27,7 +27,6 @@ from glovebox.controllers.held_logs import HeldLog, Place
 from glovebox.controllers.job_pods import pods_of
 from glovebox.controllers.run_work import find_run, pods_of_run
 from glovebox.controllers.store_connections import note_refusal, open_store
-from glovebox.desired.platform import read_platform
 from glovebox.errors import Forbidden, GloveboxError, InvalidInput, Unavailable
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import JOB, JOB_SET, NODE
@@ -121,7 +120,7 @@ class _Logs:
 
     @property
     def _store(self) -> ObjectStore:
-        return read_platform(self._scope.experiment.status.platform).store
+        return self._scope.platform.store
 
     async def kept(self, run: RunStatus) -> tuple[RunStatus, str, float | None]:
         """Return a run with its logs, what is still to come, and when to look again."""

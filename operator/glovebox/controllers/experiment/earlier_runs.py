@@ -33,7 +33,6 @@ from glovebox.controllers.signing_keys import KeyPlace, ensure_keys, read_publis
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.desired.declared import declared_digest
 from glovebox.desired.plan import Plan
-from glovebox.desired.platform import read_platform
 from glovebox.errors import GloveboxError, NotReady, Refused, Unavailable
 from glovebox.evidence.envelope import opened
 from glovebox.evidence.keys import TrustBundle
@@ -107,7 +106,7 @@ async def begin(scope: Scope, plan: Plan, namespace_uid: str) -> RunStatus | Non
         Refused: `AlreadyRan`: another one's record is there.
         GloveboxError: The store does not answer: the run waits.
     """
-    store = bound_store(scope)
+    store = scope.platform.store
     connection = await open_store(scope.ports, store)
     experiment, bucket = scope.experiment, store.spec.artifacts.bucket
     signer, trust = await _record_keys(scope.ports, store, connection)
@@ -175,7 +174,7 @@ async def note(scope: Scope, run: RunStatus, plan: Plan | None) -> RunStatus:
     if plan is None or ports.clock() < ports.start_notes.get(uid, 0.0):
         return run
     try:
-        store = bound_store(scope)
+        store = scope.platform.store
         connection = await open_store(ports, store)
         key = await _note(scope, connection, store, run, plan)
     except GloveboxError as error:
@@ -217,7 +216,7 @@ async def sealed_before(scope: Scope, *, runs: bool) -> RunStatus | None:
     if uid in ports.unsealed_runs or not scope.is_bound:
         return None
     with suppress(GloveboxError, ValueError, KeyError):
-        store = bound_store(scope)
+        store = scope.platform.store
         connection = await open_store(ports, store)
         experiment = scope.experiment
         about = f"{experiment.namespace}/{experiment.name}"
@@ -305,11 +304,6 @@ def with_record(run: RunStatus, record: RunRecord) -> RunStatus:
     return run.model_copy(update={"job_uid": record.job_uid, "record": record.key})
 
 
-def bound_store(scope: Scope) -> ObjectStore:
-    """Return the store of the artifacts as it was bound."""
-    return read_platform(scope.experiment.status.platform).store
-
-
 async def read_records(
     ports: Ports, store: ObjectStore, connection: Store, team: str, name: str
 ) -> list[RunRecord]:
@@ -380,7 +374,6 @@ def _already_ran(record: RunRecord, bucket: str) -> Refused:
 
 __all__ = [
     "begin",
-    "bound_store",
     "note",
     "read_records",
     "refuse_what_ran",

@@ -29,7 +29,7 @@ from glovebox.desired.platform import (
     read_platform,
     render_platform,
 )
-from glovebox.errors import InvalidInput, NotReady, Refused
+from glovebox.errors import NotReady, Refused
 from glovebox.kube.kinds import ISOLATION_PROFILE, OBJECT_STORE
 from glovebox.kube.resources import Key
 from glovebox.status.broken_inputs import find_broken
@@ -120,14 +120,7 @@ def _unbound(scope: Scope) -> Resolved:
 
 def _bound(scope: Scope) -> Resolved:
     status = scope.experiment.status
-    try:
-        platform = read_platform(status.platform)
-    except (ValidationError, ValueError, KeyError) as error:
-        raise InvalidInput(
-            reasons.INTERNAL_ERROR,
-            "`status.platform` cannot be read by this version of the operator"
-            f" ({type(error).__name__}): run the version that bound the Experiment",
-        ) from None
+    platform = scope.platform
     profile = _live(scope, ISOLATION_PROFILE.kind, platform.profile.name, IsolationProfile)
     stores = {
         bound.name: _live(scope, OBJECT_STORE.kind, bound.name, ObjectStore)

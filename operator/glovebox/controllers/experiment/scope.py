@@ -7,12 +7,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
 from glovebox import names
+from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
 from glovebox.controllers.ports import Ports
 from glovebox.desired.as_bound import AsBound, experiment_as_bound, spec_as_bound
-from glovebox.desired.platform import read_platform
-from glovebox.errors import GloveboxError
+from glovebox.desired.platform import Platform, read_platform
+from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.kube.kinds import EXPERIMENT, Kind
 from glovebox.kube.resources import Key
 from glovebox.status.broken_inputs import stops_for_good
@@ -120,12 +123,27 @@ class Scope:
         return self.experiment.spec.suspend
 
     @property
+    def platform(self) -> Platform:
+        """The platform's settings as they were bound.
+
+        Raises:
+            InvalidInput: This version cannot read them, or nothing is bound.
+        """
+        try:
+            return read_platform(self.experiment.status.platform)
+        except (ValidationError, ValueError, KeyError, TypeError) as error:
+            raise InvalidInput(
+                reasons.INTERNAL_ERROR,
+                "`status.platform` cannot be read by this version of the operator"
+                f" ({type(error).__name__}): run the version that bound the Experiment",
+            ) from None
+
+    @property
     def drift_policies(self) -> Mapping[str, str]:
         """The drift policies of the bound profile, by kind; a kind that is missing is repaired."""
-        text = self.experiment.status.platform
-        if not text:
+        if not self.experiment.status.platform:
             return {}
-        return {rule.kind: rule.policy for rule in read_platform(text).profile.spec.drift}
+        return {rule.kind: rule.policy for rule in self.platform.profile.spec.drift}
 
     def is_latched(self, namespace_uid: str) -> bool:
         """Whether this very namespace was recorded as complete for this very digest."""
