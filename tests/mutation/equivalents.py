@@ -22,6 +22,10 @@ EQUIVALENT: Final[dict[str, str]] = {
         " mark, and of the kinds that it does not look at the operator may write none by RBAC. The"
         " operator puts the label back before it writes anything else."
     ),
+    "experiment/artifact_credentials.py check ensure_credentials: if not latched and (not": (
+        "What is issued is looked at once more before it is written, and isolation has to stand"
+        " then. This check spares the question to the store."
+    ),
 }
 
 

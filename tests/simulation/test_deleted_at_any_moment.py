@@ -11,11 +11,12 @@ import pytest
 from glovebox import names
 from glovebox.evidence.envelope import opened
 from glovebox.evidence.statement import STATEMENT_NAME
-from glovebox.kube.kinds import EXPERIMENT, JOB
+from glovebox.kube.kinds import EXPERIMENT, JOB, NAMESPACE, ROLE_BINDING
 from simulation.api_server import Change
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, ends_after, outcome_of
 from simulation.test_keys import published
+from simulation.test_seal_order import Refusing
 from simulation.test_sealed_before_it_goes import POLICIES
 from simulation.world import BUCKET, TEAM
 
@@ -62,3 +63,27 @@ def test_a_deletion_at_any_moment_of_a_run_leaves_a_signed_trace(moment: float) 
             assert outcome_of(statement) in ends
 
     play(scene)
+
+
+def test_nobody_is_let_in_any_more_while_a_namespace_goes_in_which_nothing_was_written() -> None:
+    """There is nothing to seal, and a namespace takes its time to go."""
+    faults = Refusing(lambda asked: asked.kind == JOB and asked.verb == "create")
+    faults.in_force = True
+    bound: list[bool] = []
+
+    async def scene(stage: Stage) -> None:
+        stage.declare(lifecycle={"deletionPolicy": "Delete"})
+        namespace = await stage.provisioned()
+
+        def see(change: Change) -> None:
+            gone = change.served.kind == NAMESPACE and change.key[1] == namespace
+            if gone and change.last["metadata"].get("deletionTimestamp"):
+                bound.append(stage.there(ROLE_BINDING, namespace, names.TENANT_ROLE_BINDING))
+
+        stage.world.server.on_change.append(see)
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.until("it is gone", lambda: stage.world.experiment() is None, HOUR / 2)
+
+    play(scene, faults=faults)
+    assert bound
+    assert not any(bound)

@@ -515,6 +515,18 @@ def test_what_a_copied_session_writes_behind_the_seal_is_in_a_signed_supplement(
         assert supplement["predicate"]["addedVersions"] == 2
         assert stage.condition("Sealed")["status"] == "True"
         assert "listed once more" not in stage.condition("Sealed")["message"]
+        stage.world.store.fault = note
+        for number in range(5):
+            note_on = {"metadata": {"annotations": {"look": str(number)}}}
+            assert stage.world.edit(EXPERIMENT, TEAM, "x", note_on)
+            await stage.sleep(MINUTE)
+        assert stage.status()["sealSupplement"] == recorded
+        assert asked == [], "it is listed once more, and never again"
+
+    asked: list[tuple[str, str]] = []
+
+    def note(action: str, _: str, key: str) -> None:
+        asked.append((action, key))
 
     play(scene, sweeps=False)
 

@@ -310,6 +310,30 @@ def test_a_service_that_does_not_sign_keeps_no_run_from_beginning(
     play(body)
 
 
+def test_a_store_that_is_away_for_long_is_no_reason_to_begin_unsigned() -> None:
+    away = True
+
+    def fault(action: str, _: str, key: str) -> None:
+        if away and action == "s3:PutObject" and "/runs/" in key:
+            raise S3Error(503, "ServiceUnavailable")
+
+    async def body(stage: Stage) -> None:
+        nonlocal away
+        await ready(stage)
+        stage.world.actors.run_ends = lambda _: (NEVER, True)
+        stage.world.store.fault = fault
+        stage.declare()
+        await stage.sleep(600)
+        assert not records(stage)
+        away = False
+        await stage.until("it runs", lambda: (stage.status().get("run") or {}).get("jobUid"), 300)
+        for each in records(stage):
+            (made,) = stage.world.store.buckets[BUCKET].keys[each]
+            assert orjson.loads(made.body)["signatures"], each
+
+    play(body)
+
+
 def test_a_store_that_takes_no_record_is_not_asked_with_each_look() -> None:
     async def body(stage: Stage) -> None:
         tries: list[str] = []

@@ -275,6 +275,39 @@ def test_a_pod_that_is_asked_to_end_late_is_waited_for_from_then_on() -> None:
     play(scene)
 
 
+def test_a_pod_that_comes_into_what_is_closed_is_ended_while_others_are_waited_for() -> None:
+    async def scene(stage: Stage) -> None:
+        ends_after(stage, MINUTE)
+        stage.declare()
+        await stage.until("the run is recorded", lambda: stage.status().get("run"))
+        namespace = stage.status()["namespace"]
+        spec = {"containers": [{"name": "c", "image": IMAGE}]}
+        await stage.sleep(5.0)  # by now the run's pod runs
+        stage.world.actors.run_ends = lambda _: (24 * HOUR, True)
+
+        def comes(name: str) -> None:
+            asked = Asked(ADMINISTRATOR, "create", POD, namespace, name)
+            stage.world.server.create(asked, {"metadata": {"name": name}, "spec": spec})
+
+        comes("aside")
+        end_pod = stage.world.actors._end_pod
+
+        async def slowly(pod: Json) -> None:
+            await stage.sleep(5 * MINUTE if pod["metadata"]["name"] == "aside" else 0.0)
+            await end_pod(pod)
+
+        stage.world.actors._end_pod = slowly  # type: ignore[method-assign]
+        await stage.until(
+            "it waits", lambda: "aside" in stage.condition("Sealed").get("message", ""), 3 * MINUTE
+        )
+        comes("later")
+        await stage.until("it is ended", lambda: not stage.there(POD, namespace, "later"), MINUTE)
+        assert not stage.status().get("seal")
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), HOUR)
+
+    play(scene)
+
+
 def test_inputs_are_waited_for_from_the_first_try_of_their_seal() -> None:
     async def scene(stage: Stage) -> None:
         ends_after(stage, MINUTE)

@@ -42,7 +42,6 @@ from glovebox.desired.platform import store_changes
 from glovebox.errors import NamespaceGone
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import JOB, JOB_SET, Kind
-from glovebox.kube.objects import ObjectKey
 from glovebox.status.attempts import with_recorded, with_tenant_pods
 from glovebox.status.broken_inputs import (
     describe_broken,
@@ -78,7 +77,7 @@ async def follow_run(  # noqa: PLR0911, C901 - one way out for each state of a r
     work = await _work(scope)
     known = work is not None or (recorded is not None and recorded.job_uid)
     if known and (sealed := await sealed_before(scope, runs=work is not None)) is not None:
-        await _stop(scope, work)
+        # A Job that a restore brought back ends as its namespace is closed, with the next look.
         return _ended(RunFacts(requested=True, run=_as_recorded(sealed, recorded)))
     if work is not None:
         return await _follow(scope, outcomes, work, started=False)
@@ -185,14 +184,6 @@ async def _follow(scope: Scope, outcomes: Outcomes, work: RunWork, *, started: b
 def _ended(facts: RunFacts) -> Outcome:
     # Closed, and then sealed, with the next look.
     return done(replace(facts, pending="", ended=True), retry_seconds=0.0)
-
-
-async def _stop(scope: Scope, work: RunWork | None) -> None:
-    """End a run that a restore brought back: what it writes from now on is in no seal."""
-    if work is None or work.is_over:
-        return
-    key = ObjectKey(work.kind.kind, scope.namespace, names.RUN_JOB)
-    await scope.ports.writer.delete(work.kind, key, uid=work.uid)
 
 
 def _as_recorded(sealed: RunStatus, recorded: RunStatus | None) -> RunStatus:
