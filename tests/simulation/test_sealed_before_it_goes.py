@@ -10,6 +10,7 @@ import pytest
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.controllers import bound_seal
+from glovebox.evidence.statement import STATEMENT_NAME
 from glovebox.kube.kinds import (
     CONFIG_MAP,
     EVENT,
@@ -39,7 +40,7 @@ from simulation.test_ends import (
     store_is_back,
 )
 from simulation.test_orphans import lose
-from simulation.test_seal_order import Refusing, wants
+from simulation.test_seal_order import Refusing, wants, without_rules
 from simulation.world import BUCKET, IMAGE, TEAM
 
 POLICIES = ["Freeze", "Retain", "Delete"]
@@ -126,6 +127,62 @@ def test_a_team_that_keeps_its_namespace_keeps_its_pods_and_the_seal_names_them(
         assert stage.there(POD, namespace, "notebook")
         (statement,) = statements(stage)
         assert any("`notebook` had not ended" in each for each in findings_of(statement))
+
+    play(scene)
+
+
+def test_what_a_team_keeps_is_closed_to_new_sessions_before_it_is_sealed_from_the_snapshot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody can read what was declared, and a session that lives on writes behind the list."""
+    without_rules(monkeypatch)
+    found: list[bool] = []
+
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False, lifecycle={"deletionPolicy": "Retain"})
+        namespace = await stage.provisioned()
+        writes(stage)
+
+        def see(_: str, key: str, __: str) -> None:
+            if key.endswith(STATEMENT_NAME):
+                found.append(stage.there(SECRET, namespace, names.CREDENTIALS_SECRET))
+
+        stage.world.store.on_write.append(see)
+        await stage.process.kill()
+        unreadable = {"purpose": {"description": ""}}
+        assert stage.world.edit(EXPERIMENT, TEAM, "x", {"spec": unreadable})
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        stage.process.start()
+        await gone(stage, HOUR / 2)
+        (statement,) = statements(stage)
+        assert any("from the snapshot" in each for each in findings_of(statement))
+
+    play(scene)
+    assert found == [False]
+
+
+def test_a_pod_that_takes_its_time_is_waited_for_before_what_nobody_can_read_is_sealed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    without_rules(monkeypatch)
+
+    async def scene(stage: Stage) -> None:
+        await running(stage, deletionPolicy="Delete")
+        assert stage.world.edit(EXPERIMENT, TEAM, "x", {"spec": {"purpose": {"description": ""}}})
+        await stage.sleep(5.0)
+        end_pod = stage.world.actors._end_pod
+
+        async def slowly(pod: dict[str, Any]) -> None:
+            await stage.sleep(2 * MINUTE)
+            await end_pod(pod)
+
+        stage.world.actors._end_pod = slowly  # type: ignore[method-assign]
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.sleep(MINUTE)
+        assert not statements(stage)
+        await gone(stage, HOUR / 2)
+        (statement,) = statements(stage)
+        assert not any("had not ended" in each for each in findings_of(statement))
 
     play(scene)
 

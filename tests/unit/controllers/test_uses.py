@@ -65,11 +65,12 @@ async def test_no_use_is_taken_where_more_are_needed_than_are_counted_for_one_ex
         )
         for number in range(MAX_GRANTS + 1)
     )
-    entry = InputStatus(
-        name="train", kind="DatasetPin", pin_ref="p", uid="u", digest="sha256:2", grants=grants
+    entries = tuple(
+        InputStatus(name=name, kind="DatasetPin", pin_ref="p", uid="u", digest="d", grants=some)
+        for name, some in (("train", grants[:MAX_GRANTS]), ("test", grants[MAX_GRANTS:]))
     )
     resolved = object.__new__(Resolved)
-    object.__setattr__(resolved, "bound", (entry,))
+    object.__setattr__(resolved, "bound", entries)
     scope: Any = SimpleNamespace(is_bound=False)
     outcomes = Outcomes(resolve=done(resolved))
     with pytest.raises(Refused, match=f"take {MAX_GRANTS + 1} uses .* at most {MAX_GRANTS}"):
