@@ -136,7 +136,7 @@ plant: environment ## Plant a bug of each class and see by which seed the simula
 	@$(BIN)/python tests/simulation/planted/plant.py $(ARGS)
 
 .PHONY: mutate
-mutate: programs ## Take every door (guards, CEL rules) away in turn and see whether a test notices
+mutate: programs ## Take every door (guards, CEL rules, phases) away in turn: does a test notice?
 	@cd tests && $(abspath $(BIN))/python -m mutation $(ARGS)
 
 .PHONY: bare-test
