@@ -67,7 +67,7 @@ SEAL_NOT_COUNTED: Final = _reason(
     " bucket.",
     "Find out who wrote that version, and take the right from them:"
     " docs/how-to/rotate-keys.md#a-forged-seal-is-found. After a restore it may be genuine; that"
-    " page says how to tell.",
+    " page says how to find out.",
 )
 SIGNING_FAILED: Final = _reason(
     "SigningFailed",
