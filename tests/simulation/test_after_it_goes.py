@@ -16,7 +16,7 @@ from simulation.test_ends import HOUR, MINUTE, running, statements, store_is_awa
 from simulation.test_evidence import signed
 from simulation.test_orphans import lose
 from simulation.test_restore import concluded_otherwise, sealed, taken_over
-from simulation.test_seal_order import Refusing
+from simulation.test_seal_order import Refusing, wants
 from simulation.test_sealed_before_it_goes import told
 from simulation.world import BUCKET, TEAM
 
@@ -191,5 +191,19 @@ def test_what_a_lost_experiment_wrote_is_listed_once_more() -> None:
         (supplement,) = signed(stage, SUPPLEMENT_NAME)
         assert supplement["predicate"]["addedVersions"] == 1
         await stage.until("the note is taken away", lambda: not notes(stage), HOUR)
+
+    play(scene)
+
+
+def test_what_is_concluded_before_the_seal_is_signed_after_it() -> None:
+    async def scene(stage: Stage) -> None:
+        await running(stage)
+        assert stage.world.edit(EXPERIMENT, TEAM, "x", {"spec": {"conclusion": CONCLUSION}})
+        await stage.sleep(MINUTE)
+        assert stage.condition("Ready")["status"] == "True", "nothing is wrong with it"
+        assert not evidence(stage, "conclusion")
+        wants(stage, "Sealed")
+        await stage.until("it is signed", lambda: stage.status().get("conclusion"), HOUR)
+        assert evidence(stage, "conclusion")
 
     play(scene)

@@ -184,23 +184,27 @@ def test_where_nobody_knows_what_was_bound_access_is_closed_and_nothing_is_said_
     play(scene)
 
 
+OF_ANOTHER_VERSION = '{"format": "of another version"}'
+
+
+def written(stage: Stage, platform: str) -> None:
+    asked = Asked(ADMINISTRATOR, "patch", EXPERIMENT, TEAM, "x", "status")
+    patch = {"status": {"platform": platform}}
+    stage.world.server.patch(asked, patch, "application/merge-patch+json")
+
+
 def test_platform_settings_that_this_version_cannot_read_close_access(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As after a rollback: nobody knows what is to be kept. Its run is followed all the same."""
     without_rules(monkeypatch)
 
-    def written(stage: Stage, platform: str) -> None:
-        asked = Asked(ADMINISTRATOR, "patch", EXPERIMENT, TEAM, "x", "status")
-        patch = {"status": {"platform": platform}}
-        stage.world.server.patch(asked, patch, "application/merge-patch+json")
-
     async def scene(stage: Stage) -> None:
         ends_after(stage, 10 * MINUTE)
         stage.declare()
         await stage.until("the run is recorded", lambda: stage.status().get("run"))
         namespace, before = stage.status()["namespace"], stage.status()["platform"]
-        written(stage, '{"format": "of another version"}')
+        written(stage, OF_ANOTHER_VERSION)
         await stage.until("it is closed", lambda: not is_open(stage, namespace), SOON)
         await stage.until(
             "its end is recorded", lambda: stage.status()["run"].get("completionTime"), 12 * MINUTE
@@ -209,6 +213,25 @@ def test_platform_settings_that_this_version_cannot_read_close_access(
             assert stage.condition(condition)["status"] == "Unknown", condition
         written(stage, before)
         await stage.until("it is sealed", lambda: stage.status().get("seal"), 5 * MINUTE)
+
+    play(scene)
+
+
+def test_what_is_deleted_whose_platform_settings_cannot_be_read_is_sealed_from_the_snapshot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    without_rules(monkeypatch)
+
+    async def scene(stage: Stage) -> None:
+        await running(stage, deletionPolicy="Delete")
+        written(stage, OF_ANOTHER_VERSION)
+        await stage.sleep(5.0)
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.until("it is gone", lambda: stage.world.experiment() is None, HOUR / 2)
+        (statement,) = statements(stage)
+        assert outcome_of(statement) == ("Failed", reasons.ABANDONED)
+        (finding,) = [each for each in findings_of(statement) if "from the snapshot" in each]
+        assert "could not be read" in finding
 
     play(scene)
 

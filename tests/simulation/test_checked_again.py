@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.kube.kinds import JOB, NAMESPACE
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE
 from simulation.test_no_hot_loops import Counting
+from simulation.test_seal_order import wants
 
 
 def isolated(stage: Stage) -> tuple[str, str]:
@@ -63,3 +66,30 @@ def test_a_verdict_that_is_to_be_renewed_daily_is_taken_back_after_two_days() ->
         )
 
     play(scene, profile={"probe": {"schedule": "Daily"}}, faults=faults, sweeps=False)
+
+
+@pytest.mark.parametrize("is_checking", [True, False], ids=["while it is checked", "afterwards"])
+def test_what_is_frozen_is_not_checked(*, is_checking: bool) -> None:
+    """No pod may start there: a check would wait for ever."""
+
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        probe = (JOB, namespace, names.PROBE_JOB)
+        if is_checking:
+            await stage.until("it is checked", lambda: stage.there(*probe))
+        else:
+            await stage.until("it is proven", lambda: isolated(stage)[0] == "True")
+        made: list[str] = []
+        wants(stage, "Frozen")
+        await stage.until("it is frozen", lambda: stage.status()["state"] == "Frozen", MINUTE)
+        assert not stage.there(*probe)
+        stage.world.server.on_change.append(
+            lambda change: made.append(change.key[1]) if change.served.kind == JOB else None
+        )
+        await stage.sleep(25 * HOUR)
+        assert made == []
+        wants(stage, "Active")
+        await stage.until("it is checked", lambda: made)
+
+    play(scene, profile={"probe": {"schedule": "Daily"}}, sweeps=False)

@@ -10,9 +10,12 @@ import pytest
 from glovebox import names
 from glovebox.api.input_status import InputStatus
 from glovebox.api.isolation_profile import IsolationProfile
+from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.experiment import leakage, resolve
 from glovebox.controllers.experiment.pins import bind_inputs
 from glovebox.controllers.experiment.scope import Scope
+from glovebox.controllers.ports import Ports
+from glovebox.controllers.store_connections import open_store
 from glovebox.engine.tasks import TaskKey
 from glovebox.kube.kinds import (
     CONFIG_MAP,
@@ -20,10 +23,12 @@ from glovebox.kube.kinds import (
     EXPERIMENT,
     ISOLATION_PROFILE,
     NAMESPACE,
+    NETWORK_POLICY,
     OBJECT_STORE,
     ROLE_BINDING,
 )
 from glovebox.kube.resources import Key
+from glovebox.store.connection import Store
 from glovebox.store.manifests import PREFIX
 from glovebox.tasks.overlap import OVERLAP
 from simulation.api_server import Asked
@@ -32,7 +37,7 @@ from simulation.process import OPERATOR
 from simulation.stage import Stage, play
 from simulation.test_ends import ends_after
 from simulation.test_restore import create_again
-from simulation.world import BUCKET, LOADER, SOURCE, TEAM, pin_spec
+from simulation.world import BUCKET, LOADER, SOURCE, TEAM, in_use, pin_spec
 
 Json = dict[str, Any]
 MINUTE = 60.0
@@ -545,5 +550,46 @@ def test_what_is_bound_is_compared_no_more_and_few_results_are_remembered(
         for name in ("x", "y"):
             assert comparisons(stage, name) == 0
             assert stage.condition("Ready", name)["status"] == "True"
+
+    play(scene)
+
+
+def test_what_is_bound_is_kept_although_its_overlap_would_not_be_allowed_any_more() -> None:
+    async def scene(stage: Stage) -> None:
+        await two_pins(stage, shared=True)
+        stage.declare(run=False, inputs=roles(ALLOWED))
+        namespace = await stage.provisioned()
+        rules = {"overlap": "Never", "mustKnow": ["TimeOrder"]}
+        assert stage.world.edit(ISOLATION_PROFILE, None, "standard", {"spec": {"leakage": rules}})
+        await stage.sleep(MINUTE)
+        policy = (NETWORK_POLICY, namespace, names.NETWORK_POLICY_DEFAULT_DENY)
+        assert stage.world.remove(*policy)
+        await stage.until("it is back", lambda: stage.there(*policy), MINUTE)
+        await stage.sleep(MINUTE)
+        assert stage.condition("Ready")["status"] == "True"
+
+    play(scene)
+
+
+def test_a_store_that_goes_while_its_inputs_are_compared_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene(stage: Stage) -> None:
+        await two_tables(stage, shared=False)
+        opens = open_store
+
+        async def opens_and_loses(ports: Ports, store: ObjectStore) -> Store:
+            monkeypatch.setattr(leakage, "open_store", opens)
+            stage.world.server.admission.remove(in_use)
+            stage.world.edit(OBJECT_STORE, None, "primary", {"metadata": {"finalizers": None}})
+            assert stage.world.remove(OBJECT_STORE, None, "primary")
+            await stage.sleep(2)
+            return await opens(ports, store)
+
+        monkeypatch.setattr(leakage, "open_store", opens_and_loses)
+        stage.declare(run=False, inputs=roles())
+        await stage.sleep(MINUTE)
+        assert stage.condition("Ready")["reason"] == "StoreNotFound"
+        assert made(stage) == []
 
     play(scene)

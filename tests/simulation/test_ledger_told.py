@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.api.object_store import ObjectStore
+from glovebox.controllers import ledgers
+from glovebox.controllers.ports import Ports
 from glovebox.controllers.signing_keys import PRIVATE
 from glovebox.kube.kinds import (
     EVENT,
@@ -19,6 +23,7 @@ from glovebox.kube.kinds import (
     ROLE_BINDING,
     SECRET,
 )
+from glovebox.ledger.entry import Event
 from glovebox.ledger.stated import SEAL, SEALS, compare_objects, compare_seals
 from glovebox.store.connection import Stop
 from glovebox.store.ledger_init import begin_epoch
@@ -762,5 +767,34 @@ def test_a_bucket_that_lost_the_newest_epoch_is_refused() -> None:
         await stage.sleep(10 * MINUTE)
         assert stage.condition("Ready", "z")["reason"] == reasons.LEDGER_UNAVAILABLE
         assert head(stage)["epoch"] == 2, "what was seen is not forgotten"
+
+    play(scene)
+
+
+def test_the_ledger_is_not_asked_by_whom_it_was_told_everything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An operator that begins looks at thousands of them."""
+    asked: list[int] = []
+    tell = ledgers.tell
+
+    async def counted(
+        ports: Ports, store: ObjectStore, stop: Stop, events: Iterable[Event]
+    ) -> tuple[Mapping[str, Any], ...]:
+        asked.append(len(tuple(events)))
+        return await tell(ports, store, stop, events)
+
+    monkeypatch.setattr(ledgers, "tell", counted)
+
+    async def scene(stage: Stage) -> None:
+        await with_ledger(stage)
+        ends_after(stage, MINUTE)
+        stage.declare()
+        await sealed(stage)
+        await stage.process.kill()
+        stage.process.start()
+        await stage.sleep(10 * MINUTE)
+        assert asked
+        assert 0 not in asked
 
     play(scene)

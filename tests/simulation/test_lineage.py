@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from glovebox import names
-from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT, SECRET
+from glovebox.api import reasons
+from glovebox.kube.kinds import CONFIG_MAP, EVENT, EXPERIMENT, SECRET
 from glovebox.lineage.sending import Answer
 from glovebox.settings import Lineage
 from simulation.api_server import ADMINISTRATOR, Asked
+from simulation.object_store import NoAnswerError
 from simulation.sink import DESTINATION, READS_BACK, TELLS
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, ends_after, store_is_away, store_is_back
@@ -318,7 +320,7 @@ def test_a_destination_that_refuses_everything_loses_nothing(many: int) -> None:
         assert len(config_maps(stage, names.UNDELIVERED_PREFIX)) == 0
         is_back(stage)
         for name in runs:
-            await stage.until(f"{name} is told", partial(is_whole, stage, name))
+            await stage.until(f"{name} is told", partial(is_whole, stage, name), HOUR)
 
     play(scene, lineage=TELLS)
 
@@ -443,5 +445,34 @@ def test_nobody_is_asked_whose_setting_says_nothing_of_it() -> None:
         await stage.sleep(HOUR)
         assert stage.world.sink.read_back == []
         assert kept(stage) is None
+
+    play(scene, lineage=TELLS)
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_deletion_waits_for_its_last_event_for_an_hour_and_no_longer(*, comes_back: bool) -> None:
+    """Nobody could write it later."""
+
+    def away(action: str, bucket: str, key: str) -> None:
+        del bucket
+        if action.startswith("s3:PutObject") and "/lineage." in key:
+            raise NoAnswerError
+
+    async def scene(stage: Stage) -> None:
+        ends_after(stage, 24 * HOUR)
+        stage.declare(lifecycle={"deletionPolicy": "Delete"})
+        await stage.until("its start is told", lambda: stage.world.sink.steps() == WHOLE[:1])
+        stage.world.store.fault = away
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.sleep(HOUR - 2 * MINUTE)
+        assert stage.status()["seal"]
+        assert "the lineage of the run is written before" in stage.condition("Ready")["message"]
+        if comes_back:
+            store_is_back(stage)
+        await stage.until("it is gone", lambda: stage.world.experiment() is None, 5 * MINUTE)
+        await stage.sleep(MINUTE)
+        assert len(records(stage)) == (2 if comes_back else 1)
+        told = [each["reason"] for each in stage.world.server.everything(EVENT)]
+        assert (reasons.LINEAGE_UNDELIVERED in told) is not comes_back
 
     play(scene, lineage=TELLS)

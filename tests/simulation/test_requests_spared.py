@@ -7,12 +7,14 @@ from collections.abc import Callable
 import pytest
 
 from glovebox import names
+from glovebox.api import reasons
 from glovebox.kube.kinds import NAMESPACE, NETWORK_POLICY, POD, SECRET, SERVICE_ACCOUNT
 from simulation.api_server import Asked, Change
 from simulation.api_transport import NOTHING, Fault, NoFaults
 from simulation.process import OPERATOR
 from simulation.stage import Stage, play
 from simulation.test_ends import MINUTE
+from simulation.test_held import HELD, LET_GO
 from simulation.test_intruders import ENFORCE, OF_THE_HOST, OF_THE_TEAM, enforced, label, start
 from simulation.test_seal_order import Refusing
 from simulation.world import TEAM
@@ -298,3 +300,26 @@ def test_an_account_that_others_made_first_is_replaced_without_another_look() ->
         assert heard.of("get", SERVICE_ACCOUNT.kind) == []
 
     play(scene, faults=heard, sweeps=False)
+
+
+def test_a_namespace_that_is_held_in_its_deletion_is_asked_to_take_nothing() -> None:
+    """It takes nothing any more, for as long as somebody's finalizer holds it."""
+    faults = Refusing(lambda asked: (asked.kind, asked.verb) == (NETWORK_POLICY, "create"))
+
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        stage.world.edit(NAMESPACE, None, namespace, HELD)
+        stage.world.remove(NAMESPACE, None, namespace)
+        await stage.sleep(5)
+        faults.in_force = True
+        await stage.sleep(2 * MINUTE)
+        assert stage.condition("NamespaceReady")["reason"] == reasons.NAMESPACE_TERMINATING
+        assert faults.refused == []
+        faults.in_force = False
+        stage.world.edit(NAMESPACE, None, namespace, LET_GO)
+        await stage.until(
+            "it is there again", lambda: stage.condition("NamespaceReady")["status"] == "True"
+        )
+
+    play(scene, faults=faults)

@@ -431,3 +431,26 @@ def test_nothing_is_sealed_before_it_is_recorded_that_all_is_closed() -> None:
         await stage.until("it is sealed", lambda: stage.status().get("seal"), 2 * SOON)
 
     play(scene, faults=faults)
+
+
+def test_nothing_is_sealed_whose_run_cannot_be_seen() -> None:
+    """The seal would say that there was a run, and not how it ended."""
+    faults = Refusing(
+        lambda asked: asked.kind == JOB and asked.verb == "get" and asked.name == names.RUN_JOB, 403
+    )
+
+    async def scene(stage: Stage) -> None:
+        ends_after(stage, MINUTE)
+        stage.declare()
+        await stage.until("the run is recorded", lambda: stage.status().get("run"))
+        faults.in_force = True
+        await stage.sleep(2 * MINUTE)
+        wants(stage, "Sealed")
+        await stage.sleep(HOUR + SOON)
+        assert statements(stage) == []
+        faults.in_force = False
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), SOON)
+        (statement,) = statements(stage)
+        assert outcome_of(statement) == ("Succeeded", reasons.RUN_SUCCEEDED)
+
+    play(scene, faults=faults)

@@ -82,7 +82,7 @@ def compute_after_adoption(
         builder.set(sealSupplement=dict(sealed.facts.supplement))
     if isinstance(concluded.facts, ConclusionFacts):
         builder.set(conclusion=dict(concluded.facts.record))
-    elif not concluded.is_done and concluded.verdict is not Verdict.SKIPPED:
+    elif not concluded.is_done:
         refused = concluded.verdict is Verdict.REFUSED
         also = types.STALLED if refused else types.RECONCILING
         builder.mark_true(also, concluded.reason, concluded.message)

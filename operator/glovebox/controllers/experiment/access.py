@@ -22,7 +22,7 @@ from glovebox.controllers.experiment.isolation import (
     split,
     still_stands,
 )
-from glovebox.controllers.experiment.namespace import check_owner
+from glovebox.controllers.experiment.namespace import check_own
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.desired.plan import Plan
 from glovebox.kube.answers import NotFound
@@ -89,5 +89,5 @@ async def close_access(scope: Scope) -> None:
         return
     if live["metadata"].get("deletionTimestamp"):
         return
-    check_owner(scope.experiment, live)
+    check_own(scope.experiment, live)
     await take_access(scope.ports, scope.namespace)

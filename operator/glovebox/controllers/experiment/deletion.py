@@ -196,7 +196,9 @@ async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) 
         return Outcomes(outcomes | ending)
     _, ending = await run_phases(scope, SEAL_LEFT if retiring.leaves_team else SEAL_FIRST)
     if any(ending[name].verdict is Verdict.REFUSED for name in ("resolve", "bind")):
-        ending = await _seal_unread_first(ports, retiring, obj, NOT_AS_BOUND)
+        is_unread = ending["resolve"].verdict is Verdict.REFUSED
+        doubt = UNREADABLE if is_unread else NOT_AS_BOUND
+        ending = await _seal_unread_first(ports, retiring, obj, doubt)
         return Outcomes(outcomes | ending) if ending else ending
     return Outcomes(outcomes | ending)
 

@@ -184,8 +184,7 @@ async def _without_labels(scope: Scope, plan: Plan) -> Outcome:
         noted = scope.ports.inspected.get(scope.key) or Inspected(None, scope.ports.clock())
         search = await remove_intruders(scope, plan, noted.told)
         scope.ports.inspected[scope.key] = replace(noted, told=search.told)
-        if search.failures:
-            return of_error(search.failures[0], applied=search.removed)
+        # What failed is tried again with the labels: that these are away is told.
         return replace(skipped("namespace"), applied=search.removed)
     return skipped("namespace")
 

@@ -40,7 +40,7 @@ async def ensure_namespace(scope: Scope, outcomes: Outcomes) -> Outcome:
     applied = await scope.ports.writer.ensure(
         plan.namespace,
         established=latched and same_state and same_spec,
-        owns=lambda live: check_owner(scope.experiment, live),
+        owns=lambda live: check_own(scope.experiment, live),
     )
     child = scope.ports.children.get(key)
     if child is None or child.leaving:
@@ -90,23 +90,6 @@ def check_own(experiment: Experiment, live: Mapping[str, Any]) -> None:
             f"namespace `{live['metadata']['name']}` exists and was not made for this Experiment;"
             " it is left untouched. Rename or remove that namespace, or give the Experiment another"
             " name",
-        )
-
-
-def check_owner(experiment: Experiment, live: Mapping[str, Any]) -> None:
-    """Refuse a namespace in which this experiment cannot be kept.
-
-    Raises:
-        Refused: `NamespaceTaken`.
-        NotReady: It is being deleted.
-    """
-    check_own(experiment, live)
-    metadata = live["metadata"]
-    name = metadata["name"]
-    if metadata.get("deletionTimestamp"):
-        raise NotReady(
-            reasons.NAMESPACE_TERMINATING,
-            f"namespace `{name}` is being deleted; it is recreated when it is gone",
         )
 
 

@@ -102,13 +102,13 @@ PHASES: Final = (
     Phase("run", follow_run),
     Phase("attempts", record_attempts),
     Phase("seal", ensure_seal, needs=("bind", "run")),
-    Phase("conclude", ensure_conclusion, needs=("seal",)),
+    Phase("conclude", ensure_conclusion),
     Phase("lineage", trace),
     Phase("record", record),
 )
 AFTER_ADOPTION: Final = (
     Phase("seal", ensure_seal),
-    Phase("conclude", ensure_conclusion, needs=("seal",)),
+    Phase("conclude", ensure_conclusion),
     Phase("record", record),
 )
 _SNAPSHOT: Final = "snapshot"
