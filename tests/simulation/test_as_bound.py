@@ -213,6 +213,9 @@ def test_platform_settings_that_this_version_cannot_read_close_access(
             assert stage.condition(condition)["status"] == "Unknown", condition
         written(stage, before)
         await stage.until("it is sealed", lambda: stage.status().get("seal"), 5 * MINUTE)
+        pods = stage.status()["run"]["pods"]
+        logs = [each.get("log") or {} for pod in pods for each in pod["containers"]]
+        assert [each for each in logs if not each.get("key")] == [], "none was given up"
 
     play(scene)
 

@@ -18,7 +18,6 @@ from typing import Any, Final
 from glovebox.api import reasons
 from glovebox.api.attempt_status import KeptLog, RunContainer, RunNode, RunPod
 from glovebox.api.experiment_status import RunStatus
-from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.experiment.known_secrets import known_secrets
 from glovebox.controllers.experiment.log_redaction import redact_beside
 from glovebox.controllers.experiment.run import run_kind
@@ -111,16 +110,14 @@ class _Logs:
 
     def __init__(self, scope: Scope, leaving: tuple[str, ...]) -> None:
         self._scope, self._leaving = scope, leaving
+        # Looked for before any log is: what cannot be read now is no reason to give one up.
+        self._store = scope.platform.store
         self._pending = ""
         self._pending_seconds = _LOOK_AGAIN_SECONDS
         # When to look again although nothing is waited for (seconds); None: not at all.
         self._next: float | None = None
         # A store that hangs is asked once a look.
         self._store_failed: GloveboxError | None = None
-
-    @property
-    def _store(self) -> ObjectStore:
-        return self._scope.platform.store
 
     async def kept(self, run: RunStatus) -> tuple[RunStatus, str, float | None]:
         """Return a run with its logs, what is still to come, and when to look again."""
