@@ -88,6 +88,7 @@ def test_nothing_that_matters_is_missing_from_the_questions(matrix: Matrix) -> N
     )
 
 
+@pytest.mark.timeout(400)  # thousands of questions, one by one
 @pytest.mark.parametrize("identity", IDENTITIES, ids=lambda identity: identity.name)
 def test_who_may_do_what_is_exactly_what_is_listed(matrix: Matrix, identity: Identity) -> None:
     places = matrix.stage.places

@@ -8,10 +8,9 @@
 Each phase returns an outcome and never raises through another one. A phase runs when those that it
 needs are done, and nothing else keeps it from running: a run is followed, credentials are renewed
 and results are sealed whatever a profile, a store or a pin has become, and whoever took the
-finalizer off. The status is computed from
-the outcomes alone (`status/experiment.py`), on every way out. Killing the process anywhere in here
-loses nothing: names are derived from UIDs, every write is conditional, and the next look starts
-from what is there.
+finalizer off. The status is computed from the outcomes alone (`status/experiment.py`), on every way
+out. Killing the process anywhere in here loses nothing: names are derived from UIDs, every write is
+conditional, and the next look starts from what is there.
 
 `spec.suspend` keeps from beginning, never from going on: what is not bound is not bound, and a run
 that has not started does not start. What stands is kept, and what ends is recorded and sealed.
