@@ -193,6 +193,26 @@ def test_a_job_that_a_restore_brought_back_ends_when_the_store_holds_its_seal() 
     play(body)
 
 
+def test_a_job_that_a_restore_brought_back_ends_although_nothing_can_be_recorded() -> None:
+    """Its namespace is closed by what a status says: until then it would write behind its seal."""
+    faults = Refusing(lambda asked: asked.kind == EXPERIMENT and asked.subresource == "status")
+
+    async def body(stage: Stage) -> None:
+        stage.declare()
+        await stage.until("it runs", lambda: (stage.status().get("run") or {}).get("jobUid"))
+        backup = stage.world.server.backup()
+        await sealed(stage)
+        stage.world.actors.run_ends = lambda _: (NEVER, True)
+        faults.in_force = True
+        await restore(stage, backup)
+        await stage.sleep(5 * 60.0)
+        assert faults.refused
+        pods = [pod["status"].get("phase") for pod in stage.world.server.everything(POD)]
+        assert "Running" not in pods
+
+    play(body, faults=faults)
+
+
 def pin(stage: Stage) -> Json:
     """Return the status of the pin."""
     found = stage.world.server.peek(DATASET_PIN, TEAM, "set") or {}

@@ -289,6 +289,8 @@ class Ports:
     cluster_uid: str = ""
     # Experiments of whose run this process knows that the store holds no seal of it.
     unsealed_runs: set[str] = field(default_factory=set)
+    # Experiments that are being deleted and of which nothing is left to retire, by UID.
+    retired: set[str] = field(default_factory=set)
     # By UID, what is told of a seal that a former key signed, and that ends no run.
     uncounted_seals: dict[str, str] = field(default_factory=dict)
     # By UID, when the record that a run was started may be tried again.

@@ -1,8 +1,8 @@
 """Read this first: what happens to an Experiment, in which order.
 
-    claim -> lock_up -> resolve -> authorise -> gate -> leakage -> uses -> bind -> namespace
-          -> isolation -> pull_secret -> credentials -> access -> prove -> deliver -> run
-          -> attempts -> seal -> conclude -> lineage -> record
+    claim -> present -> lock_up -> resolve -> authorise -> gate -> leakage -> uses -> bind
+          -> namespace -> isolation -> pull_secret -> credentials -> access -> prove -> deliver
+          -> run -> attempts -> seal -> conclude -> lineage -> record
     and, when it is deleted: seal -> retire -> record
 
 Each phase returns an outcome and never raises through another one. A phase runs when those that it
@@ -19,7 +19,7 @@ that has not started does not start. What stands is kept, and what ends is recor
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -40,7 +40,7 @@ from glovebox.controllers.experiment.as_bound import close_unkept, kept_as_bound
 from glovebox.controllers.experiment.attempts import record_attempts
 from glovebox.controllers.experiment.authorise import authorise
 from glovebox.controllers.experiment.bind import bind
-from glovebox.controllers.experiment.claim import claim
+from glovebox.controllers.experiment.claim import check_present, claim
 from glovebox.controllers.experiment.conclude import ensure_conclusion
 from glovebox.controllers.experiment.deletion import end
 from glovebox.controllers.experiment.deliver import ensure_delivery
@@ -56,9 +56,7 @@ from glovebox.controllers.experiment.prove import prove_isolation
 from glovebox.controllers.experiment.pull_secret import ensure_pull_secret
 from glovebox.controllers.experiment.record import ensure_recorded, record
 from glovebox.controllers.experiment.resolve import resolve
-from glovebox.controllers.experiment.retire import (
-    Retiring,
-)
+from glovebox.controllers.experiment.retire import Retiring, is_left
 from glovebox.controllers.experiment.run import follow_run
 from glovebox.controllers.experiment.scope import Outcomes, Phase, Scope
 from glovebox.controllers.experiment.seal import ensure_seal
@@ -84,8 +82,9 @@ log = structlog.get_logger(__name__)
 
 PHASES: Final = (
     Phase("claim", claim),
-    Phase("lock_up", lock_up),
-    Phase("resolve", resolve),
+    Phase("present", check_present),
+    Phase("lock_up", lock_up, needs=("present",)),
+    Phase("resolve", resolve, needs=("present",)),
     Phase("authorise", authorise, needs=("resolve",)),
     Phase("gate", check_gate, needs=("authorise",)),
     Phase("leakage", check_leakage, needs=("gate",)),
@@ -98,7 +97,7 @@ PHASES: Final = (
     Phase("access", ensure_access, needs=("bind",), keeps=(ROLE_BINDING,)),
     Phase("prove", prove_isolation, needs=("namespace",)),
     Phase("deliver", ensure_delivery, needs=("namespace",)),
-    Phase("run", follow_run),
+    Phase("run", follow_run, needs=("present",)),
     Phase("attempts", record_attempts),
     Phase("seal", ensure_seal, needs=("bind", "run")),
     Phase("conclude", ensure_conclusion),
@@ -264,11 +263,12 @@ def _clock() -> float:
 
 async def _reconcile_deletion(ports: Ports, obj: Mapping[str, Any]) -> Look:
     """Seal what was begun, then do what the deletion policy says. Needs no valid spec."""
-    finalizers = obj["metadata"].get("finalizers") or ()
-    if names.FINALIZER not in finalizers:
-        return Look(obj=obj, status=_released_status(ports, obj, finalizers))
     retiring = Retiring.of(obj)
+    is_ours = names.FINALIZER in (obj["metadata"].get("finalizers") or ())
     try:
+        # Somebody may have taken the finalizer off, and another one holds it: it is retired alike.
+        if not is_ours and not await _is_left(ports, retiring):
+            return Look(obj=obj, status=_released_status(ports, obj))
         outcomes = await end(ports, retiring, obj)
     except Conflict as error:
         return Look(obj=obj, status=None, error=error)
@@ -282,13 +282,20 @@ async def _reconcile_deletion(ports: Ports, obj: Mapping[str, Any]) -> Look:
     if not outcomes.is_done("retire"):
         return looked(ports, outcomes.obj or obj, outcomes)
     ports.namespaces.pop(retiring.key, None)
-    return Look(obj=obj, status=None)
+    ports.retired.add(retiring.uid)
+    return Look(obj=obj, status=None if is_ours else _released_status(ports, obj))
 
 
-def _released_status(
-    ports: Ports, obj: Mapping[str, Any], finalizers: Sequence[str]
-) -> dict[str, Any] | None:
+async def _is_left(ports: Ports, retiring: Retiring) -> bool:
+    """Return whether there is something to retire; asked once of what is not."""
+    if retiring.uid not in ports.retired and not await is_left(ports, retiring):
+        ports.retired.add(retiring.uid)
+    return retiring.uid not in ports.retired
+
+
+def _released_status(ports: Ports, obj: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the status of an Experiment that was let go, and that only others keep from going."""
+    finalizers = obj["metadata"].get("finalizers") or ()
     if not finalizers or not (obj.get("status") or {}).get("conditions"):
         return None
     return compute_released_status(obj, finalizers, ports.now())
@@ -311,6 +318,7 @@ def forget(ports: Ports, key: Key, uid: str) -> None:
     ports.held_logs.forget(key)
     ports.failures.forget(key)
     ports.unsealed_runs.discard(uid)
+    ports.retired.discard(uid)
     ports.uncounted_seals.pop(uid, None)
     ports.start_notes.pop(uid, None)
     ports.tasks.forget_owner(key)

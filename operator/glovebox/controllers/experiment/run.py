@@ -42,6 +42,7 @@ from glovebox.desired.platform import store_changes
 from glovebox.errors import NamespaceGone
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import JOB, JOB_SET, Kind
+from glovebox.kube.objects import ObjectKey
 from glovebox.status.attempts import with_recorded, with_tenant_pods
 from glovebox.status.broken_inputs import (
     describe_broken,
@@ -77,7 +78,7 @@ async def follow_run(  # noqa: PLR0911, C901 - one way out for each state of a r
     work = await _work(scope)
     known = work is not None or (recorded is not None and recorded.job_uid)
     if known and (sealed := await sealed_before(scope, runs=work is not None)) is not None:
-        # A Job that a restore brought back ends as its namespace is closed, with the next look.
+        await _stop(scope, work)
         return _ended(RunFacts(requested=True, run=_as_recorded(sealed, recorded)))
     if work is not None:
         return await _follow(scope, outcomes, work, started=False)
@@ -186,6 +187,17 @@ def _ended(facts: RunFacts) -> Outcome:
     return done(replace(facts, pending="", ended=True), retry_seconds=0.0)
 
 
+async def _stop(scope: Scope, work: RunWork | None) -> None:
+    """End a run that a restore brought back: what it writes from now on is in no seal.
+
+    Its namespace is closed with the next look, if what this one found can be recorded.
+    """
+    if work is None or work.is_over:
+        return
+    key = ObjectKey(work.kind.kind, scope.namespace, names.RUN_JOB)
+    await scope.ports.writer.delete(work.kind, key, uid=work.uid)
+
+
 def _as_recorded(sealed: RunStatus, recorded: RunStatus | None) -> RunStatus:
     """Return a run as its seal has it, with what the status knows of its Job."""
     if recorded is None:
@@ -237,7 +249,7 @@ def _why_not_yet(scope: Scope, outcomes: Outcomes) -> str:
     found = outcomes.facts("namespace", NamespaceFacts)
     if found is None or not found.latched:
         return "the run starts once the namespace is complete"
-    for phase in ("bind", "isolation", "pull_secret", "credentials", "access", "deliver"):
+    for phase in ("claim", "bind", "isolation", "pull_secret", "credentials", "access", "deliver"):
         outcome = outcomes.get(phase)
         if outcome is None or not outcome.is_done:
             message = outcome.message if outcome is not None else ""
