@@ -11,7 +11,7 @@ from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.status.experiment_facts import NamespaceFacts
 from glovebox.status.outcome import done, waiting
 
-PHASES = ("bind", "isolation", "pull_secret", "credentials", "access", "deliver")
+PHASES = ("claim", "bind", "isolation", "pull_secret", "credentials", "access", "deliver")
 
 
 @pytest.mark.parametrize("missing", PHASES)
