@@ -20,13 +20,26 @@ if TYPE_CHECKING:
 _DENIAL: Final = re.compile(
     r"ValidatingAdmissionPolicy '([\w-]+)' with binding '[\w-]+' denied request: (.*)", re.DOTALL
 )
+# Of a guard that warns alone: the request is admitted.
+_WARNING: Final = re.compile(
+    r"^Warning: Validation failed for ValidatingAdmissionPolicy '([\w-]+)' with binding '[\w-]+':"
+    r" (.*)$",
+    re.MULTILINE,
+)
 _POLICY: Final = re.compile(r"ValidatingAdmissionPolicy '([\w-]+)' with binding")
 _INDEX: Final = re.compile(r"\[\d+\]")
 
 
 @dataclass(slots=True)
 class Watched:
-    """What one test saw when nothing was mutated."""
+    """What one test saw when nothing was mutated.
+
+    Attributes:
+        seconds: How long it took.
+        denied: By which policy something was refused, or warned of, and in which words.
+        refusals: All refusals, of whomever.
+        admitted: How much was admitted.
+    """
 
     seconds: float = 0.0
     denied: set[tuple[str, str]] = field(default_factory=set)
@@ -53,6 +66,7 @@ class Listener:
 
     def heard(self, text: str, *, admitted: bool) -> None:
         """Note one answer."""
+        self.now.denied |= {(policy, said.strip()) for policy, said in _WARNING.findall(text)}
         if admitted:
             self.now.admitted += 1
             return

@@ -1,6 +1,6 @@
 {{/*
 Shared parts of the ValidatingAdmissionPolicies. All of them fail closed, and each binding denies
-and leaves an audit annotation. CEL lists are written as JSON lists.
+and leaves an audit annotation, but for those that say `Warn`. CEL lists are written as JSON lists.
 */}}
 
 {{/*
@@ -36,6 +36,7 @@ annotations:
 {{- define "glovebox.guard.binding" -}}
 {{- $context := index . 0 -}}
 {{- $name := index . 1 -}}
+{{- $actions := ternary "[Warn]" "[Deny, Audit]" (has "Warn" .) -}}
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicyBinding
@@ -44,7 +45,7 @@ metadata:
   {{- include "glovebox.guard.metadata" $context | nindent 2 }}
 spec:
   policyName: {{ $name }}
-  validationActions: [Deny, Audit]
+  validationActions: {{ $actions }}
 {{- end }}
 
 {{- define "glovebox.guard.isOperator" -}}

@@ -126,6 +126,19 @@ def expect_denied(answer: Answer, policy: str, message: str) -> None:
     assert said[2] == message
 
 
+def expect_warned(answer: Answer, policy: str, message: str) -> None:
+    """It was admitted, and the guard warned with exactly this text."""
+    expect_admitted(answer)
+    by = f"Validation failed for ValidatingAdmissionPolicy '{policy}' with binding '{policy}'"
+    assert warnings(answer) == [f"{by}: {message}"], f"kubectl {answer.command}: {answer.err}"
+
+
+def warnings(answer: Answer) -> list[str]:
+    """Return what the API server warned of."""
+    lines = [line.partition("Warning: ") for line in answer.err.splitlines()]
+    return [text for before, found, text in lines if found and not before]
+
+
 def expect_no_right(answer: Answer) -> None:
     """RBAC refused: the request never came as far as a guard."""
     assert answer.code != 0, f"kubectl {answer.command}: admitted: {answer.out}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from cluster.guards.actors import (
     Kubectl,
     expect_admitted,
     expect_denied,
+    expect_warned,
+    warnings,
 )
 from cluster.guards.conftest import until
 from glovebox.names import ANNOTATION_USERS, FINALIZER_IN_USE
@@ -41,7 +44,23 @@ STORE = (
     " spec.storeRef.name=busy`"
 )
 REFUSALS = {"isolationprofiles": PROFILE, "objectstores": STORE}
-PINS = ("datasetpins", "featuresetpins", "splitpins")
+COLUMNS = "-o custom-columns=KIND:.kind,NAME:.metadata.name,USES:"
+# By the kind of a pin: how the command goes on that lists those who may use it.
+LISTINGS = {
+    "datasetpins": f"experiments,featuresetpins,splitpins -n {TEAM} {COLUMNS}.spec..pinRef.name",
+    "featuresetpins": f"experiments -n {TEAM} {COLUMNS}.spec..pinRef.name",
+    "splitpins": f"datasetpins -n {TEAM} {COLUMNS}.spec.source.split.name",
+}
+KINDS = {"datasetpins": "DatasetPin", "featuresetpins": "FeatureSetPin", "splitpins": "SplitPin"}
+WARNINGS = {
+    plural: (
+        f"{kind} 'busy' is used by 3, and its deletion cannot be taken back: it stays until all"
+        " that are bound to it are deleted, sealed Experiments too, and nothing new may use it;"
+        f" list what may name it with `kubectl get {LISTINGS[plural]}`"
+    )
+    for plural, kind in KINDS.items()
+}
+PINS = tuple(KINDS)
 FINALIZER = (
     "only the Glovebox operator may take off the finalizer 'glovebox.dev/in-use', when nothing uses"
     " the object any more; keep `metadata.finalizers`, or apply instead of replacing"
@@ -122,11 +141,50 @@ def test_without_the_finalizer_it_is_deleted(busy: Kubectl, plural: str) -> None
     expect_admitted(patch(busy, OPERATOR, plural, marks, dry=False))
 
 
+@pytest.mark.parametrize("actor", [CLUSTER_ADMIN, BREAK_GLASS], ids=["admin", "break-glass"])
 @pytest.mark.parametrize("plural", PINS)
-def test_a_pin_in_use_waits_for_its_finalizer_alone(busy: Kubectl, plural: str) -> None:
-    """A refusal would hang the namespace that is deleted with it."""
+def test_whoever_deletes_a_pin_in_use_is_warned(busy: Kubectl, plural: str, actor: Actor) -> None:
+    """And not refused: that would hang the namespace that is deleted with it."""
     where = ("--dry-run=server", f"--namespace={TEAM}")
-    expect_admitted(busy(CLUSTER_ADMIN, "delete", f"{plural}.glovebox.dev", "busy", *where))
+    answer = busy(actor, "delete", f"{plural}.glovebox.dev", "busy", *where)
+    expect_warned(answer, "glovebox-pins-in-use", WARNINGS[plural])
+
+
+def test_so_is_who_deletes_a_whole_collection_of_them(busy: Kubectl) -> None:
+    path = f"{COLLECTION.replace('v1alpha1', f'v1alpha1/namespaces/{TEAM}')}/datasetpins?dryRun=All"
+    answer = busy(CLUSTER_ADMIN, "delete", "--raw", path)
+    expect_warned(answer, "glovebox-pins-in-use", WARNINGS["datasetpins"])
+
+
+@pytest.mark.parametrize("plural", PINS)
+def test_of_a_pin_that_nobody_uses_nothing_is_said(busy: Kubectl, plural: str) -> None:
+    marks: dict[str, Any] = {"metadata": {"finalizers": None}}
+    expect_admitted(patch(busy, OPERATOR, plural, marks, dry=False))
+    where = ("--dry-run=server", f"--namespace={TEAM}")
+    answer = busy(CLUSTER_ADMIN, "delete", f"{plural}.glovebox.dev", "busy", *where)
+    marks = {"metadata": {"finalizers": [FINALIZER_IN_USE]}}
+    expect_admitted(patch(busy, OPERATOR, plural, marks, dry=False))
+    expect_admitted(answer)
+    assert warnings(answer) == [], answer.err
+
+
+@pytest.mark.parametrize(
+    ("plural", "listed"),
+    [
+        (
+            "datasetpins",
+            ["FeatureSetPin busy flights-2013-train", "SplitPin busy flights-2013-train"],
+        ),
+        ("featuresetpins", []),
+        ("splitpins", ["DatasetPin busy <none>"]),
+    ],
+)
+def test_the_commands_that_the_warnings_name_list_who_names_what(
+    busy: Kubectl, plural: str, listed: list[str]
+) -> None:
+    answer = busy(CLUSTER_ADMIN, "get", *shlex.split(LISTINGS[plural]))
+    expect_admitted(answer)
+    assert [" ".join(line.split()) for line in answer.out.splitlines()[1:]] == listed
 
 
 @pytest.mark.parametrize("plural", [*REFUSALS, *PINS])

@@ -1,15 +1,37 @@
-"""When a failed test says that a door was away."""
+"""What the listener hears, and when a failed test says that a door was away."""
 
 from __future__ import annotations
 
 import pytest
 
 from mutation.doors import Door
-from mutation.watchers import is_of
+from mutation.watchers import Listener, is_of
 
 ADMITTED = "AssertionError: kubectl create: admitted: pod/train"
 BY_GUARD = "ValidatingAdmissionPolicy 'guard' with binding 'guard' denied request: no"
 BY_OTHER = "ValidatingAdmissionPolicy 'other' with binding 'other' denied request: no"
+
+
+WARNED = "Warning: Validation failed for ValidatingAdmissionPolicy 'guard' with binding 'guard': no"
+
+
+@pytest.mark.parametrize(
+    ("text", "admitted", "denied"),
+    [
+        pytest.param(BY_GUARD, False, {("guard", "no")}, id="a refusal"),
+        pytest.param(f"{WARNED}\nmore", True, {("guard", "no")}, id="a warning"),
+        pytest.param("Warning: deprecated", True, set(), id="another warning"),
+    ],
+)
+def test_what_a_guard_says_is_heard(
+    text: str,
+    admitted: bool,  # noqa: FBT001 - a column of the table
+    denied: set[tuple[str, str]],
+) -> None:
+    listener = Listener()
+    listener.heard(text, admitted=admitted)
+    assert listener.now.denied == denied
+    assert listener.now.admitted == int(admitted)
 
 
 @pytest.mark.parametrize(
@@ -20,6 +42,8 @@ BY_OTHER = "ValidatingAdmissionPolicy 'other' with binding 'other' denied reques
         pytest.param("validation", BY_OTHER, False, id="another guard refused all the time"),
         pytest.param("condition", BY_GUARD, True, id="the guard refuses what it left alone"),
         pytest.param("condition", BY_OTHER, False, id="another guard refuses"),
+        pytest.param("validation", "assert [] == ['...']", True, id="no warning any more"),
+        pytest.param("condition", WARNED, True, id="the guard warns of what it left alone"),
         pytest.param("condition", ADMITTED, False, id="without a condition less is admitted"),
         pytest.param("rule", ADMITTED, True, id="a rule's value is admitted"),
     ],
