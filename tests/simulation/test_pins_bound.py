@@ -48,7 +48,7 @@ def test_nobody_new_begins_to_use_a_pin_that_is_being_deleted() -> None:
         await stage.sleep(5 * MINUTE)
         assert stage.there(DATASET_PIN, TEAM, "set")
         assert "digest" not in stage.status()
-        assert stage.condition("Ready")["reason"] == reasons.PIN_NOT_FOUND
+        assert stage.condition("Ready")["reason"] == reasons.PIN_NOT_READY
         assert "being deleted" in stage.condition("Ready")["message"]
 
     play(scene)

@@ -116,9 +116,12 @@ def _resolved(ports: Ports, grant: AccessGrant) -> Granting:
         return Granting(digest, spec.content_root, spec.store_ref.name)
     name = spec.pin_ref.name if spec.pin_ref is not None else ""
     pin = _pin(ports, grant.namespace, name)
-    if pin is None or pin.is_deleting:
+    if pin is None:
         message = f"`spec.pinRef`: there is no DatasetPin '{name}' in this namespace"
         raise NotReady(reasons.PIN_NOT_FOUND, message)
+    if pin.is_deleting:
+        message = f"`spec.pinRef`: DatasetPin '{name}' is being deleted, and nothing new may use it"
+        raise NotReady(reasons.PIN_NOT_READY, message)
     why = pin.why_not_ready
     if why is not None or not pin.status.digest:
         message = f"`spec.pinRef`: DatasetPin '{name}' is not ready: {why}"

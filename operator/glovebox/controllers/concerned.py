@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from glovebox.controllers.in_use import tells_its_users
 from glovebox.controllers.ports import Ports
-from glovebox.kube.kinds import ACCESS_GRANT
+from glovebox.kube.kinds import ACCESS_GRANT, OBJECT_STORE
 from glovebox.kube.resources import Key, Resources, Stored, references
 from glovebox.kube.store import Change
 
@@ -26,7 +26,17 @@ def concerned_by(change: Change[Key, Stored], ports: Ports) -> Collection[Key]:
     """Return whom a change may concern: who refers to it; of a grant, whom it lets in."""
     if change.key.kind == ACCESS_GRANT.kind:
         return tuple(ports.registry.concerned_by(change))
-    return ports.resources.referring_to(change.key)
+    users = ports.resources.referring_to(change.key)
+    if change.key.kind == OBJECT_STORE.kind:
+        # A grant names the pin, and waits for what the pin's store lets be lent.
+        return dict.fromkeys((*users, *_grants_of(change.key.name, ports.resources)))
+    return users
+
+
+def _grants_of(store: str, resources: Resources) -> Iterable[Key]:
+    for grant in resources.of_kind(ACCESS_GRANT):
+        if (grant.get("status") or {}).get("storeRef") == store:
+            yield Key.of(grant)
 
 
 def used_otherwise(change: Change[Key, Stored], resources: Resources) -> Iterable[Key]:

@@ -149,7 +149,9 @@ class _Named:
             )
         if found.is_deleting:
             raise NotReady(
-                not_found, f"{what} is being deleted, and nobody new may begin to use it"
+                not_ready,
+                f"{what} is being deleted, and nobody new may begin to use it; declare it again"
+                " once it is gone",
             )
         why = found.why_not_ready
         if why is not None:

@@ -171,6 +171,9 @@ def image_not_approved(case: _Case) -> None:
             cure = (
                 "use an image from an approved repository"
                 f" ({_listed(entry.repository for entry in approvals)})"
+                if approvals
+                else "it approves none, so ask the platform team to add the repository to its"
+                " spec.images"
             )
             raise Refused(
                 reasons.IMAGE_NOT_APPROVED, f"{what}, which {by} does not approve: {cure}"
@@ -382,17 +385,24 @@ def store_locks_too_short(case: _Case) -> None:
     days = asked.days if asked is not None and asked.days is not None else allowed.default_days
     mode = asked.mode if asked is not None and asked.mode is not None else allowed.mode
     where = (
-        f"the bucket of ObjectStore {case.store.name} locks what is written for {found.days} days"
-        f" in mode {found.mode}"
+        f"the bucket of ObjectStore {case.store.name} locks what is written for"
+        f" {_days(found.days)} in mode {found.mode}"
+    )
+    wanted = f"{_days(days)} in mode {mode}"
+    by = (
+        f"the Experiment asks for {wanted}"
+        if asked is not None and (asked.days if days > found.days else asked.mode) is not None
+        else f"IsolationProfile {case.profile.name} locks for {wanted} where an Experiment asks for"
+        " nothing else"
     )
     cure = (
-        "request less in spec.artifacts.retention, or name a store that locks longer in"
-        " spec.artifacts.storeRef"
+        "ask for less in spec.artifacts.retention, or name a store that locks longer or more"
+        " strictly in spec.artifacts.storeRef"
     )
     if days > found.days or (mode == "Compliance" and found.mode == "Governance"):
         raise Refused(
             reasons.RETENTION_OUT_OF_RANGE,
-            f"{where}, but {days} days in mode {mode} are requested: {cure}",
+            f"{where}, but {by}: {cure}",
         )
 
 
@@ -476,6 +486,10 @@ def _ports(route: EgressRoute | AllowedRoute) -> frozenset[tuple[int, str]]:
 
 def _port_words(route: EgressRoute | AllowedRoute) -> str:
     return _listed(f"{port}/{protocol}" for port, protocol in sorted(_ports(route)))
+
+
+def _days(number: int) -> str:
+    return f"{number} day" if number == 1 else f"{number} days"
 
 
 def _listed(items: Iterable[str]) -> str:

@@ -31,7 +31,10 @@ def compute_held_status(
         held: By whom it is held, in words.
         now: The present time.
     """
-    message = f"{held}; it goes when the last of them is deleted, and nothing new may use it"
+    message = (
+        f"{held}; it goes when the last of them is deleted, sealed Experiments too, and nothing new"
+        " may use it"
+    )
     return _not_ready(obj, found, reasons.IN_USE, message, now)
 
 

@@ -197,8 +197,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         "ImageNotApproved",
         (
             "spec.images[trainer].reference comes from registry.example/trainer, which"
-            " IsolationProfile standard does not approve: use an image from an approved repository"
-            " (none)"
+            " IsolationProfile standard does not approve: it approves none, so ask the platform"
+            " team to add the repository to its spec.images"
         ),
     ),
     (
@@ -800,7 +800,7 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         ),
     ),
     (
-        "a store that locks for less than the profile's default",
+        "a store that locks for less than is asked for",
         [
             {**store(), "status": {"retention": {"mode": "Compliance", "days": 7}}},
             experiment(artifacts={"retention": {"days": 30}}),
@@ -808,9 +808,23 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         "RetentionOutOfRange",
         (
             "the bucket of ObjectStore primary locks what is written for 7 days in mode"
-            " Compliance, but 30 days in mode Compliance are requested: request less in"
-            " spec.artifacts.retention, or name a store that locks longer in"
+            " Compliance, but the Experiment asks for 30 days in mode Compliance: ask for less in"
+            " spec.artifacts.retention, or name a store that locks longer or more strictly in"
             " spec.artifacts.storeRef"
+        ),
+    ),
+    (
+        "a store that locks for less than the profile's default",
+        [
+            {**store(), "status": {"retention": {"mode": "Compliance", "days": 1}}},
+            experiment(artifacts={"retention": Only(mode="Compliance")}),
+        ],
+        "RetentionOutOfRange",
+        (
+            "the bucket of ObjectStore primary locks what is written for 1 day in mode Compliance,"
+            " but IsolationProfile standard locks for 365 days in mode Compliance where an"
+            " Experiment asks for nothing else: ask for less in spec.artifacts.retention, or name"
+            " a store that locks longer or more strictly in spec.artifacts.storeRef"
         ),
     ),
     (
@@ -819,8 +833,8 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
         "RetentionOutOfRange",
         (
             "the bucket of ObjectStore primary locks what is written for 3650 days in mode"
-            " Governance, but 365 days in mode Compliance are requested: request less in"
-            " spec.artifacts.retention, or name a store that locks longer in"
+            " Governance, but the Experiment asks for 365 days in mode Compliance: ask for less in"
+            " spec.artifacts.retention, or name a store that locks longer or more strictly in"
             " spec.artifacts.storeRef"
         ),
     ),

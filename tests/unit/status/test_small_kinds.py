@@ -35,6 +35,21 @@ def test_a_profile(outcome: Outcome, expected: dict[str, str]) -> None:
     assert answers(compute_status(OBJ, outcome, NOW)) == expected
 
 
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        pytest.param([{"repository": "r.example/a"}], "Experiments may choose", id="one approved"),
+        pytest.param([], "it approves no image", id="none: nobody with an image can use it"),
+    ],
+)
+def test_a_ready_profile_says_whether_it_approves_an_image(
+    images: list[dict[str, str]], said: str
+) -> None:
+    status = compute_status({**OBJ, "spec": {"images": images}}, done(), NOW)
+    assert answers(status) == {"Ready": "True Ready"}
+    assert status["conditions"][0]["message"].startswith(said)
+
+
 def test_what_is_held_says_by_whom_and_keeps_what_is_known_of_it() -> None:
     refused = compute_status(OBJ, of_error(InvalidInput("InvalidSpec", "x")), NOW)
     refused["conditions"].append(

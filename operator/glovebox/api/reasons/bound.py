@@ -16,8 +16,10 @@ PIN_NOT_FOUND: Final = _reason(
 PIN_NOT_READY: Final = _reason(
     "PinNotReady",
     "Experiment `InputsVerified`, `Ready`; SplitPin `Ready`",
-    "A pin is not Ready; the message has its own.",
-    "Look at the pin.",
+    "A pin is not Ready, and the message has its own; or it is being deleted, and nobody new may"
+    " begin to use it.",
+    "Look at the pin. Where it is being deleted, name another one, or declare it again once it is"
+    " gone.",
 )
 INPUT_BROKEN: Final = _reason(
     "InputBroken",

@@ -54,14 +54,14 @@ NESTED_TOO_DEEP: Final = _reason(
 SPLIT_NOT_FOUND: Final = _reason(
     "SplitNotFound",
     "DatasetPin `Verified`, `Ready`",
-    "There is no SplitPin of the name in `spec.source.split`, or it is being deleted.",
+    "There is no SplitPin of the name in `spec.source.split`.",
     "Declare the SplitPin, or pin a part of one that there is.",
 )
 SPLIT_NOT_READY: Final = _reason(
     "SplitNotReady",
     "DatasetPin `Verified`, `Ready`",
-    "The SplitPin whose part is pinned is not Ready.",
-    "Look at that SplitPin.",
+    "The SplitPin whose part is pinned is not Ready, or it is being deleted.",
+    "Look at that SplitPin. Where it is being deleted, declare it again once it is gone.",
 )
 PART_NOT_FOUND: Final = _reason(
     "PartNotFound",

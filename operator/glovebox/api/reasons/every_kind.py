@@ -49,10 +49,13 @@ DELETION_BLOCKED: Final = _reason(
 IN_USE: Final = _reason(
     "InUse",
     "IsolationProfile, ObjectStore, pins `Ready`",
-    "Deletion was requested, but other objects refer to it; the message counts them. A sealed"
-    " Experiment still refers to what it was bound to.",
-    "Delete those Experiments (of a store: its DatasetPins too) first. The API server's refusal"
-    " to delete a profile or a store has the command that lists them.",
+    "Deletion was requested, and cannot be taken back. The object stays, for nothing new, until"
+    " nothing that is bound to it is there any more; the message counts them and names some: of a"
+    " DatasetPin Experiments, FeatureSetPins and SplitPins, of a SplitPin the DatasetPins of its"
+    " parts, of a FeatureSetPin and a profile Experiments, of a store Experiments and DatasetPins."
+    " An Experiment that is sealed is still bound.",
+    "Delete all of them, or leave it: those who are bound to it go on. Who deletes such an object"
+    " is refused by the API server (a pin: warned), with the command that lists them.",
 )
 PROTECTED: Final = _reason(
     "Protected",

@@ -134,9 +134,9 @@ def _bind(scope: Scope, reference: _Reference, profile: IsolationProfile) -> Inp
     # A pin that is being deleted is held by those who use it already; nobody new may begin to.
     if pin is not None and pin.is_deleting:
         raise NotReady(
-            reasons.PIN_NOT_FOUND,
-            f"{what} is being deleted, and nobody new may begin to use it; declare it again once it"
-            " is gone",
+            reasons.PIN_NOT_READY,
+            f"{what} is being deleted, and nobody new may begin to use it; name another one, or"
+            " declare it again once it is gone",
         )
     if pin is None:
         kind = DATASET_PIN if reference.kind == "DatasetPin" else FEATURE_SET_PIN
