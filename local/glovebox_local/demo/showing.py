@@ -39,24 +39,29 @@ def show_pins(stage: Stage, step: Step) -> Table:
     table = _table("pin", "kind", "holds", "content digest", "read in full")
     pins = [
         *_items(stage, "datasetpins.glovebox.dev"),
+        *_items(stage, "splitpins.glovebox.dev"),
         *_items(stage, "featuresetpins.glovebox.dev"),
     ]
     for pin in pins:
         status = pin["status"]
-        holds = (
-            f"{status['objects']} objects, {_megabytes(status['bytes'])}"
-            if "objects" in status
-            else f"{status['features']} features"
-        )
         table.add_row(
             pin["metadata"]["name"],
             pin["kind"],
-            holds,
+            _holds(status),
             _short(status["digest"]),
             _clock(status.get("verifiedTime", "")),
         )
     step.say(f"{len(pins)} pins")
     return table
+
+
+def _holds(status: dict[str, Any]) -> str:
+    """Return how much a pin holds, by its kind."""
+    if "objects" in status:
+        return f"{status['objects']} objects, {_megabytes(status['bytes'])}"
+    if "parts" in status:
+        return f"{len(status['parts'])} parts"
+    return f"{status['features']} features"
 
 
 def show_experiment(stage: Stage, step: Step) -> Table:

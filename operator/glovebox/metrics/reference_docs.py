@@ -26,17 +26,17 @@ _INTRODUCTION: Final = f"""\
 <!-- Made by `python -m {_MODULE}` from the collectors. Do not edit. -->
 # Metrics
 
-The operator serves Prometheus metrics at `/metrics` on its health port; the chart brings a
+The operator serves Prometheus metrics at `/metrics` on its health port (8080); the chart brings a
 ServiceMonitor (`metrics.serviceMonitor.enabled`). Every label value is from a short fixed list,
 but for `glovebox_object_unhealthy`, which is cut at {state.MOST_OBJECT_SERIES} series; its `reason`
 is a word of the [conditions page](conditions.md). The `reason` of `glovebox_reconcile_errors_total`
 is one of {_REASONS}. A histogram has the usual `_bucket`,
-`_sum` and `_count`.
+`_sum` and `_count`; histograms and counters have a `_created` as well, since when they count.
 """
 
 # What to make of each metric, by name.
 WATCH: Final = {
-    "glovebox_build": "Join it to see which version an instance runs.",
+    "glovebox_build_info": "Join it to see which version an instance runs.",
     "glovebox_objects": (
         "`status=Failed` above 0: somebody has to act. See the objects' conditions."
     ),
@@ -273,7 +273,7 @@ def _counted() -> Iterator[Metric]:
                 tuple(metric._labelnames),  # noqa: SLF001 - as above
                 metric._documentation,  # noqa: SLF001 - as above
             )
-    yield Metric("glovebox_build", "info", ("version", "python"), "The running build.")
+    yield Metric("glovebox_build_info", "info", ("version", "python"), "The running build.")
 
 
 def _observed() -> Iterator[Metric]:
