@@ -36,7 +36,7 @@ is one of {_REASONS}. A histogram has the usual `_bucket`,
 
 # What to make of each metric, by name.
 WATCH: Final = {
-    "glovebox_build_info": "Join it to see which version an instance runs.",
+    "glovebox_build": "Join it to see which version an instance runs.",
     "glovebox_objects": (
         "`status=Failed` above 0: somebody has to act. See the objects' conditions."
     ),
@@ -273,7 +273,7 @@ def _counted() -> Iterator[Metric]:
                 tuple(metric._labelnames),  # noqa: SLF001 - as above
                 metric._documentation,  # noqa: SLF001 - as above
             )
-    yield Metric("glovebox_build_info", "info", ("version", "python"), "The running build.")
+    yield Metric("glovebox_build", "info", ("version", "python"), "The running build.")
 
 
 def _observed() -> Iterator[Metric]:
@@ -296,7 +296,8 @@ def _lines(every: Iterable[Metric]) -> Iterator[str]:
     for metric in every:
         labels = ", ".join(f"`{label}`" for label in metric.labels) or "-"
         watch = WATCH.get(metric.name, "")
-        yield f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} | {watch} |"
+        served = f"{metric.name}_info" if metric.kind == "info" else metric.name
+        yield f"| `{served}` | {metric.kind} | {labels} | {metric.help} | {watch} |"
     yield ""
 
 
