@@ -301,7 +301,7 @@ def test_a_split_is_held_while_its_parts_are_used_and_nobody_new_begins() -> Non
         stage.world.declare(DATASET_PIN, "late", part_spec("train"))
         await stage.sleep(HOUR)
         assert stage.condition("Ready", "parts", SPLIT_PIN)["reason"] == reasons.IN_USE
-        assert stage.condition("Ready", "late", DATASET_PIN)["reason"] == reasons.SPLIT_NOT_FOUND
+        assert stage.condition("Ready", "late", DATASET_PIN)["reason"] == reasons.SPLIT_NOT_READY
         stage.world.remove(EXPERIMENT, TEAM, "x")
         for kind, name in ((SPLIT_PIN, "parts"), (DATASET_PIN, "all")):
             await stage.until(f"{name} is gone", partial(is_gone, stage, kind, name), HOUR)
