@@ -18,6 +18,7 @@ import typer
 if TYPE_CHECKING:
     from glovebox.report.readings import Reading
 
+_NOTHING: Final = 1
 _CANNOT: Final = 2
 _SHORT: Final = len("sha256:") + 12
 _HEADINGS: Final = (
@@ -67,8 +68,8 @@ def access_review(
 
     LAST READ and UNUSUAL are what the store's access log tells of a pin, where one is read.
 
-    Exit code 0: shown. 2: the cluster could not be asked, or refuses to list what is needed. The
-    cluster is found as kubectl finds it.
+    Exit code 0: shown. 1: there is no such content, or no such namespace. 2: the cluster could not
+    be asked, or refuses to list what is needed. The cluster is found as kubectl finds it.
     """
     from glovebox.cli.experiments import KubeconfigCluster
     from glovebox.cli.shown import as_document
@@ -80,6 +81,7 @@ def access_review(
         cluster = KubeconfigCluster()
         pins = cluster.dataset_pins(namespace)
         found = review(pins, cluster.grants(namespace), cluster.experiments(namespace))
+        is_nowhere = bool(namespace) and not found and cluster.lacks_namespace(namespace)
     except GloveboxError as error:
         typer.secho(printable(str(error)), fg=typer.colors.RED, err=True)
         raise typer.Exit(_CANNOT) from None
@@ -87,9 +89,21 @@ def access_review(
     shown = [each for each in found if each.content.startswith(root)]
     if output in {Shown.JSON, Shown.YAML}:
         typer.echo(as_document([asdict(each) for each in shown], output))
-        return
-    for line in _table(shown, is_wide=output is Shown.WIDE):
-        typer.echo(printable(line))
+    else:
+        for line in _table(shown, is_wide=output is Shown.WIDE):
+            typer.echo(printable(line))
+    if is_nowhere or (content and not shown):
+        said = f"there is no namespace {namespace}" if is_nowhere else _unknown(root, namespace)
+        typer.secho(printable(said), fg=typer.colors.RED, err=True)
+        raise typer.Exit(_NOTHING)
+
+
+def _unknown(root: str, namespace: str) -> str:
+    where = f" in namespace {namespace}" if namespace else ""
+    return (
+        f"no pin, grant or Experiment{where} has a content that begins with {root}: the content of"
+        " a DatasetPin is its `status.digest`"
+    )
 
 
 def _table(readings: Iterable[Reading], *, is_wide: bool) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -40,6 +40,7 @@ def import_contract(
     from pydantic import ValidationError
 
     from glovebox.api.contract import Contract
+    from glovebox.api.invalid import what_is_wrong
     from glovebox.data.odcs import import_odcs
     from glovebox.data.printable import printable
     from glovebox.errors import GloveboxError
@@ -47,14 +48,22 @@ def import_contract(
     try:
         found = import_odcs(yaml.safe_load(file.read_text(encoding="utf-8")), table)
         Contract.model_validate(found.contract)
-    except (GloveboxError, OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
-        typer.secho(printable(str(error)), fg=typer.colors.RED, err=True)
-        raise typer.Exit(_CANNOT) from None
+    except ValidationError as error:
+        _fail(f"what {file} says is no contract: {what_is_wrong(error, 'contract')}")
+    except (GloveboxError, OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        _fail(str(error))
     typer.echo(yaml.safe_dump({"contract": found.contract}, sort_keys=False), nl=False)
     for each in found.left_out:
         typer.secho(f"left out: {printable(each)}", fg=typer.colors.YELLOW, err=True)
     if found.left_out:
         raise typer.Exit(_LEFT_OUT)
+
+
+def _fail(said: str) -> NoReturn:
+    from glovebox.data.printable import printable
+
+    typer.secho(printable(said), fg=typer.colors.RED, err=True)
+    raise typer.Exit(_CANNOT) from None
 
 
 class Demand(StrEnum):
@@ -111,6 +120,7 @@ def _contract_in(file: Path) -> Contract:
 
     from glovebox.api import reasons
     from glovebox.api.contract import Contract
+    from glovebox.api.invalid import what_is_wrong
     from glovebox.errors import InvalidInput
 
     def invalid(why: str) -> InvalidInput:
@@ -130,9 +140,7 @@ def _contract_in(file: Path) -> Contract:
     try:
         contract = Contract.model_validate(found)
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise invalid(f"`contract.{where}`: {problem['msg']}; correct the field") from None
+        raise invalid(f"{what_is_wrong(error, 'contract')}; correct the field") from None
     _require_comparable(contract, invalid)
     return contract
 

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from glovebox.cli.commands import Commands
 from glovebox.cli.failing import Failing
+from glovebox.cli.named import qualified
 
 _LEFT_OUT = 1
 _CANNOT = 2
@@ -63,6 +64,7 @@ def import_croissant(
 
     from glovebox.api import reasons
     from glovebox.api.dataset_pin import DatasetPin
+    from glovebox.api.invalid import what_is_wrong
     from glovebox.data import croissant_import
     from glovebox.data.printable import printable
     from glovebox.errors import GloveboxError, InvalidInput
@@ -90,11 +92,9 @@ def import_croissant(
         try:
             DatasetPin.model_validate(manifest)
         except ValidationError as error:
-            problem = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in problem["loc"])
             raise InvalidInput(
                 reasons.INVALID_SPEC,
-                f"what {file} says is no pin: `{where}`: {problem['msg']}; correct the file",
+                f"what {file} says is no pin: {what_is_wrong(error)}; correct the file",
             ) from error
     except (GloveboxError, OSError) as error:
         typer.secho(printable(str(error)), fg=typer.colors.RED, err=True)
@@ -121,9 +121,7 @@ def export_croissant(
     """
     from glovebox.cli import experiments, pinned
 
-    namespace, _, name = pin.partition("/")
-    if not namespace or not name:
-        raise typer.BadParameter("name the pin as NAMESPACE/NAME")
+    namespace, name = qualified(pin, "PIN")
     with Failing(""):
         found = pinned.read_pin(experiments.KubeconfigCluster().dataset_pin(namespace, name))
         pieces = pinned.described(found)

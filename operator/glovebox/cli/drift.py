@@ -60,7 +60,9 @@ def drift(
     Exit code 0: nothing is open. 1: something is, or of an Experiment nobody knows. 2: wrong usage,
     it is not there, or the cluster could not be asked. The cluster is found as kubectl finds it.
     """
+    from glovebox.api import reasons
     from glovebox.cli.experiments import KubeconfigCluster
+    from glovebox.errors import InvalidInput
     from glovebox.report.drift import State, differences
 
     if name and everywhere:
@@ -74,6 +76,8 @@ def drift(
     with Failing(""):
         cluster = KubeconfigCluster()
         found = [cluster.experiment(namespace, name)] if name else cluster.experiments(namespace)
+        if namespace and not found and cluster.lacks_namespace(namespace):
+            raise InvalidInput(reasons.INVALID_SPEC, f"there is no namespace {namespace}")
     told = [each for one in found for each in differences(one)]
     told.sort(key=lambda each: (each.namespace, each.experiment))
     _show(told, output)

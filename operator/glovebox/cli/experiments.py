@@ -149,15 +149,15 @@ class KubeconfigCluster:
         try:
             return self._get(_KINDS[key.kind], key.namespace, key.name)
         except Unavailable as error:
-            cause = error.__cause__
-            if isinstance(cause, client.ApiException) and cause.status == HTTPStatus.NOT_FOUND:
+            if is_missing(error):
                 return None
             raise
 
     def _get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any]:
         where = (names.GROUP, names.VERSION)
+        what = f"{kind.kind} {f'{namespace}/' if namespace else ''}{name}"
         found: dict[str, Any]
-        with _translated(f"read {kind.kind} {f'{namespace}/' if namespace else ''}{name}"):
+        with _translated(f"read {what}", what):
             found = (
                 self._api.get_namespaced_custom_object(
                     *where, namespace, kind.plural, name, _request_timeout=self._patience()
@@ -209,6 +209,17 @@ class KubeconfigCluster:
         with _translated(f"read Namespace {name}"):
             found = self._core.read_namespace(name, _request_timeout=self._patience())
         return self._plain(found)
+
+    def lacks_namespace(self, name: str) -> bool:
+        """Return whether there is no such namespace; False too where the caller may not know."""
+        try:
+            self.namespace(name)
+        except Unavailable as error:
+            if is_missing(error):
+                return True
+            if error.reason != reasons.REJECTED:
+                raise
+        return False
 
     def inside(self, kind: Kind, namespace: str) -> list[dict[str, Any]]:
         """Return the objects of one kind in an experiment's namespace.
@@ -341,23 +352,45 @@ def _refusing() -> Iterator[None]:
     except client.ApiException as error:
         if error.status not in _ABOUT_THE_OBJECT:
             raise
-        try:
-            said = json.loads(error.body or "")
-        except ValueError:
-            said = None
-        told = said if isinstance(said, dict) else {}
+        told = _status_of(error)
         if error.status == HTTPStatus.NOT_FOUND and not told.get("reason"):
             raise  # there is no such kind: nothing is said about the object
         reason = str(told.get("reason") or error.reason or error.status)
         raise Refused(reason, str(told.get("message") or error.body or error.reason)) from error
 
 
+def is_missing(error: Unavailable) -> bool:
+    """Return whether it is the API server's word that what was asked for is not there."""
+    return getattr(error.__cause__, "status", None) == HTTPStatus.NOT_FOUND
+
+
+def _status_of(error: client.ApiException) -> dict[str, Any]:
+    """Return what the API server answered, as a `Status`; empty where it is something else."""
+    try:
+        said = json.loads(error.body or "")
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
 @contextmanager
-def _translated(doing: str) -> Iterator[None]:
+def _translated(doing: str, what: str = "") -> Iterator[None]:
+    """Turn what a request fails with into our own error.
+
+    Args:
+        doing: What was attempted.
+        what: The one object that is asked for: the API server's 404 is about that.
+    """
     try:
         yield
     except client.ApiException as error:
-        said = f"the API server said {error.status}: {error.body or error.reason}"
+        told = _status_of(error)
+        if what and error.status == HTTPStatus.NOT_FOUND and told.get("reason") == "NotFound":
+            raise Unavailable(
+                reasons.REJECTED, f"{what} is not there: create it, or name another one"
+            ) from error
+        words = told.get("message") or error.body or error.reason
+        said = f"the API server said {error.status}: {words}"
         # A server that is overloaded or fails, or a list that grew too old between its pages, says
         # nothing of the caller's rights.
         is_answer = HTTPStatus.BAD_REQUEST <= error.status < HTTPStatus.INTERNAL_SERVER_ERROR

@@ -271,6 +271,7 @@ def export(
     epoch: Annotated[int, typer.Option(min=0, help="Another epoch than the newest.")] = 0,
 ) -> None:
     """Write the ledger into a folder: whole, as a static log, or a part with proofs."""
+    from glovebox.cli.shown import counted
     from glovebox.jobs.ledger_checking import find_entries, newest_checkpoint, with_ledger
     from glovebox.jobs.ledger_folder import export_part, export_whole, proof_from
 
@@ -286,7 +287,7 @@ def export(
 
     with Failing():
         count = with_ledger(where, act)
-    typer.echo(f"{count:,} entries")
+    typer.echo(counted(count, "entry", "entries"))
 
 
 def _policy(path: Path) -> Policy:

@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from glovebox.cli.shown import counted
 from glovebox.data.printable import printable
 from glovebox.errors import InvalidInput
 from glovebox.ledger.entry import Entry, decode_entry, digest_of_bytes, time_text
@@ -27,13 +28,15 @@ def show_reports(reports: Sequence[LedgerReport]) -> None:
         _show_findings(report)
         count = len(report.findings)
         if count:
-            line = f"Epoch {number} of the ledger does not hold: {count} findings."
+            line = f"Epoch {number} of the ledger does not hold: {counted(count, 'finding')}."
             typer.secho(line, fg=_RED, bold=True)
         else:
             typer.secho(f"Epoch {number} of the ledger holds.", fg=_GREEN, bold=True)
         if report.genesis is not None:
             typer.echo(f"  log {printable(report.genesis.origin)}")
-        typer.echo(f"  {report.entries:,} entries, {report.checkpoints:,} signed heads fit them")
+        entries = counted(report.entries, "entry", "entries")
+        heads = counted(report.checkpoints, "signed head")
+        typer.echo(f"  {entries}, {heads} {'fits' if report.checkpoints == 1 else 'fit'} them")
         for kind, times in sorted(report.kinds.items()):
             typer.echo(f"    {kind}: {times:,}")
         if report.locks.locked or report.locks.unlocked or report.locks.governance:
@@ -42,7 +45,7 @@ def show_reports(reports: Sequence[LedgerReport]) -> None:
             _show_accepted(report.newest)
         if report.stamped is not None:
             known = f"size {report.stamped.size:,} was known on {time_text(report.stamped.time)}"
-            typer.echo(f"  {report.stamps:,} timestamps; {known}")
+            typer.echo(f"  {counted(report.stamps, 'timestamp')}; {known}")
         for remark in report.remarks:
             typer.secho(f"  note: {printable(remark)}", fg=_YELLOW)
         for each in report.unchecked:

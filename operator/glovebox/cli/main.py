@@ -36,6 +36,7 @@ app = Commands(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("why")(why_command.why)
+app.command("report")(report_command.report)
 app.command("status")(status_command.status)
 app.command("tree")(tree_command.tree)
 app.command("drift")(drift_command.drift)
@@ -50,7 +51,6 @@ app.command("access-review")(access_review_command.access_review)
 app.add_typer(contract_command.app, name="contract")
 app.add_typer(keys_command.app, name="keys")
 app.add_typer(ledger_command.app, name="ledger")
-app.add_typer(report_command.app, name="report")
 
 
 @app.command("version")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +13,7 @@ from glovebox.cli.failing import Failing
 from glovebox.cli.planned_shown import Shown, show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from glovebox.cli.experiments import KubeconfigCluster
     from glovebox.cli.planning import Planned
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 def plan(
     file: Annotated[
-        Path, typer.Option("--file", "-f", help="YAML or JSON; `-` reads what is piped in.")
+        Path,
+        typer.Option(
+            "--file", "-f", help="YAML or JSON, or a folder of it; `-` reads what is piped in."
+        ),
     ],
     output: Annotated[
         Shown, typer.Option("--output", "-o", help="table, wide, or json or yaml for programs.")
@@ -81,9 +85,41 @@ def planned_of(cluster: KubeconfigCluster, objects: list[dict[str, Any]]) -> lis
             found[at] = Planned(Key.of(each), Verdict.ACCEPTED)
             continue
         known, namespaces, hidden = _gathered(cluster, listed, each)
-        merged = {**{Key.of(one): one for one in known}, **new}
-        found[at] = judged(each, list(merged.values()), namespaces, hidden)
+        others, remarks = _of_the_team(listed, each, [*known, *new.values()])
+        # What is in the file and in the cluster is as the file would make it.
+        merged = {**{Key.of(one): one for one in (*others, *known)}, **new}
+        judgement = judged(each, list(merged.values()), namespaces, hidden)
+        if judgement.verdict is not Verdict.REFUSED:
+            judgement = replace(judgement, remarks=(*judgement.remarks, *remarks))
+        found[at] = judgement
     return [found[at] for at in sorted(found)]
+
+
+def _of_the_team(
+    listed: Callable[[str, str], list[dict[str, Any]]],
+    experiment: dict[str, Any],
+    known: Iterable[Mapping[str, Any]],
+) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """Return the Experiments that share a budget with this one, and what is to be said of that."""
+    from glovebox.api import reasons
+    from glovebox.errors import Unavailable
+
+    if (experiment.get("status") or {}).get("digest"):
+        return [], ()  # bound, it has its room
+    profile = ("IsolationProfile", experiment["spec"]["profile"])
+    specs = [one["spec"] for one in known if (one["kind"], one["metadata"]["name"]) == profile]
+    if not any(spec.get("teamBudget") for spec in specs):
+        return [], ()
+    own = experiment["metadata"]["namespace"]
+    try:
+        others = listed("Experiment", own)
+    except Unavailable as error:
+        if error.reason != reasons.REJECTED:
+            raise
+        unread = f"whether `teamBudget` has room: the Experiments of {own} may not be read"
+        return [], (f"{unread} with your rights",)
+    room = "room in `teamBudget` is counted as it is now, without others of the file"
+    return others, (room,)
 
 
 def _gathered(

@@ -24,6 +24,7 @@ class Shown(StrEnum):
     YAML = "yaml"
 
 
+_KIBI = 1024
 _WORDS = {"ACCEPTED": "would be accepted", "REFUSED": "refused", "WAITS": "would wait"}
 
 
@@ -84,8 +85,19 @@ def _show_one(planned: Planned, *, is_wide: bool) -> None:
 def _quota(objects: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
     for each in objects:
         if each["kind"] == "ResourceQuota":
-            return sorted(each["spec"]["hard"].items())
+            hard = each["spec"]["hard"]
+            return [(name, _readable(name, str(hard[name]))) for name in sorted(hard)]
     return []
+
+
+def _readable(resource: str, amount: str) -> str:
+    """Return bytes in the largest unit in which they are a whole number; all else as it is."""
+    if not resource.endswith(("memory", "storage")) or not (amount.isascii() and amount.isdigit()):
+        return amount
+    number, units = int(amount), ["", "Ki", "Mi", "Gi", "Ti"]
+    while number and number % _KIBI == 0 and len(units) > 1:
+        number, units = number // _KIBI, units[1:]
+    return f"{number}{units[0]}"
 
 
 def _row(obj: Mapping[str, Any], *, is_wide: bool) -> list[str]:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.api.invalid import what_is_wrong
 from glovebox.api.kinds import BY_NAME
 from glovebox.cli.manifests import read_documents
 from glovebox.controllers.experiment.preview import (
@@ -63,8 +64,16 @@ _BY_SPEC: Final = frozenset(
         reasons.STORE_NOT_GRANTED,
         reasons.STORE_NOT_LENDING,
         reasons.STS_NOT_CONFIGURED,
+        reasons.TEAM_BUDGET_EXCEEDED,
     }
 )
+# Said where a run has inputs.
+_DELIVERY: Final = (
+    "whether inputs can be delivered in this cluster (the operator's image, nodes, drivers) is"
+    " known by the operator alone: InputsDelivered says it"
+)
+# What kubectl reads of a folder.
+_SUFFIXES: Final = frozenset({".json", ".yaml", ".yml"})
 # Stands where only the API server gives one.
 _NO_UID: Final = "00000000-0000-0000-0000-000000000000"
 # What an API server gives to an object, and rendering needs nothing of.
@@ -109,9 +118,18 @@ class Planned:
 def read_objects(path: Path, text: str | None = None) -> list[dict[str, Any]]:
     """Return the objects of a file of YAML or JSON, lists taken apart.
 
+    Of a folder those of all such files right in it, by name, as kubectl takes it.
+
     Raises:
         InvalidInput: It is neither, or something in it is no object of Kubernetes.
     """
+    if text is None and path.is_dir():
+        files = sorted(each for each in path.iterdir() if each.suffix in _SUFFIXES)
+        if not files:
+            raise InvalidInput(
+                reasons.INVALID_SPEC, f"{path} is a folder without a file of YAML or JSON in it"
+            )
+        return [obj for each in files for obj in read_objects(each)]
     shown = text if text is not None else path.read_text(encoding="utf-8")
     found: list[dict[str, Any]] = []
     for each in read_documents(path, shown):
@@ -194,7 +212,8 @@ def judged(
             error,
             listed,
             unread,
-            lambda: look(assumed_ready(known)),
+            # And as if the others of the team were gone: what then is too much stays too much.
+            lambda: look(assumed_ready(each for each in known if each["kind"] != "Experiment")),
             unsettled(obj, known),
         )
     decided_later = (
@@ -204,6 +223,7 @@ def judged(
             if found.plan.run
             else []
         ),
+        *([_DELIVERY] if found.plan.run and found.inputs else []),
         *(
             ["whether the cluster has JobSet is looked up by the operator"]
             if found.plan.run and found.plan.run["kind"] == JOB_SET.kind
@@ -278,6 +298,10 @@ def _behind(
         return _told(Verdict.WAITS, key, error, listed, unread)
     except GloveboxError:
         return _told(Verdict.WAITS, key, error, listed, unread)
+    if error.reason == reasons.TEAM_BUDGET_EXCEEDED:
+        # That is looked at last: all that makes the digest is known.
+        waits = _told(Verdict.WAITS, key, error, listed, unread)
+        return replace(waits, digest=found.plan.digest, objects=objects_of(found))
     remark = "the digest is known when all pins are Ready"
     waits = _told(Verdict.WAITS, key, error, listed, (remark, *unread))
     return replace(waits, objects=objects_of(found))
@@ -364,6 +388,5 @@ def _why_invalid(obj: Mapping[str, Any]) -> str:
     try:
         BY_NAME[obj["kind"]].model.model_validate(obj)
     except ValidationError as error:
-        first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        return what_is_wrong(error)
     return ""

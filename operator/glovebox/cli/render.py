@@ -13,7 +13,11 @@ from glovebox.cli.failing import CANNOT, Failing
 def render(
     files: Annotated[
         list[Path],
-        typer.Argument(help="YAML or JSON: the Experiments, their profile, stores and pins."),
+        typer.Argument(
+            help=(
+                "YAML or JSON, or folders of it: the Experiments, their profile, stores and pins."
+            )
+        ),
     ],
     image: Annotated[
         str, typer.Option(help="The operator's image by digest, where a Job is to name it.")

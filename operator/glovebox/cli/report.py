@@ -8,89 +8,72 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glovebox.cli.commands import Commands
 from glovebox.cli.failing import Failing
+from glovebox.cli.named import kind_named, namespaced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from glovebox.api.dataset_pin import DatasetPin
     from glovebox.cli.experiments import KubeconfigCluster
     from glovebox.report.page import Page
     from glovebox.report.readings import Reading
 
-app = Commands(help="Pages about a pin or an Experiment.", no_args_is_help=True)
 
-_Save = Annotated[
-    Path | None, typer.Option(help="Write it into this file, and not to the terminal.")
-]
-
-
-@app.command("pin")
-def pin(
-    name: Annotated[str, typer.Argument(help="The DatasetPin: NAMESPACE/NAME.")],
-    save: _Save = None,
+def report(
+    kind: Annotated[
+        str,
+        typer.Argument(help="As kubectl takes it: datasetpin, gdpin, or pin; experiment, gexp."),
+    ],
+    name: Annotated[str, typer.Argument(help="NAMESPACE/NAME, or NAME and -n.")],
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Its namespace.")] = "",
+    save: Annotated[
+        Path | None, typer.Option(help="Write it into this file, and not to the terminal.")
+    ] = None,
 ) -> None:
-    """Print a page of HTML about a DatasetPin.
+    """Print a page of HTML about a DatasetPin or an Experiment.
 
-    What it is, where it came from, whether it is still what was pinned, what was promised of it,
-    who uses it and who can. Exit code 0: done. 2: the cluster could not be asked. It is found as
-    kubectl finds it.
+    Of a pin: what it is, where it came from, whether it is still what was pinned, what was promised
+    of it, who uses it and who can. Of an Experiment: what it is for, what went in, whether data
+    leaked, what ran, what came out, and whether it was alone.
+
+    Exit code 0: done. 2: wrong usage, it is not there, or the cluster could not be asked. The
+    cluster is found as kubectl finds it.
     """
-
-    def made(cluster: KubeconfigCluster, namespace: str, name: str) -> Page:
-        from datetime import UTC, datetime
-
-        from glovebox.api.dataset_pin import DatasetPin
-        from glovebox.cli.experiments import parsed
-        from glovebox.report.pin import pin_page
-
-        found = parsed(DatasetPin, cluster.dataset_pin(namespace, name))
-        readings = _readings(cluster, found.status.digest)
-        return pin_page(found, readings, datetime.now(UTC))
-
-    _write(name, save, made)
-
-
-@app.command("experiment")
-def experiment(
-    name: Annotated[str, typer.Argument(help="The Experiment: NAMESPACE/NAME.")],
-    save: _Save = None,
-) -> None:
-    """Print a page of HTML about an Experiment.
-
-    What it is for, what went in, whether data leaked, what ran, what came out, and whether it was
-    alone. Exit code 0: done. 2: the cluster could not be asked. It is found as kubectl finds it.
-    """
-
-    def made(cluster: KubeconfigCluster, namespace: str, name: str) -> Page:
-        from datetime import UTC, datetime
-
-        from glovebox.api.experiment import Experiment
-        from glovebox.cli.experiments import parsed
-        from glovebox.report.experiment import experiment_page
-
-        found = parsed(Experiment, cluster.experiment(namespace, name))
-        return experiment_page(found, datetime.now(UTC), _pins(cluster, namespace))
-
-    _write(name, save, made)
-
-
-def _write(
-    name: str, save: Path | None, made: Callable[[KubeconfigCluster, str, str], Page]
-) -> None:
+    from glovebox.api.kinds import DATASET_PIN, EXPERIMENT
     from glovebox.cli.experiments import KubeconfigCluster
     from glovebox.report.html import render
 
-    namespace, _, short = name.partition("/")
-    if not namespace or not short:
-        raise typer.BadParameter("name it as NAMESPACE/NAME")
+    asked = kind_named(kind, (DATASET_PIN, EXPERIMENT))
+    made = _of_pin if asked is DATASET_PIN else _of_experiment
+    namespace, name = namespaced(name, namespace)
     with Failing(""):
-        text = render(made(KubeconfigCluster(), namespace, short))
+        text = render(made(KubeconfigCluster(), namespace, name))
         if save is None:
             typer.echo(text)
         else:
             save.write_text(text, encoding="utf-8")
+
+
+def _of_pin(cluster: KubeconfigCluster, namespace: str, name: str) -> Page:
+    from datetime import UTC, datetime
+
+    from glovebox.api.dataset_pin import DatasetPin
+    from glovebox.cli.experiments import parsed
+    from glovebox.report.pin import pin_page
+
+    found = parsed(DatasetPin, cluster.dataset_pin(namespace, name))
+    readings = _readings(cluster, found.status.digest)
+    return pin_page(found, readings, datetime.now(UTC))
+
+
+def _of_experiment(cluster: KubeconfigCluster, namespace: str, name: str) -> Page:
+    from datetime import UTC, datetime
+
+    from glovebox.api.experiment import Experiment
+    from glovebox.cli.experiments import parsed
+    from glovebox.report.experiment import experiment_page
+
+    found = parsed(Experiment, cluster.experiment(namespace, name))
+    return experiment_page(found, datetime.now(UTC), _pins(cluster, namespace))
 
 
 def _pins(cluster: KubeconfigCluster, namespace: str) -> list[DatasetPin]:

@@ -92,6 +92,7 @@ def _show(found: Node, output: Shown) -> None:
 
 def _inside(cluster: KubeconfigCluster, name: str) -> Node:
     """Return the experiment's namespace, with what is in it."""
+    from glovebox.cli.experiments import is_missing
     from glovebox.errors import Unavailable
     from glovebox.report.tree import MISSING, SHOWN_KINDS, Node, namespace, objects
 
@@ -101,7 +102,7 @@ def _inside(cluster: KubeconfigCluster, name: str) -> Node:
     try:
         found = cluster.namespace(name)
     except Unavailable as error:
-        state = MISSING if _is_missing(error) else _unread(error)
+        state = MISSING if is_missing(error) else _unread(error)
     if state == MISSING:
         return namespace(name, None, state, ())
     read: dict[Kind, list[dict[str, Any]]] = {}
@@ -111,7 +112,7 @@ def _inside(cluster: KubeconfigCluster, name: str) -> Node:
             read[kind] = cluster.inside(kind, name)
         except Unavailable as error:
             # Of a controller that is not installed there is nothing.
-            if not _is_missing(error):
+            if not is_missing(error):
                 hidden.append(Node(kind.plural, "", _unread(error), is_known=False))
     return namespace(name, found, state, (*objects(read), *hidden))
 
@@ -166,12 +167,6 @@ def _roles(experiment: Any) -> dict[Key, str]:
         )
         told.setdefault(key, []).append(f"features {each.name}")
     return {key: "; ".join(each) for key, each in told.items()}
-
-
-def _is_missing(error: Unavailable) -> bool:
-    from http import HTTPStatus
-
-    return getattr(error.__cause__, "status", None) == HTTPStatus.NOT_FOUND
 
 
 def _unread(error: Unavailable) -> str:

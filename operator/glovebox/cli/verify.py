@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glovebox.cli.named import qualified
+
 if TYPE_CHECKING:
     from glovebox.jobs.verifying import Verified
     from glovebox.jobs.verifying_ledger import InLedger
@@ -108,6 +110,8 @@ def verify(
 
     if bool(ledger) != (policy is not None) or (timestamp_roots is not None and not ledger):
         raise typer.BadParameter("give --ledger and --policy; --timestamp-roots goes with them")
+    if experiment:
+        qualified(experiment, "--experiment")
     try:
         demand = Demand(
             read_bundle(key.read_text()),
@@ -231,6 +235,7 @@ def _values(verified: Verified) -> dict[str, Any]:
 
 
 def _show(verified: Verified) -> None:
+    from glovebox.cli.shown import counted
     from glovebox.data.printable import printable
 
     report = verified.report
@@ -245,7 +250,7 @@ def _show(verified: Verified) -> None:
             typer.secho(f"{what}  and {number - _SHOWN:,} more", fg=typer.colors.RED)
     if report.findings:
         typer.secho(
-            f"The seal does not hold: {len(report.findings)} findings.",
+            f"The seal does not hold: {counted(len(report.findings), 'finding')}.",
             fg=typer.colors.RED,
             bold=True,
         )
@@ -254,7 +259,7 @@ def _show(verified: Verified) -> None:
         typer.secho(f"The seal of {experiment} holds.", fg=typer.colors.GREEN, bold=True)
     if report.key is not None and report.sealed is not None:
         typer.echo(f"  signed on {report.sealed.isoformat()} with key {report.key.key_id}")
-    typer.echo(f"  {len(report.artifacts):,} object versions listed: {report.locks}")
+    typer.echo(f"  {counted(len(report.artifacts), 'object version')} listed: {report.locks}")
     lines = [
         *_told(verified),
         *_dates(verified.ledger),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from glovebox.cli.failing import Failing
-from glovebox.cli.named import namespaced
+from glovebox.cli.named import kind_named, namespaced
 
 if TYPE_CHECKING:
     from glovebox.cli.experiments import KubeconfigCluster
@@ -69,21 +69,16 @@ def why(
 
 
 def _key(kind: str, name: str, given: str) -> Key:
-    from glovebox.api.kinds import KINDS
     from glovebox.kube.resources import Key
 
-    asked = kind.lower().removesuffix(".glovebox.dev")
-    for each in KINDS:
-        if asked in {each.plural, each.singular, *each.short_names}:
-            if each.namespaced:
-                return Key(each.kind, *namespaced(name, given))
-            if given or "/" in name:
-                raise typer.BadParameter(
-                    f"write the {each.kind} as NAME, without a namespace", param_hint="NAME"
-                )
-            return Key(each.kind, "", name)
-    known = ", ".join(each.singular for each in KINDS)
-    raise typer.BadParameter(f"must be one of {known}", param_hint="KIND")
+    found = kind_named(kind)
+    if found.namespaced:
+        return Key(found.kind, *namespaced(name, given))
+    if given or "/" in name:
+        raise typer.BadParameter(
+            f"write the {found.kind} as NAME, without a namespace", param_hint="NAME"
+        )
+    return Key(found.kind, "", name)
 
 
 def _explained(cluster: KubeconfigCluster, key: Key, told: set[Key], depth: int = 0) -> Why:

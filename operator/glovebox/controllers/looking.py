@@ -9,6 +9,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from glovebox.api import reasons
+from glovebox.api.invalid import what_is_wrong
 from glovebox.engine.key_queue import Priority
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 
@@ -45,11 +46,9 @@ class Look:
 
 def invalid_spec(error: ValidationError) -> InvalidInput:
     """Return what a resource that does not parse says of itself."""
-    problem = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in problem["loc"])
     return InvalidInput(
         reasons.INVALID_SPEC,
-        f"`{where}`: {problem['msg']}; correct the field (the installed CRDs may be older than this"
+        f"{what_is_wrong(error)}; correct the field (the installed CRDs may be older than this"
         " operator: apply the chart's CRDs)",
     )
 

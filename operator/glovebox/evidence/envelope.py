@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,6 +21,8 @@ from glovebox.evidence.keys import TrustBundle, TrustedKey, is_signature, load_p
 from glovebox.evidence.signer import Signer
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
+# What does not look like an id of a key is not repeated.
+_KEY_ID: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,8 @@ def _envelope(payload: bytes, payload_type: str, signatures: list[dict[str, str]
 def opened(envelope: bytes, trust: TrustBundle, payload_type: str = PAYLOAD_TYPE) -> Opened:
     """Return the payload of an envelope that trusted keys signed, at whatever time.
 
-    The key ids in the envelope are not signed, and decide nothing: every key is tried.
+    The key ids in the envelope are not signed, and decide nothing: every key is tried. They are
+    repeated where no key fits, for whoever has to find the right one.
 
     Raises:
         InvalidInput: It is no envelope, of another type, or not signed by any of the keys.
@@ -86,7 +90,37 @@ def opened(envelope: bytes, trust: TrustBundle, payload_type: str = PAYLOAD_TYPE
     ]
     if keys:
         return Opened(payload, keys)
-    tried = ", ".join(key.key_id for key in trust.keys)
     raise InvalidInput(
-        reasons.DIGEST_MISMATCH, f"no signature of the envelope is of a trusted key ({tried})"
+        reasons.DIGEST_MISMATCH,
+        f"no signature of the envelope is of a trusted key: {_named(document, trust)}",
     )
+
+
+def names_another_key(envelope: bytes, trust: TrustBundle) -> bool:
+    """Return whether an envelope says that a key signed it which is not among the trusted ones.
+
+    Nobody signed that: it is worth a hint to whoever reads, and nothing else.
+    """
+    try:
+        return any(trust.find(key_id) is None for key_id in _key_ids(orjson.loads(envelope)))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return False
+
+
+def _key_ids(document: dict[str, Any]) -> list[str]:
+    found = (entry.get("keyid") for entry in document["signatures"])
+    return [each for each in found if isinstance(each, str) and _KEY_ID.fullmatch(each)]
+
+
+def _named(document: dict[str, Any], trust: TrustBundle) -> str:
+    """Return what an envelope that no key fits says of its signatures."""
+    if not document["signatures"]:
+        return "it has no signature"
+    key_ids = _key_ids(document)
+    trusted = ", ".join(key.key_id for key in trust.keys)
+    others = ", ".join(each for each in key_ids if trust.find(each) is None)
+    if others:
+        return f"it names the key {others}, and trusted are {trusted}"
+    if key_ids:
+        return f"it names the key {', '.join(key_ids)}, whose signature is over something else"
+    return f"it names no key, and trusted are {trusted}"

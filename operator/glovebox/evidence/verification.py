@@ -19,12 +19,13 @@ from typing import Any, Final
 
 import orjson
 
+from glovebox import names
 from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.evidence.after_seal import Conclusion, Supplement, envelope_digest
 from glovebox.evidence.artifacts import Artifact, decode_artifacts, list_digest
-from glovebox.evidence.envelope import Opened, opened
+from glovebox.evidence.envelope import Opened, names_another_key, opened
 from glovebox.evidence.keys import TrustBundle, TrustedKey
 from glovebox.evidence.locks import LockCount, ends_earlier
 from glovebox.evidence.run_facts import UNKNOWN
@@ -144,7 +145,7 @@ def verify_statement(
         signed = opened(envelope, trust)
         document = orjson.loads(signed.payload)
     except (GloveboxError, orjson.JSONDecodeError) as error:
-        report.note("SignatureInvalid", STATEMENT_NAME, str(error))
+        report.note("SignatureInvalid", STATEMENT_NAME, why_not_signed(error, envelope, trust))
         return report
     if not isinstance(document, dict) or (
         document.get("_type"),
@@ -304,6 +305,18 @@ def check_written(report: Report, written: datetime | None) -> None:
             )
     elif not key.is_valid_at(written):
         report.note("KeyNotValid", STATEMENT_NAME, dated_back(key, sealed, written))
+
+
+def why_not_signed(error: Exception, envelope: bytes, trust: TrustBundle) -> str:
+    """Return why an envelope could not be opened, with the cure where keys may be missing."""
+    is_unsigned = isinstance(error, InvalidInput) and error.reason == reasons.DIGEST_MISMATCH
+    if not is_unsigned or not names_another_key(envelope, trust):
+        return str(error)
+    where = f"`{names.SIGNING_KEYS_FILE}` of the ConfigMap {names.SIGNING_KEYS_CONFIG_MAP}"
+    return (
+        f"{error}. Was the signing key rotated since you got the keys? Get the keys again: rotated"
+        f" keys are published in {where}"
+    )
 
 
 def dated_back(key: TrustedKey, stated: datetime, written: datetime) -> str:

@@ -31,7 +31,7 @@ from glovebox.evidence.envelope import opened
 from glovebox.evidence.keys import TrustBundle, TrustedKey
 from glovebox.evidence.run_facts import LOG, SESSIONS_END
 from glovebox.evidence.statement import LIST_NAME
-from glovebox.evidence.verification import Report, dated_back
+from glovebox.evidence.verification import Report, dated_back, why_not_signed
 
 # So long an operator may take for the last listing before that it is missing is a finding.
 GRACE: Final = timedelta(hours=1)
@@ -212,7 +212,7 @@ def _opened(
         signed = opened(envelope, trust)
         document = orjson.loads(signed.payload)
     except (InvalidInput, orjson.JSONDecodeError) as error:
-        report.note("SignatureInvalid", name, str(error))
+        report.note("SignatureInvalid", name, why_not_signed(error, envelope, trust))
         return None
     if not is_about(document, predicate_type, envelope_digest(seal)):
         report.note("OtherSeal", name, "it is signed, and is not about this seal")

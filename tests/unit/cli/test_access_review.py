@@ -188,3 +188,48 @@ def test_what_the_access_log_tells_of_a_pin_is_shown_with_it() -> None:
     assert (found.last_read, found.unusual) == (BOUND, 1)
     (unread,) = review([pin("data", "set")], [], [])
     assert (unread.last_read, unread.unusual) == ("", 0)
+
+
+class Sparse:
+    """A cluster of one pin, and two namespaces."""
+
+    def dataset_pins(self, namespace: str) -> list[Json]:
+        return [pin("data", "set")] if namespace in {"", "data"} else []
+
+    def grants(self, namespace: str) -> list[Json]:
+        del namespace
+        return []
+
+    def experiments(self, namespace: str) -> list[Json]:
+        del namespace
+        return []
+
+    def lacks_namespace(self, name: str) -> bool:
+        return name not in {"data", "empty"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        pytest.param((), 0, "", id="all"),
+        pytest.param(("aaaaaaaa",), 0, "", id="a content"),
+        pytest.param(("1f0e3a5c",), 1, "a content that begins with sha256:1f0e3a5c", id="none"),
+        pytest.param(("-n", "empty"), 0, "", id="a namespace without any"),
+        pytest.param(("-n", "team-dat"), 1, "there is no namespace team-dat", id="no namespace"),
+        pytest.param(
+            ("aaaaaaaa", "-n", "empty"), 1, "Experiment in namespace empty", id="not in there"
+        ),
+    ],
+)
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_a_mistake_is_not_answered_as_nobody(
+    arguments: tuple[str, ...],
+    code: int,
+    said: str,
+    output: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(experiments, "KubeconfigCluster", Sparse)
+    told = CliRunner().invoke(app, ["access-review", *arguments, "-o", output])
+    assert (told.exit_code, said in told.stderr) == (code, True)
+    assert bool(told.stderr) is bool(said)

@@ -54,6 +54,10 @@ class Cluster:
         self.objects: list[Json] = []
         self.asked: list[str] = []
         self.error: Unavailable | None = None
+        self.namespaces: tuple[str, ...] = ("team-a",)
+
+    def lacks_namespace(self, name: str) -> bool:
+        return name not in self.namespaces
 
     def experiments(self, namespace: str = "") -> list[Json]:
         self.asked.append(namespace)
@@ -220,6 +224,13 @@ def test_a_cluster_that_does_not_answer_says_nothing(cluster: Cluster) -> None:
 @pytest.mark.usefixtures("cluster")
 def test_one_that_is_not_there_is_no_good_news() -> None:
     assert ask("gone", "-n", "team-a").exit_code == 2
+
+
+def test_a_namespace_that_is_not_there_is_no_good_news(cluster: Cluster) -> None:
+    assert ask("-n", "team-a").exit_code == 0
+    cluster.namespaces = ()
+    told = ask("-n", "team-a")
+    assert (told.exit_code, told.output) == (2, "there is no namespace team-a\n")
 
 
 @pytest.mark.parametrize(

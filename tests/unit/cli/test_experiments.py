@@ -63,6 +63,54 @@ def test_what_is_not_there_is_none() -> None:
     assert cluster(404).find(Key(DATASET_PIN.kind, "team-a", "flights")) is None
 
 
+NOT_FOUND = (
+    '{"kind":"Status","reason":"NotFound","message":"experiments.glovebox.dev \\"x\\" not found"}\n'
+)
+
+
+class _Answering(_Refusing):
+    """An API server that refuses everything, and says why."""
+
+    def __init__(self, status: int, body: str) -> None:
+        super().__init__(status)
+        self._body = body
+
+    def __getattr__(self, name: str) -> Any:
+        def refuse(*_: Any, **__: Any) -> None:
+            error = client.ApiException(status=self._status, reason="no")
+            error.body = self._body
+            raise error
+
+        return refuse
+
+
+def test_what_is_not_there_and_what_is_refused_is_told_in_words() -> None:
+    found = KubeconfigCluster.__new__(KubeconfigCluster)
+    found._api = _Answering(404, NOT_FOUND)
+    with pytest.raises(Unavailable) as told:
+        found.experiment("a", "x")
+    assert told.value.message == "Experiment a/x is not there: create it, or name another one"
+    found._api = _Answering(403, '{"reason":"Forbidden","message":"you may not \\"get\\" it"}')
+    with pytest.raises(Unavailable) as told:
+        found.experiment("a", "x")
+    assert told.value.message.endswith('the API server said 403: you may not "get" it')
+    # A server that has no such kind says nothing about the object.
+    found._api = _Answering(404, "404 page not found")
+    with pytest.raises(Unavailable, match="404 page not found"):
+        found.experiment("a", "x")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "is_known"), [(404, NOT_FOUND, True), (403, "{}", False)]
+)
+def test_that_a_namespace_is_missing_is_the_api_servers_word(
+    status: int, body: str, *, is_known: bool
+) -> None:
+    found = KubeconfigCluster.__new__(KubeconfigCluster)
+    found._core = _Answering(status, body)
+    assert found.lacks_namespace("team-dat") is is_known
+
+
 def test_a_server_that_says_nothing_is_not_waited_for_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

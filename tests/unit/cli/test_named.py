@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import typer
 
-from glovebox.cli.named import namespaced
+from glovebox.cli.named import kind_named, namespaced, qualified
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,15 @@ def test_both_ways_name_the_same(name: str, namespace: str) -> None:
 def test_what_is_missing_is_said(name: str, namespace: str, cure: str) -> None:
     with pytest.raises(typer.BadParameter, match=cure):
         namespaced(name, namespace)
+
+
+def test_a_name_that_is_to_be_whole_is_taken_whole() -> None:
+    assert qualified("team/delays") == ("team", "delays")
+    for odd in ("delays", "team/", "/delays", "a/b/c"):
+        with pytest.raises(typer.BadParameter, match="name it NAMESPACE/NAME, and not"):
+            qualified(odd)
+
+
+def test_each_command_that_takes_a_kind_takes_the_same_words() -> None:
+    said = ("pin", "pins", "DatasetPin", "gdpin", "datasetpins.glovebox.dev")
+    assert {kind_named(each).kind for each in said} == {"DatasetPin"}

@@ -177,6 +177,96 @@ def test_what_is_not_in_the_files_is_named() -> None:
     assert CliRunner().invoke(app, ["render", *files]).exit_code == 1
 
 
+DROP: Any = object()
+
+
+def test_a_folder_is_taken_as_kubectl_takes_it(cluster: Cluster, tmp_path: Path) -> None:
+    told = CliRunner().invoke(app, ["render", str(FLIGHTS)])
+    assert told.exit_code == 0, told.output
+    files = [str(path) for path in sorted(FLIGHTS.glob("*.yaml"))]
+    assert told.stdout == CliRunner().invoke(app, ["render", *files]).stdout
+    cluster.objects = []
+    planned = CliRunner().invoke(app, ["plan", "-f", str(FLIGHTS)])
+    assert "Experiment/team-flights/delay-baseline" in planned.stdout
+    (tmp_path / "readme.txt").write_text("no object")
+    for command in (["render"], ["plan", "-f"]):
+        empty = CliRunner().invoke(app, [*command, str(tmp_path)])
+        assert empty.exit_code == 2
+        assert "is a folder without a file of YAML or JSON" in empty.output
+
+
+@pytest.mark.usefixtures("cluster")
+def test_bytes_are_shown_in_a_unit_and_told_to_programs_as_they_are(tmp_path: Path) -> None:
+    lines = [line.split() for line in ask(tmp_path, flights("Experiment")).stdout.splitlines()]
+    assert ["limits.memory", "8512Mi"] in lines
+    assert ["requests.storage", "20Gi"] in lines
+    assert ["count/pods", "115"] in lines
+    told = ask(tmp_path, flights("Experiment"), options=("-o", "json"))
+    objects = json.loads(told.stdout)[0]["objects"]
+    (quota,) = (each for each in objects if each["kind"] == "ResourceQuota")
+    assert quota["spec"]["hard"]["limits.memory"] == str(8512 * 1024**2)
+
+
+def teammate(cpu: str, **status: Any) -> Json:
+    """Return a bound Experiment of the same team."""
+    found = flights("Experiment")
+    found["metadata"] |= {"name": "sweep-1"}
+    return found | {"status": {"digest": "d", "teamBudget": {"requests.cpu": cpu}, **status}}
+
+
+@pytest.mark.parametrize(
+    ("maximum", "others", "code", "reason"),
+    [
+        pytest.param("4", [], 0, "", id="alone"),
+        pytest.param("4", [teammate("1")], 0, "", id="both fit"),
+        pytest.param("4", [teammate("3")], 3, "TeamBudgetExceeded", id="it waits for another"),
+        pytest.param("4", [teammate("3", state="Sealed")], 0, "", id="the other was sealed"),
+        pytest.param("1", [teammate("3")], 1, "TeamBudgetExceeded", id="more than the whole"),
+        pytest.param("", [teammate("3")], 0, "", id="no budget"),
+    ],
+)
+def test_the_room_that_others_leave_is_looked_at(
+    cluster: Cluster, tmp_path: Path, maximum: str, others: list[Json], code: int, reason: str
+) -> None:
+    budget = [{"resource": "requests.cpu", "maximum": maximum}] if maximum else []
+    for each in cluster.objects:
+        if each["kind"] == "IsolationProfile":
+            each["spec"] = {**each["spec"], "teamBudget": budget}
+    cluster.objects += others
+    told = ask(tmp_path, flights("Experiment"), options=("-o", "json"))
+    assert told.exit_code == code, told.output
+    (answer,) = json.loads(told.stdout)
+    assert answer["reason"] == reason
+    if code == 3:
+        assert "with the 3 of sweep-1" in answer["message"]
+    # What it would get is known all the same: it waits for room and for nothing else.
+    assert (bool(answer["digest"]), bool(answer["objects"])) == (code != 1, code != 1)
+    assert any("`teamBudget`" in each for each in answer["remarks"]) == (
+        bool(maximum) and code != 1
+    )
+
+
+def test_who_may_not_list_experiments_is_told_that_the_room_is_not_known(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    for each in cluster.objects:
+        if each["kind"] == "IsolationProfile":
+            budget = [{"resource": "requests.cpu", "maximum": "4"}]
+            each["spec"] = {**each["spec"], "teamBudget": budget}
+    cluster.hidden = {"Experiment"}
+    told = ask(tmp_path, flights("Experiment"))
+    assert told.exit_code == 0, told.output
+    assert "whether `teamBudget` has room" in told.stdout
+
+
+@pytest.mark.usefixtures("cluster")
+def test_that_a_cluster_may_not_deliver_is_said_where_a_run_has_inputs(tmp_path: Path) -> None:
+    experiment, remark = flights("Experiment"), "InputsDelivered says it"
+    assert remark in ask(tmp_path, experiment).stdout
+    experiment["spec"]["inputs"] = {}
+    assert remark not in ask(tmp_path, experiment).stdout
+
+
 def borrowing(*, quota: str = "2") -> tuple[Json, list[Json]]:
     """Return an Experiment that borrows its training data, and what it borrows them by."""
     objects = documents(FLIGHTS)
@@ -268,7 +358,20 @@ def test_what_is_nothing_of_ours_is_not_passed_over(
     [
         ("DatasetPin", ("spec", "owner"), 5, "spec.owner: "),
         ("DatasetPin", ("status",), {"conditions": 5}, "status.conditions: "),
-        ("Experiment", ("spec", "inputs", "datasets", 0, "pinRef"), None, "spec.inputs.datasets.0"),
+        (
+            "Experiment",
+            ("spec", "inputs", "datasets", 0, "pinRef"),
+            None,
+            "spec.inputs.datasets[0]",
+        ),
+        ("Experiment", ("spec", "profil"), "x", 'unknown field "spec.profil"'),
+        ("Experiment", ("spec", "profile"), DROP, "spec.profile: Required value"),
+        (
+            "Experiment",
+            ("spec", "images", 0, "reference"),
+            "registry.example/x:latest",
+            "spec.images[0].reference: must be",
+        ),
         ("IsolationProfile", ("spec",), None, "spec: "),
         ("AccessGrant", ("metadata", "namespace"), "", ""),
     ],
@@ -280,13 +383,18 @@ def test_what_is_not_as_the_schema_says_is_named_when_it_is_rendered(
     target: Any = next(each for each in objects if each["kind"] == kind)
     for part in path[:-1]:
         target = target[part]
-    target[path[-1]] = value
+    if value is DROP:
+        del target[path[-1]]
+    else:
+        target[path[-1]] = value
     file = tmp_path / "all.yaml"
     file.write_text(yaml.safe_dump_all(objects), encoding="utf-8")
     told = CliRunner().invoke(app, ["render", str(file)])
     assert told.exit_code == (1 if said else 2), told.output
     assert isinstance(told.exception, SystemExit)
     assert said in told.stderr
+    for words in ("Value error", "Extra inputs", "Field required"):
+        assert words not in told.stderr
 
 
 def test_what_a_server_gave_and_a_bad_image_are_no_stack_trace(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ class Cluster:
     def _example(self, file: str, namespace: str, name: str) -> Json:
         found: Json = yaml.safe_load((EXAMPLES / f"{file}.yaml").read_text(encoding="utf-8"))
         if (namespace, name) != (found["metadata"]["namespace"], found["metadata"]["name"]):
-            raise Unavailable(reasons.REJECTED, "the API server said 404: not found")
+            raise Unavailable(reasons.REJECTED, f"{namespace}/{name} is not there")
         return found
 
     def dataset_pins(self, namespace: str = "") -> list[Json]:
@@ -62,7 +62,14 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [("pin", "team-flights/months"), ("experiment", "team-flights/delays")]
+    ("kind", "name"),
+    [
+        ("pin", "team-flights/months"),
+        ("datasetpin", "team-flights/months"),
+        ("gdpin", "team-flights/months"),
+        ("experiment", "team-flights/delays"),
+        ("gexp", "team-flights/delays"),
+    ],
 )
 @pytest.mark.usefixtures("cluster")
 def test_a_page_goes_to_the_terminal_or_into_a_file(kind: str, name: str, tmp_path: Path) -> None:
@@ -126,11 +133,19 @@ def test_a_cluster_that_does_not_answer_makes_no_page(
 def test_what_is_not_there_is_said() -> None:
     told = CliRunner().invoke(app, ["report", "experiment", "team-flights/other"])
     assert (told.exit_code, told.stdout) == (2, "")
-    assert "404" in told.output
+    assert told.output == "team-flights/other is not there\n"
 
 
 @pytest.mark.usefixtures("cluster")
 def test_a_name_without_its_namespace_is_refused() -> None:
     told = CliRunner().invoke(app, ["report", "pin", "months"])
     assert told.exit_code == 2
-    assert "NAMESPACE/NAME" in told.output
+    assert "NAMESPACE/months" in told.output
+    assert CliRunner().invoke(app, ["report", "pin", "months", "-n", "team-flights"]).stdout
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_kind_that_has_no_page_is_refused() -> None:
+    told = CliRunner().invoke(app, ["report", "objectstore", "primary"])
+    assert told.exit_code == 2
+    assert "must be one of datasetpin, experiment" in " ".join(told.output.split())

@@ -101,6 +101,46 @@ def test_a_bundle_of_several_keys_is_taken(tmp_path: Path) -> None:
     assert (code, "SignatureInvalid" in output) == (1, True)
 
 
+def test_keys_that_were_fetched_before_a_rotation_are_told_by_name(tmp_path: Path) -> None:
+    folder, former = bundle(tmp_path, ARTIFACTS), trusted(new_key_pair().public)
+    (folder / "keys.json").write_bytes(encode_bundle(TrustBundle((former,))))
+    code, output = verify(folder, key="keys.json")
+    signed = trusted(PAIR.public).key_id
+    assert (code, f"it names the key {signed}, and trusted are {former.key_id}" in output) == (
+        1,
+        True,
+    )
+    assert "Get the keys again: rotated keys are published in `keys.json`" in output
+    assert "does not hold: 1 finding." in output
+
+
+def test_of_a_statement_that_was_edited_it_is_not_told_that_keys_are_missing(
+    tmp_path: Path,
+) -> None:
+    folder = bundle(tmp_path, ARTIFACTS)
+    path = folder / "attestation.dsse.json"
+    envelope = json.loads(path.read_text())
+    other = json.loads(sealed(ARTIFACTS, experiment="team/other")[0])
+    path.write_text(json.dumps(envelope | {"payload": other["payload"]}))
+    code, output = verify(folder)
+    assert (code, "Get the keys again" in output) == (1, False)
+    assert "whose signature is over something else" in output
+    path.write_text(json.dumps(envelope | {"signatures": [{"keyid": HOSTILE, "sig": "AAAA"}]}))
+    assert "it names no key, and trusted are" in verify(folder)[1]
+    path.write_text(json.dumps(envelope | {"signatures": []}))
+    assert "it has no signature" in verify(folder)[1]
+
+
+@pytest.mark.parametrize("name", ["exp", "team/", "/exp", "a/b/c"])
+def test_an_experiment_that_is_named_by_half_is_no_finding(name: str, tmp_path: Path) -> None:
+    code, output = verify(bundle(tmp_path, ARTIFACTS), "--experiment", name)
+    assert (code, "name it NAMESPACE/NAME" in output, "does not hold" in output) == (
+        2,
+        True,
+        False,
+    )
+
+
 def test_what_the_seal_does_not_vouch_for_is_shown_although_it_holds(tmp_path: Path) -> None:
     code, output = verify(bundle(tmp_path, ARTIFACTS, findings=("input `train`: 1 missing",)))
     assert code == 0

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
 from glovebox.api.input_status import InputStatus
+from glovebox.api.invalid import what_is_wrong
 from glovebox.api.leakage_status import LeakStatus
 from glovebox.controllers.experiment.authorise import authorise
 from glovebox.controllers.experiment.bind import render_plan
@@ -25,9 +26,10 @@ from glovebox.controllers.experiment.gate import check_declared
 from glovebox.controllers.experiment.leakage import covered
 from glovebox.controllers.experiment.resolve import Resolved, resolve
 from glovebox.controllers.experiment.scope import Outcomes, Scope
-from glovebox.controllers.ports import Ports
+from glovebox.controllers.ports import Claim, Ports
 from glovebox.controllers.registry import Registry
 from glovebox.controllers.shared_reads import SharedReads
+from glovebox.controllers.team_budgets import check_team_budget
 from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.data.overlap import Overlap
 from glovebox.desired.covered import needs_comparison
@@ -83,6 +85,7 @@ class _Looking:
     reader: _Namespaces
     shared_reads: SharedReads = field(default_factory=SharedReads)
     plans: dict[tuple[object, ...], Plan] = field(default_factory=dict)
+    claims: dict[Key, Claim] = field(default_factory=dict)
 
     def wake(self, key: Key) -> None:
         """Wake nobody."""
@@ -117,7 +120,8 @@ async def preview(
 
     Args:
         obj: The Experiment, not bound, with a UID.
-        known: Every other resource that it may depend on.
+        known: Every other resource that it may depend on; of a team with a budget its other
+            Experiments as well.
         now: The present time.
         namespaces: What is known of namespaces, by name; stores may be granted by their labels.
         image: The operator's image, by digest.
@@ -139,14 +143,14 @@ async def preview(
     try:
         experiment = Experiment.model_validate(obj)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InvalidInput(reasons.INVALID_SPEC, f"{where}: {first['msg']}") from None
+        raise InvalidInput(reasons.INVALID_SPEC, what_is_wrong(error)) from None
     scope = Scope(cast("Ports", looking), obj, experiment, now)
     outcomes = Outcomes(resolve=await resolve(scope, Outcomes()))
     await authorise(scope, outcomes)
     resolved = outcomes.need("resolve", Resolved)
     check_declared(scope, resolved)
+    if resolved.profile is not None:
+        check_team_budget(scope.ports, experiment, resolved.profile)
     sheet, is_compared = _known_of_leaks(scope, resolved)
     outcomes["gate"] = done()
     return Preview(render_plan(scope, resolved, sheet), resolved.bound, sheet, is_compared)
