@@ -142,6 +142,8 @@ LAST_LISTING_PREFIX: Final = "glovebox-last-listing-"
 LINEAGE_PREFIX: Final = "glovebox-lineage-"
 UNDELIVERED_PREFIX: Final = "glovebox-undelivered-"
 LEADER_LEASE: Final = "glovebox-operator"
+# Where the pages install it, unless somebody chose another namespace.
+OPERATOR_NAMESPACE: Final = "glovebox-system"
 # Installed by the chart; RoleBindings of experiments refer to it.
 TENANT_CLUSTER_ROLE: Final = "glovebox-tenant"
 INTERACTIVE_CLUSTER_ROLE: Final = "glovebox-tenant-interactive"

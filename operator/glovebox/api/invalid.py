@@ -6,14 +6,16 @@ the words of the library that read it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-# What pydantic puts before the words of a check of ours.
+# What pydantic puts before the words of a check of ours, and how its own begin.
 _PREFIXES: Final = ("Value error, ", "Assertion failed, ")
+_SHOULD: Final = re.compile(r"^[A-Z][a-z]+ should ")
 
 
 def what_is_wrong(error: ValidationError, within: str = "") -> str:
@@ -36,7 +38,7 @@ def what_is_wrong(error: ValidationError, within: str = "") -> str:
     said = first["msg"]
     for prefix in _PREFIXES:
         said = said.removeprefix(prefix)
-    return f"{where}: {said}"
+    return f"{where}: {_SHOULD.sub('must ', said)}"
 
 
 def field_path(location: Sequence[int | str], within: str = "") -> str:

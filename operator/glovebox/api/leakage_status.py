@@ -20,6 +20,12 @@ LeakType = Literal[
 ]
 LeakLevel = Literal["Proved", "Measured", "Declared", "Unknown"]
 MAX_MESSAGE = 1024
+_PROVED: LeakLevel = "Proved"
+
+
+def level_in_words(level: str) -> str:
+    """Return how a leak is known for people: what is proved is that there is none."""
+    return f"{level} (it cannot be)" if level == _PROVED else level
 
 
 class LeakStatus(TolerantModel):

@@ -154,6 +154,6 @@ def _require_comparable(contract: Contract, invalid: Callable[[str], Exception])
     for at, each in enumerate(contract.references):
         if each.target_columns and len(each.target_columns) != len(each.columns):
             raise invalid(
-                f"`contract.references.{at}.targetColumns`: must have as many columns as `columns`,"
-                " in the same order"
+                f"`contract.references[{at}].targetColumns`: must have as many columns as"
+                " `columns`, in the same order"
             )

@@ -210,6 +210,26 @@ class KubeconfigCluster:
             found = self._core.read_namespace(name, _request_timeout=self._patience())
         return self._plain(found)
 
+    def operator_lease(self) -> dict[str, Any] | None:
+        """Return the Lease by which an operator leads; None where it is not there or not shown.
+
+        It lies in the namespace of the pages, `glovebox-system`, which few users may read.
+        """
+        what = f"Lease {names.OPERATOR_NAMESPACE}/{names.LEADER_LEASE}"
+        try:
+            with _translated(f"read {what}"):
+                found: dict[str, Any] = self._api.get_namespaced_custom_object(
+                    "coordination.k8s.io",
+                    "v1",
+                    names.OPERATOR_NAMESPACE,
+                    "leases",
+                    names.LEADER_LEASE,
+                    _request_timeout=self._patience(),
+                )
+        except Unavailable:
+            return None  # what was asked for is told all the same
+        return found
+
     def lacks_namespace(self, name: str) -> bool:
         """Return whether there is no such namespace; False too where the caller may not know."""
         try:

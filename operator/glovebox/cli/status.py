@@ -94,17 +94,21 @@ def _safe(text: str) -> str:
 def _looked_at(
     cluster: KubeconfigCluster, obj: dict[str, Any], goal: Goal, output: Shown
 ) -> tuple[str, Reached]:
+    from datetime import UTC, datetime
+
     from glovebox.api.experiment import Experiment
     from glovebox.cli.experiments import parsed
     from glovebox.cli.shown import as_json, as_yaml
     from glovebox.report.glance import document, screen
     from glovebox.report.goal import reached
+    from glovebox.report.working import why_idle
 
     experiment = parsed(Experiment, obj)
     waited, found = _waited(cluster, obj), reached(experiment, goal)
+    idle = why_idle(cluster.operator_lease(), datetime.now(UTC))
     if output is Shown.TEXT:
-        return "\n".join(_safe(line) for line in screen(experiment, obj, waited)), found
-    told = document(experiment, obj, waited) | {"for": goal.value, "reached": _SAID[found]}
+        return "\n".join(_safe(line) for line in screen(experiment, obj, waited, idle)), found
+    told = document(experiment, obj, waited, idle) | {"for": goal.value, "reached": _SAID[found]}
     return (as_json if output is Shown.JSON else as_yaml)(told), found
 
 

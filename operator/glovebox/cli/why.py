@@ -49,7 +49,7 @@ def why(
 
     It follows what the object refers to: an Experiment waits for a pin, the pin for its store. Exit
     code 0: it is Ready. 1: it is not, or not there. 2: the cluster could not be asked. The cluster
-    is found as kubectl finds it.
+    is found as kubectl finds it. That no operator works is said to whoever may read its Lease.
     """
     from glovebox.cli.experiments import KubeconfigCluster
     from glovebox.cli.shown import as_document
@@ -81,11 +81,20 @@ def _key(kind: str, name: str, given: str) -> Key:
     return Key(found.kind, "", name)
 
 
-def _explained(cluster: KubeconfigCluster, key: Key, told: set[Key], depth: int = 0) -> Why:
+def _explained(
+    cluster: KubeconfigCluster,
+    key: Key,
+    told: set[Key],
+    depth: int = 0,
+    idle: str | None = None,
+) -> Why:
+    from datetime import UTC, datetime
+
     from glovebox.api import reasons
     from glovebox.errors import Unavailable
     from glovebox.kube.resources import references
     from glovebox.report.why import explain, without
+    from glovebox.report.working import why_idle
 
     what = f"{key.kind} {key.namespace}/{key.name}" if key.namespace else f"{key.kind} {key.name}"
     told.add(key)
@@ -97,10 +106,14 @@ def _explained(cluster: KubeconfigCluster, key: Key, told: set[Key], depth: int 
         return without(what, f"It may not be read with your rights: {error}", is_known=False)
     if obj is None:
         return without(what, "It is not there. Create it, or name another one.")
+    if not depth:
+        idle = why_idle(cluster.operator_lease(), datetime.now(UTC))
+    # It is told once, of what was asked for.
+    passed_on = None if idle is None else ""
     below = []
     for each in references(key, obj.get("spec") or {}) if depth < _DEEPEST else ():
         # Once is enough, also where two refer to it, or it refers to itself.
         if each not in told:
-            found = _explained(cluster, each, told, depth + 1)
+            found = _explained(cluster, each, told, depth + 1, passed_on)
             below += [] if found.is_ready else [found]
-    return explain(what, obj, below)
+    return explain(what, obj, below, idle=idle)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from glovebox.api.leakage_status import level_in_words
 from glovebox.evidence.after_seal import Conclusion, Supplement
 from glovebox.evidence.run_facts import ATTEMPTS, NODES, SESSIONS_END, TENANT_PODS
 from glovebox.evidence.verification import Report
@@ -72,7 +73,8 @@ def _stated(definition: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
 def _leak(row: Mapping[str, Any]) -> str:
     because = row.get("allowedBecause")
     allowed = f"; allowed because: {because}" if because else ""
-    return f"leakage, {row['type']}: {row['level']}: {row.get('message', '')}{allowed}"
+    level = level_in_words(str(row["level"]))
+    return f"leakage, {row['type']}: {level}: {row.get('message', '')}{allowed}"
 
 
 def _attempt(attempt: Mapping[str, Any], node: Mapping[str, Any]) -> str:

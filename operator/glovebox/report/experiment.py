@@ -10,6 +10,7 @@ from glovebox.api import conditions
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.derived import RecordedOrigin, UpstreamInput
 from glovebox.api.experiment import Experiment
+from glovebox.api.leakage_status import level_in_words
 from glovebox.report import conditions as shown_conditions
 from glovebox.report import upstream, words
 from glovebox.report.distribution import pictures_section
@@ -37,6 +38,10 @@ _LEVELS: Final = {
     "Declared": Tone.WAITING,
     "Unknown": Tone.PLAIN,
 }
+_LEGEND: Final = (
+    "Proved: it cannot be. Measured: looked for in the pinned data. Declared: the owners of the"
+    " pins say so. Unknown: nobody looked."
+)
 # Less of a life would not be seen.
 _SEEN: Final = 0.004
 
@@ -222,7 +227,10 @@ def _leakage(experiment: Experiment) -> Section:
     rows = tuple(
         (
             each.type,
-            Mark(each.level, Tone.BAD if each.found else _LEVELS.get(each.level, Tone.PLAIN)),
+            Mark(
+                level_in_words(each.level),
+                Tone.BAD if each.found else _LEVELS.get(each.level, Tone.PLAIN),
+            ),
             words.number(each.found),
             each.message,
             each.allowed_because,
@@ -239,7 +247,7 @@ def _leakage(experiment: Experiment) -> Section:
             if excused
             else Mark("Something is shared", Tone.BAD)
         )
-    return Section("Could its result be too good?", (Table(headings, rows),), mark)
+    return Section("Could its result be too good?", (Table(headings, rows, _LEGEND),), mark)
 
 
 def _results(experiment: Experiment) -> Section:

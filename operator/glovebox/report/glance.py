@@ -16,7 +16,7 @@ from glovebox.api.pin_checks import PinProgress
 from glovebox.report import words
 from glovebox.report.conditions import tone
 from glovebox.report.page import Tone
-from glovebox.report.why import Said, Why, explain
+from glovebox.report.why import SUMMARIES, Said, Why, explain
 
 _PURPOSE: Final = 100
 # So many attempts fit on a screen; the newest are what somebody looks for.
@@ -24,7 +24,10 @@ _ATTEMPTS: Final = 5
 
 
 def screen(
-    experiment: Experiment, obj: Mapping[str, Any], waited: Sequence[tuple[str, str]] = ()
+    experiment: Experiment,
+    obj: Mapping[str, Any],
+    waited: Sequence[tuple[str, str]] = (),
+    idle: str | None = None,
 ) -> Iterator[str]:
     """Yield the lines of the screen.
 
@@ -32,8 +35,9 @@ def screen(
         experiment: The Experiment.
         obj: The same, as the API server has it.
         waited: What it waits for, each with how far it is.
+        idle: Why nobody works on it, in sentences; None where somebody does, as far as is known.
     """
-    why = _why(experiment, obj)
+    why = _why(experiment, obj, idle)
     reason = f": {why.ready.reason}" if why.ready is not None else ""
     yield f"{why.what} {'is Ready' if why.is_ready else 'is not Ready'}{reason}"
     yield from _facts(experiment)
@@ -48,7 +52,10 @@ def screen(
 
 
 def document(
-    experiment: Experiment, obj: Mapping[str, Any], waited: Sequence[tuple[str, str]] = ()
+    experiment: Experiment,
+    obj: Mapping[str, Any],
+    waited: Sequence[tuple[str, str]] = (),
+    idle: str | None = None,
 ) -> dict[str, Any]:
     """Return the same for programs.
 
@@ -56,8 +63,9 @@ def document(
         experiment: The Experiment.
         obj: The same, as the API server has it.
         waited: What it waits for, each with how far it is.
+        idle: Why nobody works on it, in sentences; None where somebody does, as far as is known.
     """
-    why = _why(experiment, obj)
+    why = _why(experiment, obj, idle)
     told = _by_condition(why)
     spec, status, raw = experiment.spec, experiment.status, obj.get("status") or {}
     return {
@@ -108,8 +116,8 @@ def progress(status: Mapping[str, Any]) -> str:
     return f"{found.phase}: {objects} objects, {size}"
 
 
-def _why(experiment: Experiment, obj: Mapping[str, Any]) -> Why:
-    return explain(f"Experiment {experiment.namespace}/{experiment.name}", obj, ())
+def _why(experiment: Experiment, obj: Mapping[str, Any], idle: str | None) -> Why:
+    return explain(f"Experiment {experiment.namespace}/{experiment.name}", obj, (), idle=idle)
 
 
 def _by_condition(why: Why) -> dict[str, Said]:
@@ -139,12 +147,15 @@ def _conditions(experiment: Experiment, told: Mapping[str, Said]) -> Iterator[st
     if not found:
         return
     yield "Conditions"
-    widest = max(len(each.type) for each in found)
+    widest, ready = max(len(each.type) for each in found), found[0]
     for each in found:
-        yield f"  {each.type.ljust(widest)}  {each.status.ljust(7)}  {each.reason}"
         said = told.get(each.type)
-        # Of what is only waited for there is no next step, but how far it is.
-        if each.message and (said is not None or tone(each) is Tone.WAITING):
+        is_amiss = tone(each) is not Tone.GOOD and bool(each.message)
+        # What Ready says is not said again; of Reconciling and Stalled nobody expects more.
+        repeats = is_amiss and each is not ready and each.message == ready.message
+        of_ready = ", as Ready says" if repeats and each.type not in SUMMARIES else ""
+        yield f"  {each.type.ljust(widest)}  {each.status.ljust(7)}  {each.reason}{of_ready}"
+        if is_amiss and not repeats:
             yield f"    {each.message}"
         if said is not None and said.cure:
             yield f"    Next: {said.cure}"

@@ -18,10 +18,37 @@ from glovebox.api.conditions import Condition, find_condition
 from glovebox.report import words
 from glovebox.report.conditions import tone
 from glovebox.report.page import Tone
+from glovebox.report.working import LOOK
 
 _READ: Final = TypeAdapter(tuple[Condition, ...])
 # Which Ready speaks for.
-_SUMMARIES: Final = frozenset({conditions.READY, conditions.RECONCILING, conditions.STALLED})
+SUMMARIES: Final = frozenset({conditions.READY, conditions.RECONCILING, conditions.STALLED})
+
+
+# What is waited for may never come, where it was not meant so.
+_MISSING: Final = (
+    "What it names is not there: it goes on by itself once that is created. A wrong name has to be"
+    " corrected."
+)
+_HELD: Final = "It goes on by itself once those that hold it are gone, and not before."
+_GOES_ON: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        (
+            reasons.BUCKET_NOT_FOUND,
+            reasons.EXPERIMENT_NOT_FOUND,
+            reasons.INPUT_NOT_FOUND,
+            reasons.PIN_NOT_FOUND,
+            reasons.PROFILE_NOT_FOUND,
+            reasons.PULL_SECRET_NOT_FOUND,
+            reasons.SPLIT_NOT_FOUND,
+            reasons.STORE_CREDENTIALS_NOT_FOUND,
+            reasons.STORE_NOT_FOUND,
+        ),
+        _MISSING,
+    ),
+    reasons.DELETION_BLOCKED: _HELD,
+    reasons.IN_USE: _HELD,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +106,17 @@ def without(what: str, note: str, *, is_known: bool = True) -> Why:
     return Why(what, is_ready=False, ready=None, notes=(note,), others=(), is_known=is_known)
 
 
-def explain(what: str, obj: Mapping[str, Any], below: Sequence[Why]) -> Why:
+def explain(
+    what: str, obj: Mapping[str, Any], below: Sequence[Why], *, idle: str | None = None
+) -> Why:
     """Return what is the matter with an object.
 
     Args:
         what: `Kind namespace/name`.
         obj: The object, as the API server has it.
         below: What is the matter with those that it refers to and that are not Ready.
+        idle: Why nobody works on anything, in sentences; empty where that is told elsewhere; None
+            where somebody does, as far as is known.
     """
     metadata = Metadata.model_validate(obj.get("metadata") or {})
     status = obj.get("status") or {}
@@ -97,12 +128,14 @@ def explain(what: str, obj: Mapping[str, Any], below: Sequence[Why]) -> Why:
         what=what,
         is_ready=is_ready,
         ready=None if ready is None or ready.status == "True" else _said(ready),
-        notes=tuple(_notes(metadata, status, found, is_stale=is_stale)),
+        notes=tuple(_notes(metadata, status, found, idle, is_stale=is_stale)),
         others=tuple(
             _said(each)
             for each in found
-            if each.type not in _SUMMARIES
+            if each.type not in SUMMARIES
             and tone(each) is Tone.BAD
+            # The seal comes last of all: that it is not there is no news of what is not Ready.
+            and (is_ready or each.reason != reasons.NOT_SEALED)
             and (ready is None or (each.reason, each.message) != (ready.reason, ready.message))
         ),
         # What nobody may read is no reason for something that is Ready.
@@ -181,6 +214,7 @@ def _notes(
     metadata: Metadata,
     status: Mapping[str, Any],
     found: tuple[Condition, ...],
+    idle: str | None,
     *,
     is_stale: bool,
 ) -> Iterator[str]:
@@ -188,13 +222,15 @@ def _notes(
         condition = find_condition(found, condition_type)
         return condition is not None and condition.status == "True"
 
+    if idle:
+        yield idle
     if not found:
-        yield (
-            "Nobody has looked at it yet. Where that lasts longer than a minute, is the operator"
-            " running? kubectl get pods --namespace glovebox-system"
-        )
+        yield f"Nobody has looked at it yet.{_where_that_lasts(idle)}"
     if is_stale:
-        yield "This is about an earlier version of its spec: the newest was not looked at yet."
+        yield (
+            "This is about an earlier version of its spec: the newest was not looked at yet."
+            f"{_where_that_lasts(idle)}"
+        )
     if metadata.deletion_timestamp is not None:
         held = f", and is held by {', '.join(metadata.finalizers)}" if metadata.finalizers else ""
         yield f"It has been going since {words.time(metadata.deletion_timestamp)}{held}."
@@ -202,5 +238,17 @@ def _notes(
         yield f"Its manifest is kept: {status['whyRetained']}"
     if is_true(conditions.STALLED):
         yield "Waiting does not help: somebody has to change something."
-    elif is_true(conditions.RECONCILING):
-        yield "It is worked on, or waited for: it goes on by itself as soon as it can."
+    elif is_true(conditions.RECONCILING) and idle is None:
+        ready = find_condition(found, conditions.READY)
+        yield _GOES_ON.get(
+            ready.reason if ready is not None else "",
+            "It is worked on, or waited for: it goes on by itself as soon as it can.",
+        )
+
+
+def _where_that_lasts(idle: str | None) -> str:
+    return (
+        ""
+        if idle is not None
+        else f" Where that lasts longer than a minute: does an operator run? {LOOK}"
+    )

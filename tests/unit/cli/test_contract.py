@@ -60,12 +60,12 @@ LOOKUP: Json = {"columns": ["origin"], "pinRef": {"name": "p"}, "targetColumns":
         ({"spec": {}}, "holds no contract: write a DatasetPin with `spec.contract`"),
         ([], "holds no contract"),
         ("words", "holds no contract"),
-        ({"columns": []}, "`contract.columns`: "),
-        ({"columns": [{"name": "a", "type": "x"}]}, "`contract.columns.0.type`: Input should be"),
+        ({"columns": []}, "contract.columns: must have at least 1 item"),
+        ({"columns": [{"name": "a", "type": "x"}]}, "contract.columns[0].type: must be 'Text'"),
         ({"columns": [*COLUMNS, *COLUMNS]}, "`contract.columns`: `origin` is listed twice"),
         (
             {"columns": COLUMNS, "references": [LOOKUP]},
-            "`contract.references.0.targetColumns`: must have as many columns",
+            "`contract.references[0].targetColumns`: must have as many columns",
         ),
     ],
 )

@@ -100,6 +100,13 @@ def test_what_is_not_there_and_what_is_refused_is_told_in_words() -> None:
         found.experiment("a", "x")
 
 
+def test_a_lease_that_is_not_shown_is_none() -> None:
+    found = KubeconfigCluster.__new__(KubeconfigCluster)
+    for status in (403, 404, 503):
+        found._api = _Answering(status, "{}")
+        assert found.operator_lease() is None
+
+
 @pytest.mark.parametrize(
     ("status", "body", "is_known"), [(404, NOT_FOUND, True), (403, "{}", False)]
 )

@@ -69,6 +69,9 @@ class Cluster:
         found = self._read(key.kind, key.namespace)
         return next((each for each in found if each["metadata"]["name"] == key.name), None)
 
+    def operator_lease(self) -> Json | None:
+        return None
+
     def inside(self, kind: Kind, namespace: str) -> list[Json]:
         found = self._read(kind.kind, namespace)
         return [each for each in found if kind not in ONLY_OWN or each["metadata"].get("labels")]

@@ -73,6 +73,7 @@ class Cluster:
         self.states: list[Json | None] = [WAITING]
         self.pins: dict[Key, Json] = {}
         self.error: Unavailable | None = None
+        self.lease: Json | None = None
 
     def find(self, key: Key) -> Json | None:
         if self.error is not None:
@@ -82,6 +83,9 @@ class Cluster:
         if key.namespace == "data":
             raise Unavailable(reasons.REJECTED, "403")
         return self.pins.get(key)
+
+    def operator_lease(self) -> Json | None:
+        return self.lease
 
     def changes(
         self, namespace: str, name: str, version: str, seconds: float
@@ -117,7 +121,7 @@ def test_one_that_waits_says_for_what_how_far_that_is_and_what_to_do(cluster: Cl
             "  Ready           False    PinNotReady",
             f"    {PENDING}",
             f"    Next: {reasons.MEANINGS['PinNotReady'].cure}",
-            "  InputsVerified  False    PinNotReady",
+            "  InputsVerified  False    PinNotReady, as Ready says",
             "  NamespaceReady  Unknown  Pending",
             "    not looked at yet",
             "  Reconciling     True     PinNotReady",
@@ -254,3 +258,36 @@ def test_who_answers_nothing_is_not_asked_for_each_input(
     monkeypatch.setattr(cluster, "find", find)
     assert ask().stdout.count("may not be read just now") == 3
     assert len(asked) == 1
+
+
+def test_that_nobody_works_is_told_of_what_is_ready_too(cluster: Cluster) -> None:
+    cluster.states = [READY]
+    cluster.lease = {"spec": {"holderIdentity": "a", "renewTime": f"{SINCE}"}}
+    assert "  No operator works: the Lease" in ask().stdout
+    notes = json.loads(ask("-o", "json").stdout)["notes"]
+    assert notes[0].startswith("No operator works: ")
+
+
+def test_each_condition_that_is_amiss_has_its_words_or_those_of_ready(cluster: Cluster) -> None:
+    cluster.states = [
+        experiment(
+            condition("Ready", "False", "DeliveryUnavailable", "no image"),
+            condition("Stalled", "True", "DeliveryUnavailable", "no image"),
+            condition("Succeeded", "False", "DeliveryUnavailable", "no image"),
+            condition("Sealed", "False", "NotSealed", "sealed when the run is over"),
+            condition("Isolated", "True", "Proven", "nothing came through"),
+        )
+    ]
+    shown = ask().stdout.splitlines()
+    assert shown[shown.index("Conditions") + 1 : -1] == [
+        "  Ready      False    DeliveryUnavailable",
+        "    no image",
+        f"    Next: {reasons.MEANINGS['DeliveryUnavailable'].cure}",
+        "  Stalled    True     DeliveryUnavailable",
+        "  Succeeded  False    DeliveryUnavailable, as Ready says",
+        "  Sealed     False    NotSealed",
+        "    sealed when the run is over",
+        "  Isolated   True     Proven",
+        "Inputs",
+        *shown[shown.index("Inputs") + 1 : -1],
+    ]

@@ -147,6 +147,12 @@ def test_what_the_seal_does_not_vouch_for_is_shown_although_it_holds(tmp_path: P
     assert "note: the seal does not vouch for this: input `train`: 1 missing" in output
 
 
+def test_of_a_leak_that_is_proved_it_is_said_that_it_cannot_be(tmp_path: Path) -> None:
+    rows = ({"type": "NoTestSet", "level": "Proved", "message": "there is test"},)
+    code, output = verify(bundle(tmp_path, ARTIFACTS, leakage=rows))
+    assert (code, "leakage, NoTestSet: Proved (it cannot be): there is test" in output) == (0, True)
+
+
 HOSTILE = "\x1b]0;owned\x07\x9b2J\u202e\nThe seal of team/exp holds."
 
 

@@ -74,7 +74,11 @@ class Cluster:
         }
         self.hidden = {Key("DatasetPin", "data", "set")}
         self.is_away = False
+        self.lease: Json | None = None
         self.read: list[Key] = []
+
+    def operator_lease(self) -> Json | None:
+        return self.lease
 
     def find(self, key: Key) -> Json | None:
         self.read.append(key)
@@ -179,3 +183,20 @@ def test_programs_get_json_in_ascii() -> None:
     assert told.exit_code == 1
     assert told.stdout.isascii()
     assert json.loads(told.stdout)["below"][0]["because"]["reason"] == "StoreNotFound"
+
+
+DEAD = {"spec": {"holderIdentity": "a", "renewTime": "2026-03-01T12:00:00.000000Z"}}
+
+
+def test_that_nobody_works_is_told_once_also_of_what_is_ready(cluster: Cluster) -> None:
+    cluster.lease = DEAD
+    told = ask("experiment", "a/x").stdout
+    assert told.count("No operator works: ") == 1
+    assert "goes on by itself" not in told
+    ready = ask("gstore", "primary")
+    assert (ready.exit_code, "No operator works: " in ready.stdout) == (0, True)
+
+
+def test_a_pin_may_be_called_so(cluster: Cluster) -> None:
+    assert ask("pin", "a/months").stdout == ask("datasetpin", "a/months").stdout
+    assert cluster.read[0] == Key("DatasetPin", "a", "months")

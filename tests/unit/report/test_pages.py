@@ -22,6 +22,7 @@ from glovebox.report import words
 from glovebox.report.conditions import tone
 from glovebox.report.experiment import experiment_page
 from glovebox.report.html import render
+from glovebox.report.page import Mark, Table, Tone
 from glovebox.report.pin import pin_page
 from glovebox.report.readings import Reading, table_of
 
@@ -249,6 +250,17 @@ def test_what_is_shared_stands_out(because: str, mark: str) -> None:
     (leaks,) = (each for each in page.sections if each.title.startswith("Could"))
     assert leaks.mark is not None
     assert leaks.mark.text == mark
+
+
+def test_of_a_leak_that_is_proved_it_is_said_that_it_cannot_be() -> None:
+    obj = example("experiment")
+    obj["status"]["leakage"][0] = {"type": "NoTestSet", "level": "Proved", "message": "x"}
+    page = experiment_page(Experiment.model_validate(obj), NOW)
+    (leaks,) = (each for each in page.sections if each.title.startswith("Could"))
+    (table,) = leaks.blocks
+    assert isinstance(table, Table)
+    assert table.rows[0][1] == Mark("Proved (it cannot be)", Tone.GOOD)
+    assert "Proved: it cannot be." in table.caption
 
 
 @pytest.mark.parametrize(

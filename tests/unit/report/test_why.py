@@ -134,3 +134,44 @@ def test_programs_get_the_same() -> None:
     assert found["because"]["cure"]
     assert found["below"][0] == document(store)
     assert found["below"][0]["notes"] == ["It is not there."]
+
+
+def test_a_name_that_nobody_has_is_not_said_to_heal_by_itself() -> None:
+    def waiting(reason: str) -> str:
+        return text(
+            explain(
+                "Experiment a/x",
+                obj(condition("Ready", "False", reason), condition("Reconciling", "True", reason)),
+                (),
+            )
+        )
+
+    for reason in ("PinNotFound", "ProfileNotFound", "StoreNotFound"):
+        assert "A wrong name has to be corrected." in waiting(reason)
+        assert "as soon as it can" not in waiting(reason)
+    assert "once those that hold it are gone" in waiting("InUse")
+    assert "it goes on by itself as soon as it can" in waiting("PinNotReady")
+
+
+def test_of_what_is_not_ready_it_is_not_told_that_it_is_not_sealed() -> None:
+    later = condition("Sealed", "False", reasons.NOT_SEALED, "sealed when the run is over")
+    waits = explain("Experiment a/x", obj(condition("Ready", "False", "PinNotFound"), later), ())
+    assert waits.others == ()
+    lost = condition("Sealed", "False", "SealNotCounted", "somebody forged one")
+    told = explain("Experiment a/x", obj(condition("Ready", "False", "PinNotFound"), lost), ())
+    assert [each.reason for each in told.others] == ["SealNotCounted"]
+    runs = explain("Experiment a/x", obj(condition("Ready", "True", "Provisioned"), later), ())
+    assert [each.reason for each in runs.others] == [reasons.NOT_SEALED]
+
+
+def test_where_nobody_works_nothing_goes_on_by_itself() -> None:
+    waiting = obj(
+        condition("Ready", "False", "PinNotReady"),
+        condition("Reconciling", "True", "PinNotReady"),
+        metadata={"generation": 2},
+    )
+    idle = text(explain(PIN, waiting, (), idle="No operator works."))
+    assert "No operator works." in idle
+    assert "goes on by itself" not in idle
+    assert "does an operator run?" not in idle
+    assert "does an operator run?" in text(explain(PIN, waiting, ()))
