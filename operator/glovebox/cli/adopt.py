@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glovebox.cli.named import qualified
+
 if TYPE_CHECKING:
     from glovebox.cli.parted import Parted
 
@@ -46,6 +48,8 @@ def adopt(
         raise typer.BadParameter("--bucket names the bucket of artifacts")
     if not (experiments or every or dry_run):
         raise typer.BadParameter("name Experiments, or give --all or --dry-run")
+    for each in experiments or ():
+        qualified(each, "EXPERIMENTS")
     try:
         cluster = reached.KubeconfigCluster()
         listed = parting.parted(parting.read_store(bucket), cluster.experiments())

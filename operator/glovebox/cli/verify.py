@@ -6,6 +6,7 @@ what it prints come from whoever wrote the artifacts: none of them reaches the t
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +24,7 @@ _FINDINGS = 1
 _CANNOT = 2
 # Of one word, so many are printed; `-o json` has all.
 _SHOWN = 20
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 
 class Output(StrEnum):
@@ -110,8 +112,14 @@ def verify(
 
     if bool(ledger) != (policy is not None) or (timestamp_roots is not None and not ledger):
         raise typer.BadParameter("give --ledger and --policy; --timestamp-roots goes with them")
+    # Half of what is expected would be another one's: a mistake that is no finding.
     if experiment:
         qualified(experiment, "--experiment")
+    if digest and not _DIGEST.fullmatch(digest):
+        raise typer.BadParameter(
+            "write it whole, as `status.digest` has it: sha256: and 64 hex digits",
+            param_hint="--digest",
+        )
     try:
         demand = Demand(
             read_bundle(key.read_text()),

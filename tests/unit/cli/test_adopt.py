@@ -138,3 +138,11 @@ def test_what_cannot_be_adopted_is_said_with_the_reason(monkeypatch: pytest.Monk
     code, output, adopted = ask(monkeypatch, [run(profile="other")], [experiment()], "team/x")
     assert (code, adopted) == (1, [])
     assert "team/x: nothing to adopt: declared differently" in output
+
+
+def test_an_experiment_that_is_named_by_half_is_no_answer_of_the_store(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    code, output, adopted = ask(monkeypatch, [run()], [experiment()], "x")
+    assert (code, adopted) == (2, [])
+    assert "name it NAMESPACE/NAME" in output

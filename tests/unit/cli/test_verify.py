@@ -147,6 +147,12 @@ def test_what_the_seal_does_not_vouch_for_is_shown_although_it_holds(tmp_path: P
     assert "note: the seal does not vouch for this: input `train`: 1 missing" in output
 
 
+@pytest.mark.parametrize("digest", ["0" * 64, "sha256:0f", "sha256:" + "G" * 64])
+def test_a_digest_that_is_written_by_half_is_no_finding(digest: str, tmp_path: Path) -> None:
+    code, output = verify(bundle(tmp_path, ARTIFACTS), "--digest", digest)
+    assert (code, "write it whole" in output, "does not hold" in output) == (2, True, False)
+
+
 def test_of_a_leak_that_is_proved_it_is_said_that_it_cannot_be(tmp_path: Path) -> None:
     rows = ({"type": "NoTestSet", "level": "Proved", "message": "there is test"},)
     code, output = verify(bundle(tmp_path, ARTIFACTS, leakage=rows))
