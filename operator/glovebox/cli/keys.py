@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from glovebox import names
 from glovebox.cli.commands import Commands
 
 app = Commands(no_args_is_help=True, help="The keys that seals are signed with.")
@@ -24,7 +25,7 @@ def keys() -> None:
 def new(
     namespace: Annotated[
         str, typer.Option("--namespace", "-n", help="The operator's namespace.")
-    ] = "glovebox-system",
+    ] = names.OPERATOR_NAMESPACE,
     uri: Annotated[
         str,
         typer.Option(help="A key that a service keeps, as securesystemslib has it: awskms:..."),

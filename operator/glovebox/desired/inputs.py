@@ -139,7 +139,7 @@ class ExperimentInputs:
     platform_image: str = ""
     input_stores: tuple[ObjectStore, ...] = ()
     delivery_mode: DeliveryMode = "Fetch"
-    operator_namespace: str = "glovebox-system"
+    operator_namespace: str = names.OPERATOR_NAMESPACE
     platform_text: str = ""
     bound: tuple[InputStatus, ...] = ()
     purpose_text: str = ""

@@ -33,16 +33,14 @@ def why_idle(lease: Mapping[str, Any] | None, now: datetime) -> str | None:
         return None
     spec = lease.get("spec") or {}
     holder, renewed = spec.get("holderIdentity") or "", _moment(spec.get("renewTime"))
+    lease_named = f"the Lease `{names.LEADER_LEASE}` of namespace {names.OPERATOR_NAMESPACE}"
     old = f"What stands here is what one wrote last. Does one run? {LOOK}"
     if not holder:
-        return f"No operator works: nobody holds the Lease `{names.LEADER_LEASE}`. {old}"
+        return f"No operator works: nobody holds {lease_named}. {old}"
     held = timedelta(seconds=spec.get("leaseDurationSeconds") or _LEASE_SECONDS)
     if renewed is None or now <= renewed + held + _CLOCKS:
         return None
-    return (
-        f"No operator works: the Lease `{names.LEADER_LEASE}` was renewed last on"
-        f" {words.time(renewed)}. {old}"
-    )
+    return f"No operator works: {lease_named} was renewed last on {words.time(renewed)}. {old}"
 
 
 def _moment(text: object) -> datetime | None:

@@ -40,6 +40,7 @@ PLANNED_INTO: Final = [
     ),
     {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team-flights"}},
 ]
+ENDED: Final[Json] = {"spec": {"holderIdentity": "a", "renewTime": "2026-03-01T12:00:00.000000Z"}}
 IDS: Final = [case["name"] for case in CASES]
 
 
@@ -52,9 +53,10 @@ def missing(status: HTTPStatus) -> Unavailable:
 class Cluster:
     """Some objects, for somebody who may not read some kinds, and nothing in namespace `data`."""
 
-    def __init__(self, hidden: list[str], objects: list[Json]) -> None:
+    def __init__(self, hidden: list[str], objects: list[Json], lease: Json | None = None) -> None:
         self._hidden = hidden
         self._objects = objects
+        self._lease = lease
 
     def _read(self, kind: str, namespace: str = "") -> list[Json]:
         if kind in self._hidden or namespace == "data":
@@ -70,7 +72,10 @@ class Cluster:
         return next((each for each in found if each["metadata"]["name"] == key.name), None)
 
     def operator_lease(self) -> Json | None:
-        return None
+        return self._lease
+
+    def lacks_namespace(self, name: str) -> bool:
+        return not any(each["metadata"].get("namespace") == name for each in self._objects)
 
     def inside(self, kind: Kind, namespace: str) -> list[Json]:
         found = self._read(kind.kind, namespace)
@@ -115,7 +120,8 @@ def shown(
     case: Json, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, color: bool, more: str = ""
 ) -> str:
     """Return what a case prints, to both of its streams."""
-    cluster = Cluster(case.get("hidden", []), PLANNED_INTO if case.get("flights") else OBJECTS)
+    objects_there = PLANNED_INTO if case.get("flights") else OBJECTS
+    cluster = Cluster(case.get("hidden", []), objects_there, ENDED if case.get("idle") else None)
     for module in (experiments, lineage_sources):
         monkeypatch.setattr(module, "KubeconfigCluster", lambda *_: cluster)
     planned = tmp_path / "planned.yaml"
