@@ -48,8 +48,8 @@ def adopt(
         raise typer.BadParameter("--bucket names the bucket of artifacts")
     if not (experiments or every or dry_run):
         raise typer.BadParameter("name Experiments, or give --all or --dry-run")
-    for each in experiments or ():
-        qualified(each, "EXPERIMENTS")
+    for name in experiments or ():
+        qualified(name, "EXPERIMENTS")
     try:
         cluster = reached.KubeconfigCluster()
         listed = parting.parted(parting.read_store(bucket), cluster.experiments())
