@@ -21,11 +21,11 @@ from typing import Any
 
 
 class S3Error(Exception):
-    """An answer that is no success."""
+    """An answer that is no success; the words beside its code where they are not the code."""
 
-    def __init__(self, status: int, code: str) -> None:
+    def __init__(self, status: int, code: str, words: str = "") -> None:
         super().__init__(f"{status} {code}")
-        self.status, self.code = status, code
+        self.status, self.code, self.words = status, code, words
 
 
 class NoAnswerError(Exception):

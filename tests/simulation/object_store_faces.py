@@ -415,7 +415,7 @@ class SimWire:
         try:
             return call()
         except S3Error as error:
-            raise AnswerError(error.status, error.code) from None
+            raise AnswerError(error.status, error.code, error.words) from None
         except NoAnswerError:
             raise urllib3.exceptions.ProtocolError("the connection broke (simulated)") from None
 
@@ -484,7 +484,8 @@ def _version_xml(version: Version, *, latest: bool) -> str:
     tag = "DeleteMarker" if version.is_marker else "Version"
     return (
         f"<{tag}><Key>{escape(version.key)}</Key><VersionId>{version.version_id}</VersionId>"
-        f"<IsLatest>{str(latest).lower()}</IsLatest><Size>{len(version.body)}</Size></{tag}>"
+        f"<IsLatest>{str(latest).lower()}</IsLatest><Size>{len(version.body)}</Size>"
+        f"<LastModified>{version.modified.strftime(_ISO)}</LastModified></{tag}>"
     )
 
 

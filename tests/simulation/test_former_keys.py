@@ -313,7 +313,9 @@ def test_a_start_by_a_former_key_keeps_the_genuine_one_from_nothing() -> None:
             (begun,) = records(stage) or ("",)
             if begun and not stage.world.store.buckets[BUCKET].keys.get(started_key(begun)):
                 said = {"format": "glovebox.dev/run/v1", "key": begun, "uid": uid_of(stage)}
-                document = orjson.dumps(said | {"jobUid": "of-nobody", "startTime": "now"})
+                document = orjson.dumps(
+                    said | {"jobUid": "of-nobody", "startTime": "2026-03-02T12:00:00Z"}
+                )
                 write(stage, {started_key(begun): sign(document, signer, PAYLOAD_TYPE)})
 
         stage.world.server.on_change.append(see)

@@ -90,6 +90,8 @@ class BoundSeal:
         stays: Whether its Experiment asks for the last listing: by its status while it is there,
             by a note when it goes (`last_listings.leave_note_of`).
         not_before: No seal of it was made before, as it is on record; None when that is not known.
+        recorded_outcome: How its run ended, empty without one, as it is on record; None when its
+            run is not known to be over.
     """
 
     owner: Key
@@ -112,6 +114,7 @@ class BoundSeal:
     sessions_end: datetime | None = None
     stays: bool = False
     not_before: datetime | None = None
+    recorded_outcome: str | None = None
 
     @classmethod
     def of_snapshot(
@@ -126,6 +129,7 @@ class BoundSeal:
         doubts: tuple[str, ...],
         since: datetime,
         stays: bool = False,
+        not_before: datetime | None = None,
     ) -> BoundSeal:
         """Return what is to be sealed of an Experiment that does not say it itself any more.
 
@@ -139,6 +143,7 @@ class BoundSeal:
             doubts: As in the attributes.
             since: Since when the results wait for their seal.
             stays: As in the attributes.
+            not_before: As in the attributes.
         """
         has_run = run is not None or snapshot.has_run
         outcome, reason = "Failed" if has_run else "", otherwise
@@ -162,7 +167,19 @@ class BoundSeal:
             purpose=snapshot.purpose,
             leakage=snapshot.leakage,
             stays=stays,
+            not_before=not_before,
+            recorded_outcome=recorded_outcome(run, has_run=has_run),
         )
+
+
+def recorded_outcome(run: RunStatus | None, *, has_run: bool) -> str | None:
+    """Return how a run ended, empty without one; None where it is not known to be over.
+
+    A Job says it as long as it is there, so whoever sealed before has seen the same.
+    """
+    if run is not None and run.outcome:
+        return run.outcome
+    return None if has_run else ""
 
 
 async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
@@ -203,6 +220,7 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
         keys=keys,
         session_seconds=bound.platform.profile.spec.credentials.duration_seconds,
         not_before=bound.not_before,
+        recorded_outcome=bound.recorded_outcome,
     )
     task_key = TaskKey(bound.owner, bound.uid, SEAL)
     ask = functools.partial(EvidenceQuestion.of, evidence)

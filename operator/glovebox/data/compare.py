@@ -16,13 +16,18 @@ _SHOWN: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class ListedVersion:
-    """One version, or one delete marker, as the store lists it."""
+    """One version, or one delete marker, as the store lists it.
+
+    Attributes:
+        modified: Since when the store has it, as it spells that; empty where it is not listed.
+    """
 
     key: str
     version_id: str
     size: int
     is_latest: bool
     is_delete_marker: bool = False
+    modified: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,24 +7,34 @@ since a moment at which that key was valid and at which the operator could have 
 
 What the operator wrote itself just before it died, and before the key was replaced, lies within
 those bounds, and counts; so does what a former cluster wrote. What the status has on record by its
-version counts whatever became of its key.
+version counts whatever became of its key. A seal by a former key has to say what the operator has
+on record as well, and where the present key signed another, that one is the seal.
+
+What cannot be read by whoever has no key of its writer's own is nobody's of ours. What a store has
+archived may be: unless it was written before the operator could, or so lately that no rule of the
+bucket has moved it yet, nobody knows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
-from typing import Final
+from typing import Final, Literal
 
 from glovebox.errors import InvalidInput
 from glovebox.evidence.envelope import PAYLOAD_TYPE, opened
 from glovebox.evidence.keys import TrustBundle, TrustedKey
+from glovebox.evidence.stated import defect_of_seal, read_stated
 from glovebox.evidence.verification import is_statement_of
 
 # By how much the clocks of a store and of the cluster may differ: S3 refuses requests beyond it.
 CLOCKS: Final = timedelta(minutes=15)
+# What is younger was archived by its writer: rules of a bucket move what lies there for days.
+_ARCHIVED_AFTER: Final = timedelta(days=1)
+# Why a version cannot be read, for good: with a key that only its writer has, or in an archive.
+Unread = Literal["", "EncryptedWithOtherKey", "Archived"]
 
 
 class Standing(IntEnum):
@@ -32,9 +42,13 @@ class Standing(IntEnum):
 
     FOREIGN = 0
     """No published key signed it, or it is about something else."""
-    NOT_COUNTED = 1
+    UNKNOWN = 1
+    """It cannot be read, and may be the operator's own."""
+    NOT_COUNTED = 2
     """A published key signed it, at a time at which that is worth nothing."""
-    COUNTS = 2
+    FORMER = 3
+    """It is the operator's own by a former key, unless the present key signed another."""
+    COUNTS = 4
     """It is the operator's own."""
 
 
@@ -47,11 +61,13 @@ class Stored:
         envelope: Its bytes.
         written: Returns when the store took it in, by the store's clock; None when it does not say.
             Asked only where that decides.
+        why_unread: Why it cannot be read, and then it has no bytes; empty where it was.
     """
 
     version_id: str
     envelope: bytes
     written: Callable[[], datetime | None]
+    why_unread: Unread = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +81,10 @@ class Rule:
             it has none. It bounds former keys alone.
         with_former: Whether what a key signed that was replaced counts at all.
         recorded: The version that is on record as the one that counts; then it alone does.
+        digest: Identity of the Experiment, as it is on record; empty where it is not.
+        outcome: How its run ended, as it is on record, and empty without a run; None where it is
+            not known to be over. With the digest it bounds the seals of former keys alone.
+        now: The time; None where nothing is written any more, and what is archived may be ours.
     """
 
     trust: TrustBundle
@@ -72,6 +92,9 @@ class Rule:
     not_before: datetime | None = None
     with_former: bool = True
     recorded: str = ""
+    digest: str = ""
+    outcome: str | None = None
+    now: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -81,34 +104,85 @@ class Judge:
     Args:
         rule: What counts.
         is_it: Whether an envelope is about the very thing that is looked for.
+        defect: Returns what is wrong with one that is; an empty text where nothing is.
+        disagrees: Returns in what one that a former key signed is not as the operator has it on
+            record; an empty text where it is.
 
     Attributes:
         doubts: By version, what is wrong with a document that a published key signed.
+        former: By version, what is told of one by a former key where another one counts.
+        unread: By version, what is told of one that cannot be read.
     """
 
     rule: Rule
     is_it: Callable[[bytes], bool] = lambda _: True
+    defect: Callable[[bytes], str] = lambda _: ""
+    disagrees: Callable[[bytes, TrustedKey], str] = lambda *_: ""
     doubts: dict[str, str] = field(default_factory=dict)
+    former: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
 
-    def __call__(self, stored: Stored) -> Standing:
+    def __call__(  # noqa: PLR0911 - one way out for each thing that is asked
+        self, stored: Stored
+    ) -> Standing:
         """Return what a document is worth."""
+        if stored.why_unread:
+            return self._of_unread(stored)
         try:
             keys = opened(stored.envelope, self.rule.trust, self.rule.payload_type).keys
         except InvalidInput:
             return Standing.FOREIGN
         if not self.is_it(stored.envelope):
             return Standing.FOREIGN
+        defect = self.defect(stored.envelope)
+        if defect:
+            signed = f"version {stored.version_id} is signed with the key {keys[0].key_id}"
+            self.doubts[stored.version_id] = f"{signed}, and {defect}"
+            return Standing.FOREIGN
         if self.rule.recorded:
             is_recorded = stored.version_id == self.rule.recorded
             return Standing.COUNTS if is_recorded else Standing.NOT_COUNTED
         if any(key.valid_until is None for key in keys):
             return Standing.COUNTS
-        written = stored.written()
-        why = [_why_not(self.rule, key, written) for key in keys]
+        return self._of_former(stored, keys)
+
+    def _of_former(self, stored: Stored, keys: Sequence[TrustedKey]) -> Standing:
+        written, version = stored.written(), f"version {stored.version_id}"
+        why = [
+            _why_not(self.rule, key, written, self.disagrees(stored.envelope, key)) for key in keys
+        ]
         if "" in why:
-            return Standing.COUNTS
-        self.doubts[stored.version_id] = f"version {stored.version_id} {why[0]}"
+            said = _ended(keys[why.index("")])
+            self.former[stored.version_id] = f"{version} {said}, and the present key signed another"
+            return Standing.FORMER
+        self.doubts[stored.version_id] = f"{version} {why[0]}"
         return Standing.NOT_COUNTED
+
+    def doubts_beside(self, version: str) -> tuple[str, ...]:
+        """Return what is told of signed documents beside the one that counts."""
+        former = (told for each, told in self.former.items() if each != version)
+        return (*self.doubts.values(), *former)
+
+    def _of_unread(self, stored: Stored) -> Standing:
+        if self.rule.recorded:
+            is_recorded = stored.version_id == self.rule.recorded
+            return Standing.UNKNOWN if is_recorded else Standing.FOREIGN
+        said = "is encrypted with a key that only its writer has"
+        if stored.why_unread == "Archived":
+            if self._may_be_archived(stored):
+                return Standing.UNKNOWN
+            said = "is archived"
+        self.unread[stored.version_id] = f"version {stored.version_id} {said}"
+        return Standing.FOREIGN
+
+    def _may_be_archived(self, stored: Stored) -> bool:
+        """Return whether a rule of the bucket may have archived what is the operator's own."""
+        written = stored.written() if self.rule.now is not None else None
+        if written is None or self.rule.now is None:
+            return True
+        if self.rule.not_before is not None and written < self.rule.not_before - CLOCKS:
+            return False
+        return written < self.rule.now - _ARCHIVED_AFTER
 
 
 def judge_of_seal(rule: Rule, experiment: str, uid: str) -> Judge:
@@ -123,21 +197,52 @@ def judge_of_seal(rule: Rule, experiment: str, uid: str) -> Judge:
         experiment: `namespace/name`.
         uid: The Experiment's UID.
     """
-    return Judge(rule, lambda envelope: is_statement_of(envelope, experiment, uid))
+
+    def disagrees(envelope: bytes, key: TrustedKey) -> str:
+        return _why_other(rule, key, envelope)
+
+    return Judge(
+        rule,
+        lambda envelope: is_statement_of(envelope, experiment, uid),
+        defect_of_seal,
+        disagrees,
+    )
 
 
-def _why_not(rule: Rule, key: TrustedKey, written: datetime | None) -> str:
-    """Return why what a former key signed does not count; an empty text where it does."""
+def _why_other(rule: Rule, key: TrustedKey, envelope: bytes) -> str:
+    """Return in what a seal is not as the operator has it on record; else an empty text."""
+    said = read_stated(envelope)
+    signed = f"says that it was signed on {said.sealed.isoformat()}"
+    if not key.is_valid_at(said.sealed):
+        return f"{signed}, when that key was not valid"
+    if rule.not_before is not None and said.sealed < rule.not_before - CLOCKS:
+        return f"{signed}, when there was nothing to sign: not before {rule.not_before.isoformat()}"
+    if rule.digest and said.digest != rule.digest:
+        return f"is of the snapshot {said.digest}, and {rule.digest} was bound"
+    if rule.outcome is not None and said.outcome != rule.outcome:
+        ended = f"ended as `{rule.outcome}`" if rule.outcome else "is of no run"
+        return f"says that the run ended as `{said.outcome}`, and it {ended}"
+    return ""
+
+
+def _ended(key: TrustedKey) -> str:
     if key.valid_until is None:
         raise ValueError(f"the key {key.key_id} signs now")
-    said = f"is signed with the key {key.key_id}, which ended on {key.valid_until.isoformat()}"
+    return f"is signed with the key {key.key_id}, which ended on {key.valid_until.isoformat()}"
+
+
+def _why_not(rule: Rule, key: TrustedKey, written: datetime | None, other: str) -> str:
+    """Return why what a former key signed does not count; an empty text where it does."""
+    said = _ended(key)
     if written is None:
         return f"{said}, and the store does not say since when it has it"
-    said = f"{said}, and the store has it since {written.isoformat()}"
+    since = f"{said}, and the store has it since {written.isoformat()}"
     if not key.is_valid_at(written):
-        return f"{said}, when that key was not valid"
+        return f"{since}, when that key was not valid"
     if rule.not_before is not None and written < rule.not_before - CLOCKS:
-        return f"{said}, when there was nothing to sign: not before {rule.not_before.isoformat()}"
+        return f"{since}, when there was nothing to sign: not before {rule.not_before.isoformat()}"
+    if other:
+        return f"{said}, and {other}"
     if not rule.with_former:
-        return f"{said}, and the operator has no record that it made it"
+        return f"{since}, and the operator has no record that it made it"
     return ""

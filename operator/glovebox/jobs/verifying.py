@@ -28,6 +28,7 @@ from glovebox.evidence.after_seal import (
 )
 from glovebox.evidence.keys import TrustBundle
 from glovebox.evidence.standing import Judge, Rule, Standing, Stored
+from glovebox.evidence.stated import defect_of_seal
 from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME, STATEMENT_NAME
 from glovebox.evidence.verification import (
     Expected,
@@ -189,7 +190,7 @@ def verify_seal(
         return stated_uid(envelope) == uid
 
     # As the operator looks for it; it knows besides when the run ended.
-    judge = Judge(Rule(demand.trust), is_its)
+    judge = Judge(Rule(demand.trust), is_its, defect_of_seal)
     objects = read_evidence(store, bucket, folder, stop, judge)
     if STATEMENT_NAME in objects and judge(_stored(objects)) is Standing.FOREIGN:
         # There is none: what there is instead is told.
@@ -201,7 +202,13 @@ def verify_seal(
     if report.findings:
         return Verified(report, 0, (_DOCUMENTS_CHECKED,), ("the artifacts",))
     check_written(report, objects[STATEMENT_NAME].written)
-    report.remarks += [f"not counted as the seal: {each}" for each in judge.doubts.values()]
+    report.remarks += [
+        *(
+            f"not counted as the seal: {each}"
+            for each in judge.doubts_beside(objects[STATEMENT_NAME].version_id)
+        ),
+        *(f"cannot be read, and is not the seal: {each}" for each in judge.unread.values()),
+    ]
     seal = documents[STATEMENT_NAME]
 
     def beside_it(predicate_type: str) -> Judge:

@@ -46,6 +46,11 @@ _FORBIDDEN: Final = _Meaning(
     reasons.STORE_FORBIDDEN,
     "the store denies it; grant the operator's user this action there",
 )
+_ARCHIVED: Final = _Meaning(
+    Forbidden,
+    reasons.STORE_FORBIDDEN,
+    "it is archived there, and cannot be read before somebody restores it",
+)
 _BUSY: Final = _Meaning(
     Unavailable, reasons.STORE_BUSY, "the store asks to slow down; the operator retries"
 )
@@ -140,6 +145,7 @@ _BY_CODE: Final = {
     "TokenRefreshRequired": _REJECTED,
     "RequestTimeTooSkewed": _CLOCK,
     "RequestExpired": _CLOCK,
+    "InvalidObjectState": _ARCHIVED,
     "NoSuchBucket": _NO_BUCKET,
     "NoSuchKey": _NO_OBJECT,
     "NoSuchVersion": _NO_OBJECT,

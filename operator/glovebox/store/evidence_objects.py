@@ -3,32 +3,36 @@
 Whoever else may write to the bucket can put a version of their own there, before ours or after. So
 none is believed for its name or its age: a statement counts when a trusted key signed it, in its
 time (`evidence/standing.py`), the list and the snapshot when they have the digest that it names. Of
-several such versions the oldest counts.
+several such versions the oldest counts, and what the present key signed before all others.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import IO, TYPE_CHECKING, Final
 
+from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX
+from glovebox.errors import GloveboxError, Unavailable
 from glovebox.evidence.after_seal import CONCLUSION_NAME, LAST_LIST_NAME, SUPPLEMENT_NAME
 from glovebox.evidence.standing import Rule, Standing, Stored, judge_of_seal
+from glovebox.evidence.stated import moment_of
 from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME, STATEMENT_NAME
 from glovebox.evidence.verification import stated_list_digest, stated_snapshot_digest
 from glovebox.store.errors import translated
 from glovebox.store.listing import list_versions
 from glovebox.store.manifests import object_chunks
 from glovebox.store.putting import measured, put
+from glovebox.store.unreadable import Read, read_or_why, why_of
 from glovebox.store.version_lock import Lock, LockHiddenError, read_version_lock
 
 if TYPE_CHECKING:
     from glovebox.data.compare import ListedVersion
-    from glovebox.evidence.keys import TrustBundle
     from glovebox.store.connection import Stop, Store
 
 # A statement names at most 10,000 artifacts of at most a kilobyte each; what is longer is none.
@@ -76,7 +80,7 @@ class Statement:
     @property
     def is_trusted(self) -> bool:
         """Whether it counts."""
-        return self.standing is Standing.COUNTS
+        return self.standing >= Standing.FORMER
 
 
 def list_key(folder: str, digest: str) -> str:
@@ -88,6 +92,17 @@ def rows_of(store: Store, bucket: str, key: str, stop: Stop) -> list[ListedVersi
     """Return the versions of exactly this key as they are listed, the oldest first. Blocks."""
     rows = list_versions(store.wire, bucket, key, stop)
     return [row for row in rows if row.key == key and not row.is_delete_marker][::-1]
+
+
+def readable_versions(store: Store, bucket: str, key: str, stop: Stop) -> list[str]:
+    """Return the ids of those versions of a key that can be read, the oldest first. Blocks."""
+    rows = rows_of(store, bucket, key, stop)
+    return [
+        row.version_id
+        for row in rows
+        if row.size <= _STATEMENT_BYTES
+        and not read_or_why(store, bucket, key, row.version_id, 0, stop).why
+    ]
 
 
 def versions_of(store: Store, bucket: str, key: str, stop: Stop) -> list[str]:
@@ -108,13 +123,12 @@ def find_seal(
     folder: str,
     experiment: str,
     uid: str,
-    trust: TrustBundle,
-    recorded: str,
+    rule: Rule,
     stop: Stop,
 ) -> Statement | None:
     """Return the statement that is on record as the seal of an Experiment. Blocks.
 
-    Where none is on record, or that version is not there, as `find_signed` has it.
+    Where none is on record, as `find_signed` has it.
 
     Args:
         store: Of the bucket.
@@ -122,17 +136,22 @@ def find_seal(
         folder: Of the evidence.
         experiment: `namespace/name`.
         uid: The Experiment's UID.
-        trust: The published keys.
-        recorded: Version of the statement that is on record; empty where none is.
+        rule: What counts, with the version that is on record.
         stop: Looked at between requests.
+
+    Raises:
+        Unavailable: `SealNotFound`: the version that is on record is not there.
+        GloveboxError: The store does not answer.
     """
-    rules = (Rule(trust, recorded=recorded), Rule(trust)) if recorded else (Rule(trust),)
-    found: Statement | None = None
-    for rule in rules:
-        judge = judge_of_seal(rule, experiment, uid)
-        found = find_statement(store, bucket, folder, judge, stop)
-        if found is not None and found.is_trusted:
-            return found
+    judge, recorded = judge_of_seal(rule, experiment, uid), rule.recorded
+    found = find_statement(store, bucket, folder, judge, stop)
+    if recorded and (found is None or not found.is_trusted):
+        raise Unavailable(
+            reasons.SEAL_NOT_FOUND,
+            f"version {recorded} of s3://{bucket}/{folder}{STATEMENT_NAME}, which is on record as"
+            f" the seal of Experiment '{experiment}' (UID {uid}), is not there as it was signed;"
+            " nothing else is taken in its place: restore that version",
+        )
     return found
 
 
@@ -141,28 +160,42 @@ def find_signed(
 ) -> Statement | None:
     """Return the oldest statement under a key that counts. Blocks.
 
-    Where there are only others, the oldest of those that a published key signed, else of all; None
-    where nothing is there. What is longer than any statement is somebody else's, and not read: it
-    could be as long as a store takes.
+    One that the present key signed counts before those of former keys. Where there are only others,
+    the oldest of those that a published key signed, else of all; None where nothing is there. What
+    is longer than any statement is somebody else's, and not read: it could be as long as a store
+    takes. Nor is it ours what only its writer can read.
+
+    Raises:
+        GloveboxError: The store does not answer; or none counts, and one that cannot be read may.
     """
     other: Statement | None = None
+    unknown: GloveboxError | None = None
     for row in rows_of(store, bucket, key, stop):
         if row.size > _STATEMENT_BYTES:
             continue
         version = row.version_id
-        body = _bounded(object_chunks(store, bucket, key, version, stop))
-        envelope = body or b""
-        found = Statement(version, envelope, trusted(stored(store, bucket, key, version, envelope)))
-        if found.is_trusted:
+        read = read_or_why(store, bucket, key, version, _STATEMENT_BYTES, stop)
+        found_there = stored(store, bucket, key, version, read)
+        if read.why:  # its bytes are asked for by no request, but the list says since when it is
+            found_there = replace(found_there, written=partial(moment_of, row.modified))
+        standing = trusted(found_there)
+        if standing is Standing.UNKNOWN:
+            unknown = unknown or read.error
+        if read.why:
+            continue
+        found = Statement(version, read.body, standing)
+        if standing is Standing.COUNTS:
             return found
         if other is None or other.standing < found.standing:
             other = found
+    if unknown is not None and (other is None or not other.is_trusted):
+        raise unknown
     return other
 
 
-def stored(store: Store, bucket: str, key: str, version: str, envelope: bytes) -> Stored:
+def stored(store: Store, bucket: str, key: str, version: str, read: Read) -> Stored:
     """Return a document with the way to ask the store since when it has it."""
-    return Stored(version, envelope, lambda: written_at(store, bucket, key, version))
+    return Stored(version, read.body, lambda: written_at(store, bucket, key, version), read.why)
 
 
 def find_by_digest(
@@ -177,19 +210,41 @@ def find_by_digest(
         digest: `sha256:<hex>` of the bytes.
         stop: Looked at between requests.
         size: How many bytes those are, where that is known.
+
+    Raises:
+        GloveboxError: The store does not answer; or none has that digest, and one is archived.
     """
+    version, archived = _by_digest(store, bucket, key, digest, stop, size)
+    if version is None and archived is not None:
+        raise archived
+    return version
+
+
+def _by_digest(
+    store: Store, bucket: str, key: str, digest: str, stop: Stop, size: int | None
+) -> tuple[str | None, GloveboxError | None]:
+    """Return the version, and the error about one that is archived."""
     rows = rows_of(store, bucket, key, stop)
+    archived: GloveboxError | None = None
     # The same bytes are of one size, so the oldest of them still comes first; and what somebody
     # else put there, as long as a store takes, is not read before them.
     for row in sorted(rows, key=lambda each: each.size):
         if size is not None and row.size > 2 * size + _SLACK:
             break
         found = hashlib.sha256()
-        for chunk in object_chunks(store, bucket, key, row.version_id, stop):
-            found.update(chunk)
+        try:
+            for chunk in object_chunks(store, bucket, key, row.version_id, stop):
+                found.update(chunk)
+        except GloveboxError as error:
+            why = why_of(error)
+            if not why:
+                raise
+            if why == "Archived":
+                archived = error
+            continue
         if DIGEST_PREFIX + found.hexdigest() == digest:
-            return row.version_id
-    return None
+            return row.version_id, None
+    return None, archived
 
 
 def put_signed(
@@ -207,12 +262,15 @@ def put_signed(
 
 
 def put_document(store: Store, bucket: str, key: str, body: bytes | IO[bytes], stop: Stop) -> str:
-    """Write a document unless a version with these bytes is there; return its digest. Blocks."""
+    """Write a document unless a version with these bytes is there; return its digest. Blocks.
+
+    What is there and cannot be read keeps it from nothing: the same bytes twice do no harm.
+    """
     hashed, size = measured(body)
     digest = DIGEST_PREFIX + hashed.hex()
     if put(store, bucket, key, body, only_new=True):
         return digest
-    if find_by_digest(store, bucket, key, digest, stop, size=size) is None:
+    if _by_digest(store, bucket, key, digest, stop, size)[0] is None:
         put(store, bucket, key, body, only_new=False)
     return digest
 
@@ -349,13 +407,3 @@ def _moment(text: str) -> datetime | None:
         return None
     # One that does not say its zone (`-0000`) is in UTC.
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-def _bounded(chunks: Iterator[bytes]) -> bytes | None:
-    """Return all bytes, or None when they are more than any statement has."""
-    body = bytearray()
-    for chunk in chunks:
-        body += chunk
-        if len(body) > _STATEMENT_BYTES:
-            return None
-    return bytes(body)

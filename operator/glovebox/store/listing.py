@@ -297,6 +297,7 @@ def _version(element: ET.Element) -> ListedVersion:
         size=_size_of(said.get("Size") or "0"),
         is_latest=said.get("IsLatest") == "true",
         is_delete_marker=_tag(element) == "DeleteMarker",
+        modified=said.get("LastModified", ""),
     )
 
 

@@ -26,14 +26,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX, canonical_json
-from glovebox.errors import Refused
+from glovebox.errors import GloveboxError, Refused
 from glovebox.evidence.after_seal import payload_of
 from glovebox.evidence.envelope import sign, unsigned
 from glovebox.evidence.standing import Judge, Rule, Standing
+from glovebox.evidence.stated import moment_of
 from glovebox.store.evidence_objects import stored, versions_of
 from glovebox.store.listing import list_versions
-from glovebox.store.manifests import object_chunks
 from glovebox.store.putting import put, put_first
+from glovebox.store.unreadable import read_or_why, why_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -182,7 +183,13 @@ def note_start(
     if put(store, bucket, key, body, only_new=True):
         return
     judge = Judge(Rule(trust, PAYLOAD_TYPE))
-    if not _with_start(store, bucket, begun, judge, stop).job_uid:
+    try:
+        noted = _with_start(store, bucket, begun, judge, stop)
+    except GloveboxError as error:
+        if not why_of(error):
+            raise
+        noted = begun  # what is archived there may say so as well: twice does no harm
+    if not noted.job_uid:
         put(store, bucket, key, body, only_new=False)
 
 
@@ -246,16 +253,26 @@ def _signed(document: Mapping[str, Any], signer: Signer | None) -> bytes:
 def _documents(
     store: Store, bucket: str, key: str, judge: Judge | None, stop: Stop
 ) -> Iterator[dict[str, Any]]:
-    """Yield what lies under a key and counts, the oldest version first; all of it for no judge."""
+    """Yield what lies under a key and counts, the oldest version first; all of it for no judge.
+
+    Raises:
+        GloveboxError: The store does not answer; or, behind all others, one cannot be read that may
+            count.
+    """
+    unknown: GloveboxError | None = None
     for version in versions_of(store, bucket, key, stop):
-        body = _bounded(object_chunks(store, bucket, key, version, stop))
+        read = read_or_why(store, bucket, key, version, _RECORD_BYTES, stop)
         if judge is not None:
-            found = stored(store, bucket, key, version, body)
-            if judge(found) is not Standing.COUNTS:
+            standing = judge(stored(store, bucket, key, version, read))
+            if standing is Standing.UNKNOWN:
+                unknown = unknown or read.error
+            if standing < Standing.FORMER:
                 continue
-        document = payload_of(body)
+        document = payload_of(read.body)
         if isinstance(document, dict) and document.get("format") == FORMAT:
             yield document
+    if unknown is not None:
+        raise unknown
 
 
 def _with_start(
@@ -263,7 +280,8 @@ def _with_start(
 ) -> RunRecord:
     for document in _documents(store, bucket, started_key(record.key), judge, stop):
         # That of another run is as well signed, and can be copied.
-        if (document.get("key"), document.get("uid")) == (record.key, record.uid):
+        is_its = (document.get("key"), document.get("uid")) == (record.key, record.uid)
+        if is_its and moment_of(document.get("startTime")) is not None:
             return replace(
                 record,
                 job_uid=str(document.get("jobUid", "")),
@@ -303,13 +321,5 @@ def _record(document: Mapping[str, Any], key: str) -> RunRecord | None:
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
-    return found if found.key == key else None
-
-
-def _bounded(chunks: Iterable[bytes]) -> bytes:
-    body = bytearray()
-    for chunk in chunks:
-        body += chunk
-        if len(body) > _RECORD_BYTES:
-            return b""
-    return bytes(body)
+    is_readable = moment_of(found.begun) is not None
+    return found if found.key == key and is_readable else None

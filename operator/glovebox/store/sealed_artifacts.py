@@ -24,6 +24,7 @@ from glovebox.evidence.after_seal import envelope_digest
 from glovebox.evidence.artifacts import read_artifact_list
 from glovebox.evidence.derivation import SealedRun, sealed_run
 from glovebox.evidence.envelope import opened
+from glovebox.evidence.standing import Rule
 from glovebox.evidence.statement import SNAPSHOT_NAME, STATEMENT_NAME
 from glovebox.evidence.verification import (
     Expected,
@@ -145,8 +146,7 @@ def read_sealed(store: Store, wanted: SealToRead, stop: Stop) -> ReadSeal:
         folder,
         wanted.experiment,
         wanted.uid,
-        wanted.trust,
-        wanted.version,
+        Rule(wanted.trust, recorded=wanted.version, digest=wanted.digest),
         stop,
     )
     if statement is None:

@@ -23,7 +23,7 @@ from glovebox.store.evidence_objects import (
     find_statement,
     list_key,
     put_signed,
-    versions_of,
+    readable_versions,
 )
 from glovebox.store.list_summary import (
     Summary,
@@ -121,7 +121,7 @@ def sign_artifact_list(
         snapshot = folder + SNAPSHOT_NAME
         named = [
             (key, version),
-            *((snapshot, each) for each in versions_of(store, bucket, snapshot, stop)),
+            *((snapshot, each) for each in readable_versions(store, bucket, snapshot, stop)),
         ]
         for other, other_digest in others:
             found_version = find_by_digest(store, bucket, other, other_digest, stop)

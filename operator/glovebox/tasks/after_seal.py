@@ -6,7 +6,7 @@ Each is made once, whoever asks how often: the signed statement that is there al
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -105,6 +105,25 @@ class ConclusionResult:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class _About:
+    """A statement that lies beside a seal.
+
+    Attributes:
+        name: Under which it lies.
+        predicate_type: Of its kind.
+        seal: Digest of the seal that it is about.
+        now: The time.
+        not_before: None was made before.
+    """
+
+    name: str
+    predicate_type: str
+    seal: str
+    now: datetime
+    not_before: datetime | None = None
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -116,14 +135,16 @@ async def list_once_more(
 
     Raises:
         InvalidInput: There is no seal, or its list is gone.
-        Unavailable: A session may still write; or the store does not answer: calling again is safe.
+        Unavailable: `SealNotFound`: the recorded one is gone; a session may still write; or the
+            store does not answer: calling again is safe.
     """
     keys = await place.keys()
     seal = await _seal(place, keys)
     digest = envelope_digest(seal.envelope)
     ends = sessions_end_of(seal.envelope)
     due = datetime.fromisoformat(ends)
-    found = await _signed(place, keys, SUPPLEMENT_NAME, SUPPLEMENT_TYPE, digest, due)
+    about = _About(SUPPLEMENT_NAME, SUPPLEMENT_TYPE, digest, now(), due)
+    found = await _signed(place, keys, about)
     if found is not None:
         await _retain(place, SUPPLEMENT_NAME, found, seal)
         return _supplement_result(found, keys)
@@ -168,9 +189,7 @@ async def list_once_more(
             findings=last.findings,
         )
         signing = await place.keys()
-        made = await _put(
-            place, signing, SUPPLEMENT_NAME, SUPPLEMENT_TYPE, digest, supplement(said), due
-        )
+        made = await _put(place, signing, replace(about, now=now()), supplement(said))
         await _retain(place, SUPPLEMENT_NAME, made, seal, last.lock)
         return _supplement_result(made, signing)
 
@@ -189,12 +208,14 @@ async def sign_conclusion(
 
     Raises:
         InvalidInput: There is no seal.
-        GloveboxError: The store does not answer or denies it; calling again is safe.
+        GloveboxError: The recorded one is gone (`SealNotFound`), or the store does not answer or
+            denies it; calling again is safe.
     """
     keys = await place.keys()
     seal = await _seal(place, keys)
     digest = envelope_digest(seal.envelope)
-    found = await _signed(place, keys, CONCLUSION_NAME, CONCLUSION_TYPE, digest)
+    about = _About(CONCLUSION_NAME, CONCLUSION_TYPE, digest, now())
+    found = await _signed(place, keys, about)
     if found is None:
         said = Conclusion(
             experiment=place.experiment,
@@ -205,7 +226,7 @@ async def sign_conclusion(
             by=by,
             signed=format_time(now()),
         )
-        found = await _put(place, keys, CONCLUSION_NAME, CONCLUSION_TYPE, digest, conclusion(said))
+        found = await _put(place, keys, about, conclusion(said))
     await _retain(place, CONCLUSION_NAME, found, seal)
     document: dict[str, Any] = payload_of(found.envelope)
     return ConclusionResult(
@@ -239,8 +260,7 @@ async def _seal(place: SealPlace, keys: SealKeys) -> Statement:
             place.folder,
             place.experiment,
             place.uid,
-            keys.trust,
-            place.seal_version,
+            Rule(keys.trust, recorded=place.seal_version),
             stop,
         )
     )
@@ -251,21 +271,14 @@ async def _seal(place: SealPlace, keys: SealKeys) -> Statement:
     return found
 
 
-def _judge(keys: SealKeys, predicate_type: str, seal: str, not_before: datetime | None) -> Judge:
-    rule = Rule(keys.trust, not_before=not_before)
+def _judge(keys: SealKeys, about: _About) -> Judge:
+    predicate_type, seal = about.predicate_type, about.seal
+    rule = Rule(keys.trust, not_before=about.not_before, now=about.now)
     return Judge(rule, lambda each: is_about(payload_of(each), predicate_type, seal))
 
 
-async def _signed(
-    place: SealPlace,
-    keys: SealKeys,
-    name: str,
-    predicate_type: str,
-    seal: str,
-    not_before: datetime | None = None,
-) -> Statement | None:
-    trusted = _judge(keys, predicate_type, seal, not_before)
-    key = place.folder + name
+async def _signed(place: SealPlace, keys: SealKeys, about: _About) -> Statement | None:
+    trusted, key = _judge(keys, about), place.folder + about.name
     found = await place.store.run_job(
         lambda stop: find_signed(place.store, place.bucket, key, trusted, stop)
     )
@@ -273,16 +286,10 @@ async def _signed(
 
 
 async def _put(
-    place: SealPlace,
-    keys: SealKeys,
-    name: str,
-    predicate_type: str,
-    seal: str,
-    document: dict[str, Any],
-    not_before: datetime | None = None,
+    place: SealPlace, keys: SealKeys, about: _About, document: dict[str, Any]
 ) -> Statement:
-    trusted = _judge(keys, predicate_type, seal, not_before)
-    envelope, key = sign(canonical_json(document), keys.signer), place.folder + name
+    trusted = _judge(keys, about)
+    envelope, key = sign(canonical_json(document), keys.signer), place.folder + about.name
 
     def job(stop: Stop) -> Statement:
         put_signed(place.store, place.bucket, key, envelope, trusted, stop)

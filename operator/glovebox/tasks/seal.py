@@ -11,23 +11,19 @@ seal from being made.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-import orjson
-
-from glovebox.api import reasons
 from glovebox.data.compare import ListedVersion
 from glovebox.data.digest import canonical_json
 from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.evidence.artifacts import Artifact
 from glovebox.evidence.envelope import sign
-from glovebox.evidence.run_facts import SESSIONS_END
 from glovebox.evidence.standing import Judge, Rule, judge_of_seal
-from glovebox.evidence.statement import FINDING, SealInputs, statement
+from glovebox.evidence.stated import read_stated
+from glovebox.evidence.statement import SealInputs, statement
 from glovebox.status.text import format_end, format_time
 from glovebox.store.artifact_lists import Watching, Written, write_artifact_list
 from glovebox.store.connection import Stop
@@ -80,14 +76,14 @@ async def seal_experiment(
     wanted = request.evidence
     store = wanted.store
     keys = await request.keys()
-    judge = _judge(request, keys)
+    judge = _judge(request, keys, now)
     sealed = await store.run_job(
         lambda stop: read_seal(store, wanted.bucket, wanted.folder, judge, stop), context.stop
     )
     if sealed is not None:
         return _result(sealed, keys, judge)
     # Whoever reads the seal is to know that another one lies in front of it.
-    others = tuple(f"another statement lies under its name: {each}" for each in _told(judge))
+    others = _others(judge)
     if gather is not None:
         return await _signed(context, request, await gather(context), others, now)
     journal = _journal(context, wanted)
@@ -164,7 +160,7 @@ async def _signed(
 ) -> SealResult:
     wanted = request.evidence
     keys = await request.keys()
-    judge = _judge(request, keys)
+    judge = _judge(request, keys, now)
 
     def signing(artifacts: Iterable[Artifact], digest: str, findings: tuple[str, ...]) -> bytes:
         moment = format_time(now())
@@ -194,17 +190,32 @@ async def _signed(
     return _result(await wanted.store.run_job(job, context.stop), keys, judge)
 
 
-def _judge(request: SealRequest, keys: SealKeys) -> Judge:
-    rule = Rule(keys.trust, not_before=request.not_before)
+def _judge(request: SealRequest, keys: SealKeys, now: Callable[[], datetime]) -> Judge:
+    rule = Rule(
+        keys.trust,
+        not_before=request.not_before,
+        digest=request.about.digest,
+        outcome=request.recorded_outcome,
+        now=now(),
+    )
     return judge_of_seal(rule, request.about.experiment, request.evidence.uid)
 
 
-def _told(judge: Judge) -> tuple[str, ...]:
-    """Return what is told of statements that do not count: of the oldest, and how many more."""
-    doubts = tuple(judge.doubts.values())
-    more = len(doubts) - _OTHERS_MAX
-    told = doubts[:_OTHERS_MAX]
-    return (*told, f"and of {more:,} more versions the same holds") if more > 0 else told
+def _others(judge: Judge) -> tuple[str, ...]:
+    """Return what a seal says of what lies in front of it under its name."""
+    others = _bounded(tuple(judge.doubts.values()))
+    unread = _bounded(tuple(judge.unread.values()))
+    return (
+        *(f"another statement lies under its name: {each}" for each in others),
+        *(f"what nobody here can read lies under its name: {each}" for each in unread),
+    )
+
+
+def _bounded(told: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what is told of versions: of the oldest, and how many more."""
+    more = len(told) - _OTHERS_MAX
+    few = told[:_OTHERS_MAX]
+    return (*few, f"and of {more:,} more versions the same holds") if more > 0 else few
 
 
 def _is_final(request: EvidenceRequest, now: Callable[[], datetime]) -> bool:
@@ -274,19 +285,7 @@ def _result(sealed: Sealed, keys: SealKeys, judge: Judge) -> SealResult:
     It may be of an earlier attempt, or of another operator, and of a key before this one: the key
     is the one that verifies it, whatever the envelope calls it.
     """
-    try:
-        envelope: dict[str, Any] = orjson.loads(sealed.envelope)
-        document: dict[str, Any] = orjson.loads(base64.b64decode(envelope["payload"]))
-        byproducts = document["predicate"]["runDetails"]["byproducts"]
-        stated = [
-            str(each["annotations"]["message"]) for each in byproducts if each["name"] == FINDING
-        ]
-        moment = str(byproducts[0]["annotations"]["sealedOn"])
-        ends = str(document["predicate"]["runDetails"]["metadata"].get(SESSIONS_END, moment))
-    except (ValueError, TypeError, KeyError, IndexError) as error:
-        raise InvalidInput(
-            reasons.MANIFEST_INVALID, f"the statement in {sealed.uri} is none of an experiment"
-        ) from error
+    said = read_stated(sealed.envelope)
     return SealResult(
         uri=sealed.uri,
         attestation_version=sealed.version_id,
@@ -295,8 +294,8 @@ def _result(sealed: Sealed, keys: SealKeys, judge: Judge) -> SealResult:
         bytes=sealed.bytes,
         retain_until_time=sealed.retain_until_time,
         key_id=keys.signer_of(sealed.envelope),
-        sealed_time=moment,
-        findings=tuple(finding[:_FINDING_LENGTH] for finding in stated[:_FINDINGS_MAX]),
-        sessions_end=ends,
-        not_counted=_told(judge),
+        sealed_time=said.sealed_time,
+        findings=tuple(finding[:_FINDING_LENGTH] for finding in said.findings[:_FINDINGS_MAX]),
+        sessions_end=said.sessions_end,
+        not_counted=_bounded(judge.doubts_beside(sealed.version_id)),
     )

@@ -116,6 +116,8 @@ class SealRequest:
         session_seconds: How long a session lives that may write below the prefix.
         not_before: No seal was made before, as the operator has it on record; None when it has no
             record of that.
+        recorded_outcome: How the run ended, and empty without one, as the operator has it on
+            record; None where it is not known to be over. A former key's seal has to say the same.
     """
 
     evidence: EvidenceRequest
@@ -123,6 +125,7 @@ class SealRequest:
     keys: Callable[[], Awaitable[SealKeys]]
     session_seconds: int = 3600
     not_before: datetime | None = None
+    recorded_outcome: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -402,3 +402,24 @@ async def test_rows_that_a_page_repeats_are_taken_once(
         return Answered(200, truth.body[:end] + rows + truth.body[end:], truth.headers)
 
     assert (await sealed_through(repeated, stores, settings, locked_bucket)).versions == 2
+
+
+async def test_what_only_its_writer_can_read_keeps_no_seal_from_being_made(
+    store: Store, locked_bucket: str
+) -> None:
+    put(store, locked_bucket, "model.bin")
+    theirs = store.s3.put_object(
+        Bucket=locked_bucket,
+        Key=FOLDER + STATEMENT_NAME,
+        Body=b"x",
+        SSECustomerAlgorithm="AES256",
+        SSECustomerKey="k" * 32,
+    )["VersionId"]
+    made = await seal(store, locked_bucket)
+    assert made.key_id == KEY.key_id
+    assert made.attestation_version != theirs
+    assert made.not_counted == ()
+    (finding,) = made.findings
+    assert theirs in finding
+    assert (await seal(store, locked_bucket)).attestation_version == made.attestation_version
+    assert verified(store, locked_bucket).findings == []

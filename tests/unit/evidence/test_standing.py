@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,17 @@ from glovebox.evidence.envelope import sign, unsigned
 from glovebox.evidence.keys import TrustBundle, trusted
 from glovebox.evidence.rotation import OVERLAP, with_current
 from glovebox.evidence.signer import LocalSigner
-from glovebox.evidence.standing import CLOCKS, Judge, Rule, Standing, Stored
+from glovebox.evidence.standing import (
+    CLOCKS,
+    Judge,
+    Rule,
+    Standing,
+    Stored,
+    Unread,
+    judge_of_seal,
+)
+from glovebox.evidence.statement import STATEMENT_NAME
+from support.forged_seals import forged_seal
 from support.ledger_logs import pem_of
 
 MADE = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -38,15 +49,15 @@ def never_asked() -> datetime | None:
 @pytest.mark.parametrize(
     ("signer", "written", "rule", "expected"),
     [
-        (FORMER, MADE, {}, Standing.COUNTS),
-        (FORMER, ROTATED - SECOND, {}, Standing.COUNTS),
-        (FORMER, ENDED, {}, Standing.COUNTS),
+        (FORMER, MADE, {}, Standing.FORMER),
+        (FORMER, ROTATED - SECOND, {}, Standing.FORMER),
+        (FORMER, ENDED, {}, Standing.FORMER),
         (FORMER, ENDED + SECOND, {}, Standing.NOT_COUNTED),
         (FORMER, ENDED + timedelta(days=900), {}, Standing.NOT_COUNTED),
         (FORMER, MADE - timedelta(days=1), {}, Standing.NOT_COUNTED),
         (FORMER, None, {}, Standing.NOT_COUNTED),
-        (FORMER, RUN_ENDED, {"not_before": RUN_ENDED}, Standing.COUNTS),
-        (FORMER, RUN_ENDED - CLOCKS, {"not_before": RUN_ENDED}, Standing.COUNTS),
+        (FORMER, RUN_ENDED, {"not_before": RUN_ENDED}, Standing.FORMER),
+        (FORMER, RUN_ENDED - CLOCKS, {"not_before": RUN_ENDED}, Standing.FORMER),
         (FORMER, RUN_ENDED - CLOCKS - SECOND, {"not_before": RUN_ENDED}, Standing.NOT_COUNTED),
         (FORMER, MADE, {"with_former": False}, Standing.NOT_COUNTED),
         (FORMER, None, {"recorded": "v1"}, Standing.COUNTS),
@@ -124,3 +135,99 @@ def test_what_two_keys_signed_counts_by_the_one_that_is_valid() -> None:
     both = present.replace(b'"signatures":[', b'"signatures":[' + former.split(b"[")[1][:-2] + b",")
     assert both.count(b'"sig"') == 2
     assert Judge(Rule(TRUST))(Stored("v1", both, never_asked)) is Standing.COUNTS
+
+
+DIGEST = "sha256:" + "1" * 64  # as `seal_inputs` has it
+
+
+def forged(sealed: datetime = RUN_ENDED, signer: LocalSigner = FORMER, **about: Any) -> Stored:
+    """Return a seal that the store took in when the run had ended."""
+    objects = forged_seal(signer, "team/x", "u1", "bucket", sealed, **{"digest": DIGEST} | about)
+    (body,) = (each for key, each in objects.items() if key.endswith(STATEMENT_NAME))
+    return Stored("v1", body, lambda: RUN_ENDED)
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected", "told"),
+    [
+        (forged(), Standing.FORMER, ""),
+        (forged(RUN_ENDED - CLOCKS - SECOND), Standing.NOT_COUNTED, "nothing to sign"),
+        (forged(ENDED + SECOND), Standing.NOT_COUNTED, "when that key was not valid"),
+        (forged(outcome="Failed"), Standing.NOT_COUNTED, "it ended as `Succeeded`"),
+        (forged(digest="sha256:" + "2" * 64), Standing.NOT_COUNTED, "was bound"),
+        (forged(signer=PRESENT, outcome="Failed"), Standing.COUNTS, ""),
+    ],
+    ids=[
+        "as it is on record",
+        "signed before the run had ended",
+        "signed when its key had ended",
+        "another outcome",
+        "another snapshot",
+        "the present key is held to nothing",
+    ],
+)
+def test_a_seal_by_a_former_key_says_what_is_on_record(
+    stored: Stored, expected: Standing, told: str
+) -> None:
+    rule = Rule(TRUST, not_before=RUN_ENDED, digest=DIGEST, outcome="Succeeded")
+    judge = judge_of_seal(rule, "team/x", "u1")
+    assert judge(stored) is expected
+    assert told in "".join(judge.doubts.values())
+    assert bool(judge.doubts) is (expected is Standing.NOT_COUNTED)
+
+
+def test_a_seal_of_what_has_no_run_says_so() -> None:
+    judge = judge_of_seal(Rule(TRUST, outcome=""), "team/x", "u1")
+    assert judge(forged()) is Standing.NOT_COUNTED
+    assert "it is of no run" in judge.doubts["v1"]
+    assert judge(forged(outcome="")) is Standing.FORMER
+
+
+def test_what_a_former_key_signed_is_told_beside_what_counts() -> None:
+    judge = judge_of_seal(Rule(TRUST), "team/x", "u1")
+    judge(forged())
+    assert judge.doubts_beside("v1") == ()
+    (told,) = judge.doubts_beside("v2")
+    assert FORMER.key_id in told
+    assert told.endswith("and the present key signed another")
+
+
+NOW = ENDED + timedelta(days=30)
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("why", "written", "rule", "expected"),
+    [
+        ("EncryptedWithOtherKey", None, {}, Standing.FOREIGN),
+        ("Archived", NOW, {}, Standing.UNKNOWN),
+        ("Archived", None, {"now": NOW}, Standing.UNKNOWN),
+        ("Archived", NOW - DAY, {"now": NOW}, Standing.FOREIGN),
+        ("Archived", NOW - DAY - SECOND, {"now": NOW}, Standing.UNKNOWN),
+        ("Archived", MADE, {"now": NOW, "not_before": RUN_ENDED}, Standing.FOREIGN),
+        ("Archived", RUN_ENDED - CLOCKS, {"now": NOW, "not_before": RUN_ENDED}, Standing.UNKNOWN),
+        ("Archived", NOW, {"now": NOW, "recorded": "v1"}, Standing.UNKNOWN),
+        ("EncryptedWithOtherKey", NOW, {"recorded": "v1"}, Standing.UNKNOWN),
+        ("Archived", MADE, {"recorded": "v2"}, Standing.FOREIGN),
+    ],
+    ids=[
+        "a key of the writer's own: the operator has none",
+        "archived, for who only looks",
+        "archived, and the store does not say since when it is there",
+        "no rule archives so soon",
+        "a rule may have archived it",
+        "archived, and written before the operator could",
+        "archived, and written when it could",
+        "the version on record is archived",
+        "the version on record cannot be read",
+        "another version is on record",
+    ],
+)
+def test_what_cannot_be_read(
+    why: Unread, written: datetime | None, rule: dict[str, Any], expected: Standing
+) -> None:
+    judge = Judge(replace(Rule(TRUST), **rule))
+    assert judge(Stored("v1", b"", lambda: written, why)) is expected
+    told = expected is Standing.FOREIGN and "recorded" not in rule
+    assert list(judge.unread) == (["v1"] if told else [])
+    assert judge.doubts == {}

@@ -32,6 +32,7 @@ from support.ledger_logs import pem_of
 from support.ledger_stores import stand_in
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+MOMENT = "2026-11-28T12:00:05Z"
 RECORD = RunRecord(
     team="team-a",
     name="x",
@@ -62,7 +63,7 @@ def begin(
 
 def start(place: Place, record: RunRecord = RECORD, signer: LocalSigner = SIGNER) -> None:
     trust = read_bundle(signer.public)
-    note_start(place[1], place[2], record, f"job of {record.uid}", "now", signer, trust, Stop())
+    note_start(place[1], place[2], record, f"job of {record.uid}", MOMENT, signer, trust, Stop())
 
 
 def read(place: Place, record: RunRecord = RECORD) -> RunRecord | None:
@@ -175,7 +176,7 @@ def test_a_start_is_that_of_the_experiment_that_began(place: Place) -> None:
     start(place)
     found = read(place)
     assert found is not None
-    assert (found.job_uid, found.started) == ("job of u1", "now")
+    assert (found.job_uid, found.started) == ("job of u1", MOMENT)
     start(place)
     assert len(place[0].buckets[place[2]].keys[started_key(RECORD.key)]) == 2, "written once"
 

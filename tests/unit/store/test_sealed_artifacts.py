@@ -25,7 +25,7 @@ from glovebox.evidence.statement import (
     SealInputs,
     statement,
 )
-from glovebox.store import evidence_objects, sealed_artifacts
+from glovebox.store import evidence_objects, sealed_artifacts, unreadable
 from glovebox.store.connection import Stop, Store
 from glovebox.store.evidence_objects import list_key
 from glovebox.store.sealed_artifacts import ReadSeal, SealToRead, read_sealed, sealed_candidates
@@ -61,8 +61,9 @@ class Kept:
         self.bodies: dict[str, list[bytes]] = {}
         self.read: list[str] = []
         self.written: datetime | None = SEALED
-        for module in (evidence_objects, sealed_artifacts):
+        for module in (evidence_objects, sealed_artifacts, unreadable):
             monkeypatch.setattr(module, "object_chunks", self.chunks)
+        for module in (evidence_objects, sealed_artifacts):
             monkeypatch.setattr(module, "written_at", lambda *_: self.written)
         monkeypatch.setattr(evidence_objects, "rows_of", self.rows)
 
@@ -235,9 +236,12 @@ def test_the_seal_that_is_on_record_is_pinned_whatever_a_former_key_laid_in_fron
     trust = TrustBundle((ended, trusted(FOREIGN.public)))
     kept.seal(artifact("theirs"))
     kept.seal(artifact("a"), private=FOREIGN.private)
-    assert pinned(trust=trust) == ["theirs"], "while the key counted: nothing else tells them apart"
+    assert pinned(trust=trust) == ["a"], "where both count, the present key's is the seal"
+    assert pinned(trust=trust, version="0") == ["theirs"], "by what is on record, and nothing else"
     assert pinned(trust=trust, version="1") == ["a"]
-    assert pinned(trust=trust, version="of another copy") == ["theirs"]
+    with pytest.raises(Unavailable, match=r"version gone .* restore that version") as failed:
+        pinned(trust=trust, version="gone")
+    assert failed.value.reason == reasons.SEAL_NOT_FOUND
     kept.written = datetime(2026, 11, 29, tzinfo=UTC)
     assert pinned(trust=trust) == ["a"]
 

@@ -91,7 +91,8 @@ async def adopt(scope: Scope, outcomes: Outcomes) -> Outcome:
     if not sealed.is_done:
         return replace(sealed, reason=sealed.reason or reasons.ADOPTING)
     tell_not_counted(scope.ports, scope.obj, sealed)
-    run = await sealed_run(scope.ports, store, connection, record)
+    version = str((sealed.facts.record or {}).get("attestationVersion", ""))
+    run = await sealed_run(scope.ports, store, connection, record, version)
     if run is None:
         raise Refused(
             reasons.ADOPTION_REFUSED,

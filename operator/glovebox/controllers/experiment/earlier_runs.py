@@ -20,9 +20,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from glovebox.api import reasons
 from glovebox.api.experiment_status import RunStatus
@@ -34,10 +32,10 @@ from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.desired.declared import declared_digest
 from glovebox.desired.plan import Plan
 from glovebox.errors import GloveboxError, NotReady, Refused, Unavailable
-from glovebox.evidence.envelope import opened
 from glovebox.evidence.keys import TrustBundle
 from glovebox.evidence.signer import Signer
 from glovebox.evidence.standing import Judge, Rule, judge_of_seal
+from glovebox.evidence.stated import read_stated
 from glovebox.kube.kinds import EXPERIMENT
 from glovebox.status.runs import NAMESPACE_REPLACED, WROTE, run_restored, run_unknown
 from glovebox.status.text import format_time, seal_not_counted
@@ -223,9 +221,16 @@ async def sealed_before(scope: Scope, *, runs: bool) -> RunStatus | None:
         _, trust = await _record_keys(ports, store, connection)
         run = experiment.status.run
         begun = run.start_time if run is not None else None
-        judge = judge_of_seal(Rule(trust, not_before=begun, with_former=not runs), about, uid)
+        rule = Rule(
+            trust,
+            not_before=begun,
+            with_former=not runs,
+            digest=experiment.status.digest,
+            now=ports.now(),
+        )
+        judge = judge_of_seal(rule, about, uid)
         bucket = store.spec.artifacts.bucket
-        ended = await _run_of_seal(connection, bucket, uid, judge, trust)
+        ended = await _run_of_seal(connection, bucket, uid, judge)
         if ended is None:
             ports.unsealed_runs.add(uid)
             _note_uncounted(scope, bucket, judge)
@@ -245,7 +250,11 @@ def _note_uncounted(scope: Scope, bucket: str, judge: Judge) -> None:
 
 
 async def sealed_run(
-    ports: Ports, store: ObjectStore, connection: Store, record: RunRecord
+    ports: Ports,
+    store: ObjectStore,
+    connection: Store,
+    record: RunRecord,
+    recorded: str = "",
 ) -> RunStatus | None:
     """Return the run that the seal of an Experiment is about; None without a seal of ours.
 
@@ -257,46 +266,32 @@ async def sealed_run(
         store: Of the artifacts.
         connection: To it.
         record: That its run was begun.
+        recorded: Version of the seal, where one was taken already; empty looks for it.
 
     Raises:
         GloveboxError: The store or the signing key cannot be read.
     """
     # A lost key hides no seal.
     _, trust = await _record_keys(ports, store, connection)
-    rule = Rule(trust, not_before=datetime.fromisoformat(record.begun))
+    rule = Rule(
+        trust,
+        not_before=datetime.fromisoformat(record.begun),
+        recorded=recorded,
+        digest=record.digest,
+        now=ports.now(),
+    )
     judge = judge_of_seal(rule, f"{record.team}/{record.name}", record.uid)
     bucket = store.spec.artifacts.bucket
-    return await _run_of_seal(connection, bucket, record.uid, judge, trust)
+    return await _run_of_seal(connection, bucket, record.uid, judge)
 
 
-async def _run_of_seal(
-    connection: Store, bucket: str, uid: str, judge: Judge, trust: TrustBundle
-) -> RunStatus | None:
+async def _run_of_seal(connection: Store, bucket: str, uid: str, judge: Judge) -> RunStatus | None:
     statement = await connection.run_job(
         lambda stop: find_statement(connection, bucket, seal_folder(uid), judge, stop)
     )
     if statement is None or not statement.is_trusted:
         return None
-    document: dict[str, Any] = orjson.loads(opened(statement.envelope, trust).payload)
-    return run_of_statement(document)
-
-
-def run_of_statement(document: dict[str, Any]) -> RunStatus | None:
-    """Return the run as a signed statement has it; None of an experiment without a run."""
-    details = document["predicate"]["runDetails"]
-    ended, metadata = details["byproducts"][0]["annotations"], details["metadata"]
-    if not ended.get("outcome"):
-        return None
-    return RunStatus.model_validate(
-        {
-            "startTime": metadata.get("startedOn"),
-            "completionTime": metadata.get("finishedOn") or ended["sealedOn"],
-            "outcome": ended["outcome"],
-            "reason": ended["reason"],
-            "message": "as the seal in the store says",
-            "attempts": int(str(metadata.get("invocationId", "/0")).rpartition("/")[2] or 0),
-        }
-    )
+    return read_stated(statement.envelope).run
 
 
 def with_record(run: RunStatus, record: RunRecord) -> RunStatus:

@@ -28,6 +28,7 @@ from glovebox.controllers.bound_seal import (
     BoundSeal,
     doubts_of,
     ensure_bound_seal,
+    recorded_outcome,
     unended_pods,
     waits_for,
 )
@@ -237,6 +238,7 @@ def _bound_seal(
         sessions_end=artifacts.sessions_end_time if artifacts is not None else None,
         stays=True,  # or its deletion leaves a note, once the seal is recorded
         not_before=_run_ended(scope),
+        recorded_outcome=recorded_outcome(run, has_run=experiment.spec.has_run),
     )
 
 

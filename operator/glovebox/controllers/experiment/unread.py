@@ -10,6 +10,7 @@ it back.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -38,6 +39,7 @@ from glovebox.controllers.ports import Ports
 from glovebox.controllers.run_work import find_run, pods_of_run
 from glovebox.desired.bound_snapshot import BoundSnapshot, read_snapshot
 from glovebox.errors import Conflict, Fenced, GloveboxError, InvalidInput
+from glovebox.evidence.stated import moment_of
 from glovebox.kube.kinds import CONFIG_MAP
 from glovebox.status.outcome import Outcome, waiting
 
@@ -113,6 +115,7 @@ async def seal_unread(
         doubts=(doubt, *doubt_of_closing, *doubts_of(running)),
         since=(run.completion_time if run is not None else None) or retiring.deleted,
         stays=True,
+        not_before=_run_ended(obj),
     )
     made = await ensure_bound_seal(ports, bound)
     tell_not_counted(ports, obj, made)
@@ -164,6 +167,12 @@ def _what_was_bound(config_map: Mapping[str, Any], obj: Mapping[str, Any]) -> Bo
             " bound",
         )
     return snapshot
+
+
+def _run_ended(obj: Mapping[str, Any]) -> datetime | None:
+    """Return when the run ended, as it is on record: no seal was made before."""
+    run = (obj.get("status") or {}).get("run")
+    return moment_of(run.get("completionTime")) if isinstance(run, dict) else None
 
 
 async def _run(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> RunStatus | None:
