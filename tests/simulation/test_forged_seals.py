@@ -58,7 +58,7 @@ def hides_the_first(stage: Stage, uid: str, error: Callable[[], S3Error]) -> Non
             raise error()
         return serve(who, bucket, asked, version_id)
 
-    store.get = get  # type: ignore[method-assign]  # of this one world
+    store.get = get  # type: ignore[method-assign, assignment]  # of this one world
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_what_nobody_can_read_under_its_name_keeps_no_seal_from_being_made(
     async def scene(stage: Stage) -> None:
         await ready(stage)
         uid = await runs(stage, 10 * MINUTE)
-        laid = write(stage, {seal_folder(uid) + STATEMENT_NAME: b"of somebody"})
+        laid = write(stage, {seal_folder(uid) + STATEMENT_NAME: unsigned(b"{}", PAYLOAD_TYPE)})
         hides_the_first(stage, uid, error)
         if goes:
             assert stage.world.remove(EXPERIMENT, TEAM, "x")
