@@ -102,8 +102,9 @@ SEAL_ELSEWHERE: Final = _reason(
 )
 SEAL_NOT_FOUND: Final = _reason(
     "SealNotFound",
-    "DatasetPin `Verified`, `Ready`",
-    "The signed statement of the seal, its list of artifacts or its snapshot is not in the store.",
+    "DatasetPin `Verified`, `Ready`; Experiment `Reconciling`, `Sealed`",
+    "The signed statement of the seal, its list of artifacts or its snapshot is not in the store,"
+    " or not the version of it that is on record: nothing else is taken in its place.",
     "Wait until the Experiment is sealed; or restore the evidence below `.glovebox/seals/`.",
 )
 SEAL_INVALID: Final = _reason(
