@@ -10,7 +10,7 @@ from glovebox import names
 from glovebox.api import reasons
 from glovebox.controllers.experiment import gate
 from glovebox.errors import InvalidInput
-from glovebox.kube.kinds import EXPERIMENT, JOB
+from glovebox.kube.kinds import EXPERIMENT, JOB, OBJECT_STORE
 from simulation.stage import Stage, play
 from simulation.test_ends import MINUTE, SOON
 from simulation.test_seal_order import Refusing
@@ -92,6 +92,19 @@ def test_what_can_never_run_is_refused_before_anything_is_bound(
         await stage.until("it is told", lambda: stage.condition("Stalled"), SOON)
         assert stage.condition("Stalled")["reason"] == reason
         assert stage.condition("Stalled")["message"].endswith(told)
+        assert not stage.status().get("digest")
+
+    play(scene)
+
+
+def test_nothing_is_bound_to_a_store_that_is_granted_to_others() -> None:
+    async def scene(stage: Stage) -> None:
+        access = [{"namespaces": ["team-b"], "artifacts": True}]
+        assert stage.world.edit(OBJECT_STORE, None, "primary", {"spec": {"access": access}})
+        await stage.sleep(MINUTE)
+        stage.declare()
+        await stage.until("it is told", lambda: stage.condition("Stalled"), SOON)
+        assert stage.condition("Stalled")["reason"] == reasons.STORE_NOT_GRANTED
         assert not stage.status().get("digest")
 
     play(scene)

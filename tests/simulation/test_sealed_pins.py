@@ -259,7 +259,9 @@ def lose_statement(stage: Stage) -> None:
         pytest.param(damage_statement, reasons.SEAL_INVALID, "does not verify", id="the signature"),
         pytest.param(damage_list, reasons.SEAL_NOT_FOUND, "is not whole", id="the list"),
         pytest.param(damage_bytes, reasons.DIGEST_MISMATCH, "its list says", id="the bytes"),
-        pytest.param(lose_statement, reasons.SEAL_NOT_FOUND, "is not whole", id="no statement"),
+        pytest.param(
+            lose_statement, reasons.SEAL_NOT_FOUND, "nothing else is taken", id="no statement"
+        ),
     ],
 )
 def test_what_does_not_verify_is_not_pinned(

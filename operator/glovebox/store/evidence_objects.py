@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX
-from glovebox.errors import GloveboxError, Unavailable
+from glovebox.errors import GloveboxError, InvalidInput, Unavailable
 from glovebox.evidence.after_seal import CONCLUSION_NAME, LAST_LIST_NAME, SUPPLEMENT_NAME
 from glovebox.evidence.standing import Rule, Standing, Stored, judge_of_seal
 from glovebox.evidence.stated import moment_of
@@ -141,18 +141,21 @@ def find_seal(
 
     Raises:
         Unavailable: `SealNotFound`: the version that is on record is not there.
+        InvalidInput: `SealInvalid`: it is there, and does not verify.
         GloveboxError: The store does not answer.
     """
     judge, recorded = judge_of_seal(rule, experiment, uid), rule.recorded
     found = find_statement(store, bucket, folder, judge, stop)
-    if recorded and (found is None or not found.is_trusted):
-        raise Unavailable(
-            reasons.SEAL_NOT_FOUND,
-            f"version {recorded} of s3://{bucket}/{folder}{STATEMENT_NAME}, which is on record as"
-            f" the seal of Experiment '{experiment}' (UID {uid}), is not there as it was signed;"
-            " nothing else is taken in its place: restore that version",
-        )
-    return found
+    if not recorded or (found is not None and found.is_trusted):
+        return found
+    what = (
+        f"version {recorded} of s3://{bucket}/{folder}{STATEMENT_NAME}, which is on record as the"
+        f" seal of Experiment '{experiment}' (UID {uid}),"
+    )
+    instead = "nothing else is taken in its place: restore that version"
+    if found is not None and found.version_id == recorded:
+        raise InvalidInput(reasons.SEAL_INVALID, f"{what} does not verify; {instead}")
+    raise Unavailable(reasons.SEAL_NOT_FOUND, f"{what} is not there; {instead}")
 
 
 def find_signed(

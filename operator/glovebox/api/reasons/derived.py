@@ -109,7 +109,7 @@ SEAL_NOT_FOUND: Final = _reason(
 )
 SEAL_INVALID: Final = _reason(
     "SealInvalid",
-    "DatasetPin `Verified`, `Ready`, `Stalled`",
+    "DatasetPin `Verified`, `Ready`, `Stalled`; Experiment `Reconciling`, `Sealed`",
     "The seal does not verify: no trusted key signed it, or statement, list and snapshot do not say"
     " the same. Nothing of it is pinned.",
     "Look at it with `glovebox verify`; who wrote to the evidence can be seen in the store's log.",
