@@ -22,6 +22,10 @@ EQUIVALENT: Final[dict[str, str]] = {
         " mark, and of the kinds that it does not look at the operator may write none by RBAC. The"
         " operator puts the label back before it writes anything else."
     ),
+    "experiment/pull_secret.py check ensure_pull_secret: if found is None": (
+        "The phase of isolation needs what the one of the namespace leaves, and reports then that"
+        " it is not done. This check tells the types what is there."
+    ),
     "experiment/artifact_credentials.py check ensure_credentials: if not latched and (not": (
         "What is issued is looked at once more before it is written, and isolation has to stand"
         " then. This check spares the question to the store."

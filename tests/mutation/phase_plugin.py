@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
 # Of a door to which hundreds of tests come: after so many seconds of the processor nobody will
 # notice.
-_MOST_SECONDS: Final = 60.0
+_MOST_SECONDS: Final = 150.0
+# And of one that nobody can notice, as is known.
+_EQUIVALENT_SECONDS: Final = 10.0
+# How files of tests call what a phase does, where that is not its name.
+_CALLED: Final = {
+    "prove": "checked",
+    "retire": "delet",
+    "present": "unclaimed",
+    "claim": "unclaimed",
+}
 # What a table costs; a scene of the simulation costs more.
 _NOTHING_SECONDS: Final = 0.02
 
@@ -99,7 +108,8 @@ class PhaseMutator:
 
     def _take_away(self, door: PhaseDoor, items: dict[str, pytest.Item]) -> str | None:
         """Return the test that noticed."""
-        until = time.process_time() + _MOST_SECONDS
+        most = _EQUIVALENT_SECONDS if reason_of(str(door)) else _MOST_SECONDS
+        until = time.process_time() + most
         for nodeid in self._likeliest(door, items):
             if time.process_time() > until:
                 break
@@ -116,6 +126,7 @@ class PhaseMutator:
         Then those of files that are named like its phase. Then the fastest of each file, and the
         next ones: what one file does not watch another one may, though its tests are slower.
         """
+        called = _called(door)
         turns: dict[str, int] = {}
         ranked: list[tuple[bool, int, float, str]] = []
         watching = self._comes_to.get(str(door), set()) & items.keys()
@@ -123,6 +134,14 @@ class PhaseMutator:
             file = Path(nodeid.partition("::")[0]).stem
             turns[file] = turns.get(file, 0) + 1
             seconds = self._seconds[nodeid]
-            is_first = seconds < _NOTHING_SECONDS or Path(door.owner).stem.rstrip("s") in file
+            is_first = seconds < _NOTHING_SECONDS or any(name in file for name in called)
             ranked.append((not is_first, 0 if is_first else turns[file], seconds, nodeid))
         return [nodeid for *_, nodeid in sorted(ranked)]
+
+
+def _called(door: PhaseDoor) -> list[str]:
+    """Return by which words a file of tests is likely to watch a door."""
+    phases = [Path(door.owner).stem.rstrip("s")]
+    if door.part == "need":
+        phases = door.name.rpartition(": ")[2].split(" waits for ")
+    return [_CALLED.get(phase, phase) for phase in phases]

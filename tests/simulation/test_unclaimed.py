@@ -8,7 +8,7 @@ import pytest
 
 from glovebox import names
 from glovebox.kube.kinds import EXPERIMENT, JOB, NAMESPACE, NETWORK_POLICY, ROLE_BINDING, SECRET
-from simulation.api_server import Asked
+from simulation.api_server import Asked, Change
 from simulation.api_transport import NOTHING, Fault, NoFaults, StreamFault
 from simulation.object_store import S3Error
 from simulation.stage import Stage, play
@@ -40,15 +40,18 @@ class Late(NoFaults):
 
     def __init__(self) -> None:
         self.on_claim: Callable[[], None] = lambda: None
+        self.are_policies_refused = False
 
     def stream(self, asked: Asked) -> StreamFault:
         """Let watches of Experiments lag."""
         return StreamFault("lags", seconds=3.0) if asked.kind == EXPERIMENT else StreamFault()
 
     def request(self, asked: Asked) -> Fault:
-        """Note when the finalizer is put on."""
+        """Say when the finalizer is put on."""
         if asked.kind == EXPERIMENT and asked.verb == "patch" and not asked.subresource:
             self.on_claim()
+        if self.are_policies_refused and (asked.kind, asked.verb) == (NETWORK_POLICY, "create"):
+            return Fault("refused", 422)
         return NOTHING
 
 
@@ -149,16 +152,59 @@ def test_no_run_begins_once_the_operator_was_told_that_its_experiment_is_gone() 
 
         stage.world.store.fault = away
         stage.declare()
-        await stage.provisioned()
+        namespace = await stage.provisioned()
+        faults.are_policies_refused = True
+        assert stage.world.remove(NETWORK_POLICY, namespace, names.NETWORK_POLICY_DEFAULT_DENY)
         await stage.sleep(MINUTE)
         strip(stage)
         await stage.sleep(1.5)
         assert stage.world.remove(EXPERIMENT, TEAM, "x")
-        faults.on_claim = lambda: store_is_back(stage)  # and the claim is answered 404
+
+        def answered_404() -> None:
+            faults.are_policies_refused = False
+            store_is_back(stage)
+
+        faults.on_claim = answered_404
+        stage.world.server.on_change.append(made.append)
         await stage.sleep(MINUTE)
         assert job_creations(stage) == 0
+        policies = [each for each in made if each.served.kind == NETWORK_POLICY and each.new]
+        assert policies == [], "nothing is repaired for who is gone"
 
+    made: list[Change] = []
     play(scene, faults=faults, sweeps=False)
+
+
+def test_what_is_not_to_be_frozen_any_more_is_not_closed_by_who_read_that_it_is() -> None:
+    faults = Late()
+    gone: list[str] = []
+
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        await stage.process.kill()
+        frozen = {"metadata": {"finalizers": None}, "spec": {"lifecycle": {"desired": "Frozen"}}}
+        assert stage.world.edit(EXPERIMENT, TEAM, "x", frozen)
+
+        def opened() -> None:
+            faults.on_claim = lambda: None
+            active = {"spec": {"lifecycle": {"desired": "Active"}}}
+            assert stage.world.edit(EXPERIMENT, TEAM, "x", active)
+
+        def see(change: Change) -> None:
+            if change.served.kind == ROLE_BINDING and change.new is None:
+                gone.append(change.key[1])
+
+        faults.on_claim = opened
+        stage.world.server.on_change.append(see)
+        stage.process.start()
+        await stage.sleep(MINUTE)
+        found = stage.world.experiment() or {}
+        assert names.FINALIZER in found["metadata"]["finalizers"]
+        assert stage.there(ROLE_BINDING, namespace, names.TENANT_ROLE_BINDING)
+
+    play(scene, faults=faults)
+    assert gone == []
 
 
 def test_a_run_does_not_begin_while_the_finalizer_cannot_be_put_back() -> None:

@@ -97,7 +97,7 @@ PHASES: Final = (
     Phase("access", ensure_access, needs=("bind",), keeps=(ROLE_BINDING,)),
     Phase("prove", prove_isolation, needs=("namespace",)),
     Phase("deliver", ensure_delivery, needs=("namespace",)),
-    Phase("run", follow_run, needs=("present",)),
+    Phase("run", follow_run),
     Phase("attempts", record_attempts),
     Phase("seal", ensure_seal, needs=("bind", "run")),
     Phase("conclude", ensure_conclusion),
