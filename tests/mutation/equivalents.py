@@ -22,6 +22,11 @@ EQUIVALENT: Final[dict[str, str]] = {
         " mark, and of the kinds that it does not look at the operator may write none by RBAC. The"
         " operator puts the label back before it writes anything else."
     ),
+    "experiment/seal.py effect ensure_seal: await freeze": (
+        "Pods that were there when the namespace closed were asked to end then, and it counts as"
+        " closed once all requests were taken. What comes in later is removed as an intruder by the"
+        " phase of isolation. This asks once more while the seal waits for pods."
+    ),
     "experiment/pull_secret.py check ensure_pull_secret: if found is None": (
         "The phase of isolation needs what the one of the namespace leaves, and reports then that"
         " it is not done. This check tells the types what is there."

@@ -65,15 +65,20 @@ def test_a_deletion_at_any_moment_of_a_run_leaves_a_signed_trace(moment: float) 
     play(scene)
 
 
-def test_nobody_is_let_in_any_more_while_a_namespace_goes_in_which_nothing_was_written() -> None:
-    """There is nothing to seal, and a namespace takes its time to go."""
-    faults = Refusing(lambda asked: asked.kind == JOB and asked.verb == "create")
-    faults.in_force = True
+def test_access_goes_before_a_namespace_of_which_no_status_says_that_it_was_open() -> None:
+    """The binding is there, its record was lost: nothing is sealed, and going takes its time."""
+    faults = Refusing(lambda asked: asked.kind == EXPERIMENT and asked.subresource == "status")
     bound: list[bool] = []
 
     async def scene(stage: Stage) -> None:
-        stage.declare(lifecycle={"deletionPolicy": "Delete"})
-        namespace = await stage.provisioned()
+        def refuse(change: Change) -> None:
+            faults.in_force = faults.in_force or change.served.kind == ROLE_BINDING
+
+        stage.world.server.on_change.append(refuse)
+        stage.declare(run=False, lifecycle={"deletionPolicy": "Delete"})
+        await stage.until("the binding is there", lambda: faults.in_force)
+        namespace = stage.status()["namespace"]
+        assert not stage.status().get("artifacts")
 
         def see(change: Change) -> None:
             gone = change.served.kind == NAMESPACE and change.key[1] == namespace
