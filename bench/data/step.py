@@ -7,6 +7,7 @@ ends the measure: the speed of a wrong answer is none.
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import time
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+
+from bench.provisioning.machine import memory_mib
 
 from glovebox.tasks.table_process import TableFile
 
@@ -63,17 +66,9 @@ def go(step: Step, way: str, folder: Path) -> Gone:
     number = step.ways[way](folder)
     seconds, cpu = time.perf_counter() - began, _cpu() - before
     reader = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10
-    return Gone(number, seconds, cpu, _peak(), reader)
-
-
-def _peak() -> int:
-    """Return the most memory of this process (MiB).
-
-    Not `ru_maxrss`: that begins with what the process had that started this one.
-    """
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) >> 10
+    # Not `ru_maxrss` of this one: that begins with what the process had that started it.
+    _, peak = memory_mib(os.getpid())
+    return Gone(number, seconds, cpu, int(peak), reader)
 
 
 def _cpu() -> float:

@@ -12,8 +12,8 @@ import pytest
 
 from mutation import switch
 from mutation.equivalents import reason_of
-from mutation.results import keep, keep_doors
-from mutation.running import Runner
+from mutation.results import keep_doors, keep_each
+from mutation.running import Runner, aloud
 
 if TYPE_CHECKING:
     from mutation.phase_doors import PhaseDoor
@@ -68,22 +68,17 @@ class PhaseMutator:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run all tests once to learn where they come, then those that matter for each door."""
-        capture = session.config.pluginmanager.getplugin("capturemanager")
-
-        def aloud(line: str) -> None:
-            with capture.global_and_fixture_disabled():
-                self._say(line)
-
         items = {item.nodeid: item for item in session.items}
-        self._learn(items, aloud)
+        say = aloud(session, self._say)
+        self._learn(items, say)
         keep_doors(self._folder, self._part, self._doors)
-        for number, door in enumerate(filter(self._wanted, self._doors), 1):
-            began = time.monotonic()
-            noticed = self._take_away(door, items)
-            keep(self._folder, self._part, door, noticed)
-            self.count = number
-            told = noticed or ("nobody can notice" if reason_of(str(door)) else "NOBODY NOTICED")
-            aloud(f"{number:4} {time.monotonic() - began:6.1f} s {told:<60.60} {door}")
+        self.count = keep_each(
+            self._folder,
+            self._part,
+            filter(self._wanted, self._doors),
+            lambda door: self._take_away(door, items),
+            say,
+        )
         session._setupstate.teardown_exact(None)
         return True
 

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from mutation.equivalents import reason_of
-from mutation.results import keep, keep_doors
-from mutation.running import Runner
+from mutation.results import keep_doors, keep_each
+from mutation.running import Runner, aloud
 from mutation.watchers import Listener, Watched, candidates, is_of
 from support.api import ApiError
 
@@ -68,14 +67,7 @@ class Mutator:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run all tests once to learn what they see, then those that matter once for each door."""
         items = list(session.items)
-        capture = session.config.pluginmanager.getplugin("capturemanager")
-        say = self._say
-
-        def aloud(line: str) -> None:
-            with capture.global_and_fixture_disabled():
-                say(line)
-
-        self._say = aloud
+        self._say = aloud(session, self._say)
         with self._listener.listening():
             usable = self._learn(items)
             cluster = self._listener.current
@@ -88,13 +80,13 @@ class Mutator:
                 if not door.is_spoken:
                     spoken.setdefault(door.owner, set()).add(door.message)
                 spoken.setdefault(door.owner, set())
-            for number, door in enumerate(filter(self._wanted, doors), 1):
-                began = time.monotonic()
-                noticed = self._take_away(cluster, door, usable, spoken)
-                keep(self._folder, self._part, door, noticed)
-                self.count = number
-                took = f"{time.monotonic() - began:.1f} s"
-                self._say(f"{number:4} {took:>7} {_of(noticed, door):<60.60} {door}")
+            self.count = keep_each(
+                self._folder,
+                self._part,
+                filter(self._wanted, doors),
+                lambda door: self._take_away(cluster, door, usable, spoken),
+                self._say,
+            )
         session._setupstate.teardown_exact(None)
         return True
 
@@ -177,10 +169,6 @@ class Mutator:
                 return False
             time.sleep(0.2)
         return True
-
-
-def _of(noticed: str | None, door: Door) -> str:
-    return noticed or ("nobody can notice" if reason_of(str(door)) else "NOBODY NOTICED")
 
 
 def _put(cluster: Cluster, path: str, body: dict[str, Any]) -> None:

@@ -8,10 +8,11 @@ and tests of that time: begin with an empty folder after they changed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from mutation.equivalents import reason_of
 
@@ -26,6 +27,9 @@ class AnyDoor(Protocol):
     @property
     def part(self) -> str:
         """What sort of door it is."""
+
+
+_Door = TypeVar("_Door", bound=AnyDoor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,32 @@ def keep(folder: Path, part: str, door: AnyDoor, noticed_by: str | None) -> None
     line = json.dumps({"door": str(door), "noticed_by": noticed_by})
     with (folder / f"{part}.results.jsonl").open("a") as file:
         file.write(f"{line}\n")
+
+
+def keep_each(
+    folder: Path,
+    part: str,
+    doors: Iterable[_Door],
+    take_away: Callable[[_Door], str | None],
+    say: Callable[[str], None],
+) -> int:
+    """Take doors away in turn, and keep and say what became of each; return how many there were.
+
+    Args:
+        folder: Where results are kept.
+        part: Which part of the doors it is.
+        doors: These.
+        take_away: Takes one away, and returns the test that noticed.
+        say: Is told.
+    """
+    number = 0
+    for number, door in enumerate(doors, 1):
+        began = time.monotonic()
+        noticed = take_away(door)
+        keep(folder, part, door, noticed)
+        told = noticed or ("nobody can notice" if reason_of(str(door)) else "NOBODY NOTICED")
+        say(f"{number:4} {time.monotonic() - began:6.1f} s {told:<60.60} {door}")
+    return number
 
 
 def kept(folder: Path, parts: Sequence[str]) -> list[Result]:

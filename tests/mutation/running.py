@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
@@ -19,6 +20,17 @@ class _OfTheFolder:
     def listchain(self) -> list[Any]:
         """Return what must not be torn down."""
         return [each for each in self._item.listchain() if not isinstance(each, _OF_A_FILE)]
+
+
+def aloud(session: pytest.Session, say: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what says it although pytest takes in what tests print."""
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+
+    def said(line: str) -> None:
+        with capture.global_and_fixture_disabled():
+            say(line)
+
+    return said
 
 
 class Runner:
