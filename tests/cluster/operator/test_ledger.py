@@ -307,7 +307,7 @@ def test_heads_are_witnessed_and_dated_and_glovebox_demands_it(
         verified = glovebox(cluster, "ledger", "verify", WHERE, "--policy", str(strict), *roots)
         assert verified.returncode == 0, verified.stdout + verified.stderr
         assert "witness w1 saw it on" in verified.stdout
-        assert f"1 timestamps; size {size} was known on" in verified.stdout
+        assert f"1 timestamp; size {size} was known on" in verified.stdout
     stranger = Authority(tmp_path / "stranger")
     roots = ("--timestamp-roots", str(stranger.root))
     found = glovebox(cluster, "ledger", "verify", WHERE, "--policy", str(strict), *roots)
@@ -337,7 +337,7 @@ def test_who_refuses_is_told_and_the_ledger_is_written_all_the_same(
         other = Witness(tmp_path / "other", policy)
         with other.running():
             pass
-        declare(platform, witnesses=[{**witness.spec, "key": other.key}])
+        declare(platform, witnesses=[{**witness.spec, "key": other.key}], timestamps=None)
         platform.expect("ObjectStore", STORE, "LedgerAnchored", "False", "LedgerNotWitnessed")
         message = platform.condition("ObjectStore", STORE, "LedgerAnchored")["message"]
         assert NAME in message
