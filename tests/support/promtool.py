@@ -48,11 +48,13 @@ class Fault:
         series: Samples by series, one each `step` seconds, as promtool writes them.
         at: When it fires.
         labels: What the alert says of it, as a selector has it.
+        resolved: When it fires no more, of a fault that passes.
     """
 
     series: Series
     at: int
     labels: str = ""
+    resolved: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +97,10 @@ def unit_tests(name: str, case: Case) -> list[dict[str, Any]]:
         samples = [{"labels": "{}", "value": 1}] if yes else []
         return {"expr": expr, "eval_time": f"{at}s", "exp_samples": samples}
 
-    tests = [
-        test(case.fault.series, ask(counted("firing", case.fault.labels), case.fault.at, yes=True))
-    ]
+    asked = [ask(counted("firing", case.fault.labels), case.fault.at, yes=True)]
+    if case.fault.resolved is not None:
+        asked.append(ask(counted("firing"), case.fault.resolved, yes=False))
+    tests = [test(case.fault.series, *asked)]
     for calm in case.calms.values():
         last = max(_length(values) for values in calm.series.values()) * case.step
         quiet = [

@@ -225,6 +225,22 @@ def _built() -> dict[str, Case]:
                 "blip": Calm({_OK: "0+100x60", _LOST: "0x9 0+50x3 150x40"}, pending=780),
             },
         ),
+        "ApiErrorBudget": Case(
+            # A tenth fails for five hours: too little for `ApiUnavailable`, too much for a month.
+            # An hour after its end the six hours before are still above; it is over all the same.
+            Fault(
+                {_OK: "0+90x300 27000+100x90", _LOST: "0+10x300 3000x90"},
+                at=18_000,
+                resolved=21_600,
+            ),
+            {
+                "nothing is asked": Calm({_OK: "0+0.2x400", _LOST: "0+0.2x400"}),
+                "within the objective": Calm({_OK: "0+98x400", _LOST: "0+2x400"}),
+                "all of five minutes": Calm(
+                    {_OK: "0+100x60 6000x5 6000+100x300", _LOST: "0x60 0+100x5 500x300"}
+                ),
+            },
+        ),
         "EventsDropped": counted(dropped, at=4200, fault="0+5x90", calm="0 0 0 30x90"),
         "FailedSurge": Case(
             Fault({_EXPERIMENTS % "Failed": "10x30", _EXPERIMENTS % "Current": "20x30"}, at=900),

@@ -195,7 +195,13 @@ def _without_floor(rule: dict[str, Any]) -> None:
             _without_floor,
             [
                 f"Glovebox{name}"
-                for name in ("ReconcileErrors", "ApiUnavailable", "FailedSurge", "RunsFailing")
+                for name in (
+                    "ReconcileErrors",
+                    "ApiUnavailable",
+                    "ApiErrorBudget",
+                    "FailedSurge",
+                    "RunsFailing",
+                )
             ],
             id="no floor",
         ),
