@@ -63,6 +63,9 @@ class OperatorProcess:
         image: The image of Glovebox, where there are nodes.
         program: What `glovebox` is called here.
         settings: More environment variables (`GLOVEBOX_...`).
+
+    Attributes:
+        port: The loopback port of its pages.
     """
 
     def __init__(
@@ -74,13 +77,13 @@ class OperatorProcess:
     ) -> None:
         self._environment = environment
         self._program = program
-        self._port = choose_ports(["operator"])["operator"]
+        self.port = choose_ports(["operator"])["operator"]
         state = environment.state
         self._part = operator_part(
             kubeconfig=environment.control_plane.kubeconfig_for(OPERATOR_USER, ()),
             logs=state.logs,
             run=state.run,
-            port=self._port,
+            port=self.port,
             tied=False,
             settings={**({"GLOVEBOX_IMAGE": image} if image else {}), **(settings or {})},
             gateway=environment.gateway if environment.nodes else None,
@@ -106,7 +109,7 @@ class OperatorProcess:
     def commands(self) -> tuple[str, ...]:
         """What a person types to see its metrics and to follow its log."""
         return (
-            f"curl http://{LOOPBACK}:{self._port}/metrics",
+            f"curl http://{LOOPBACK}:{self.port}/metrics",
             (
                 f"{self._program} local logs operator --name {self._environment.state.root.name}"
                 " --follow"
@@ -123,7 +126,7 @@ class OperatorProcess:
         self._part.wait_ready(step.say)
         if self._environment.nodes:
             # It runs where pods are; its pages are for whoever is here.
-            self._environment.forward_from_gateway("operator-forwarder", self._port).start()
+            self._environment.forward_from_gateway("operator-forwarder", self.port).start()
         step.say(f"user {OPERATOR_USER}, pid {self._part.pid}")
 
     def page(self, path: str) -> str:
@@ -134,7 +137,7 @@ class OperatorProcess:
         """
         try:
             with urllib.request.urlopen(
-                f"http://{LOOPBACK}:{self._port}{path}", timeout=10
+                f"http://{LOOPBACK}:{self.port}{path}", timeout=10
             ) as answer:
                 text: str = answer.read().decode()
         except OSError as error:

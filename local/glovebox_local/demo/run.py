@@ -101,7 +101,7 @@ def run_demo(
     elif nodes and missing_programs(NODE_PROGRAMS):
         show_first(name, repository, progress, console, started=started)
     with environment_of(name, progress, keep=keep, driver=driver, nodes=nodes) as environment:
-        stage = open_stage(environment, progress, repository, told=story is not None)
+        stage = open_stage(environment, progress, repository, story)
         play(chapters(run=with_node, story=story), stage, progress, console)
         namespace = stage.sealed_namespace
         happened = "All of it happened" if with_node or story else "All of it but the run happened"
@@ -184,7 +184,7 @@ def environment_of(
 
 
 def open_stage(
-    environment: Environment, progress: Progress, repository: Path, *, told: bool = False
+    environment: Environment, progress: Progress, repository: Path, story: Story | None = None
 ) -> Stage:
     """Find or build the tools and put the stage together.
 
@@ -192,7 +192,7 @@ def open_stage(
         environment: The cluster and the store, up.
         progress: Shown what is built.
         repository: The clone.
-        told: Whether a story is: its operator tells a catalogue what happens.
+        story: Played on it: its operator sends a catalogue the events of lineage.
 
     Raises:
         LocalError: A tool could not be built.
@@ -211,12 +211,13 @@ def open_stage(
     )
     tools = Tools(kubectl, helm, environment.kubeconfig, folder / "home")
     catalogue = Catalogue()
+    settings = {**catalogue.settings, **story.settings} if story else None
     operator: Operator = (
         OperatorDeployment(tools, glovebox, environment.state.logs)
         if glovebox and in_containers
-        else OperatorProcess(environment, glovebox, program(), catalogue.settings if told else None)
+        else OperatorProcess(environment, glovebox, program(), settings)
     )
-    if told:
+    if story:
         catalogue.open()
     return Stage(environment, tools, repository, operator, trainer, catalogue)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from glovebox_local.progress import Step
+    from glovebox_local.prometheus import Prometheus
 
 TEAM = "team-flights"
 EXPERIMENT = "delay-baseline"
@@ -73,6 +74,8 @@ class Stage:
         self.operator = operator
         self.trainer = trainer
         self.catalogue = catalogue or Catalogue()
+        # Started by the story of who watches.
+        self.prometheus: Prometheus | None = None
 
     @property
     def folder(self) -> Path:

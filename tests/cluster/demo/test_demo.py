@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from support.kept_demo import kept_demo
+from support.prometheus import needs_prometheus
 
 pytestmark = pytest.mark.slow
 
@@ -93,6 +94,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Demo]:
 @pytest.fixture
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Demo]:
     yield from _playing(tmp_path_factory, "--story", "data")
+
+
+@pytest.fixture
+def sight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Demo]:
+    yield from _playing(tmp_path_factory, "--story", "sight")
 
 
 def _playing(tmp_path_factory: pytest.TempPathFactory, *options: str) -> Iterator[_Demo]:
@@ -192,3 +198,21 @@ def test_an_interruption_leaves_no_process_behind(
     assert demo.process.wait(timeout=_END_TIMEOUT) == 128 + number, demo.output
     assert demo.processes() == []
     assert demo.records() == []
+
+
+@needs_prometheus
+@pytest.mark.timeout(_TIMEOUT + 60)
+def test_alerts_fire_and_resolve_while_one_watches(sight: _Demo) -> None:
+    code = sight.process.wait(timeout=_TIMEOUT)
+    text = " ".join(sight.output.split())
+    assert code == 0, sight.output
+    for alert in (
+        "GloveboxStoreNotReady (critical): An ObjectStore is not Ready.",
+        "GloveboxBrokenLink (warning): The chain of lineage is broken (link input).",
+        "GloveboxIsolationIncomplete (critical):",
+    ):
+        assert alert in text, sight.output
+    assert text.count("resolved after") == 3
+    assert "no rule has an error" in text
+    assert sight.processes() == []
+    assert sight.records() == []

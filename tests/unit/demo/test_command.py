@@ -62,6 +62,7 @@ def test_the_options_reach_the_demonstration(monkeypatch: pytest.MonkeyPatch) ->
     [
         ["data", "--node"],
         ["data", "--driver", "kind"],
+        ["sight", "--node"],
         ["runs", "--no-node"],
         ["runs", "--driver", "kind"],
     ],

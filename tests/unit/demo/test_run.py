@@ -172,6 +172,13 @@ def test_what_is_left_from_before_is_ended_first(
             id="a story without a node",
         ),
         pytest.param(
+            [],
+            None,
+            Story.SIGHT,
+            ["build 3", "up without", "play 7", "down"],
+            id="who watches needs no node",
+        ),
+        pytest.param(
             ["coredns"],
             True,
             None,

@@ -14,6 +14,7 @@ from glovebox_local.demo.stories import (
     moving,
     rotting,
     tracing,
+    watching,
 )
 
 STORIES = {
@@ -112,6 +113,47 @@ STORIES = {
                 DemoStep("glovebox verify", distributed.seal),
                 DemoStep("What is known of test data in training", distributed.show_leakage),
             ),
+        ),
+    ),
+    Story.SIGHT: (
+        Chapter(
+            "A Prometheus",
+            (DemoStep("Starting Prometheus with the chart's rules", watching.start),),
+        ),
+        Chapter(
+            "A store that is not there",
+            (
+                DemoStep(
+                    "An ObjectStore at an address of nobody",
+                    watching.fires(watching.STORE, "store.yaml"),
+                ),
+                DemoStep("It is deleted", watching.resolves(watching.STORE, "store.yaml")),
+            ),
+        ),
+        Chapter(
+            "Features from nowhere",
+            (
+                DemoStep(
+                    "A FeatureSetPin of a pin that nobody declared",
+                    watching.fires(watching.LINK, "features.yaml"),
+                ),
+                DemoStep("It is deleted", watching.resolves(watching.LINK, "features.yaml")),
+            ),
+        ),
+        Chapter(
+            "Isolation that cannot be repaired",
+            (
+                DemoStep(
+                    "A policy of the platform, and a deletion behind the glass", watching.opens
+                ),
+                DemoStep(
+                    "The policy is deleted", watching.resolves(watching.ISOLATION, "policy.yaml")
+                ),
+            ),
+        ),
+        Chapter(
+            "The dashboards",
+            (DemoStep("Asking what each panel asks", watching.show_dashboards),),
         ),
     ),
 }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from glovebox_local.demo.declaring import condition, waited_for
 from glovebox_local.demo.refusing import quote
 from glovebox_local.demo.stage import EXPERIMENTS, TEAM, Stage
+from glovebox_local.demo.stories import Story
 from glovebox_local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -16,18 +17,25 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-FILES = Path("docs/examples/stories/data")
+FILES = Path("docs/examples/stories")
 PINS = "datasetpins.glovebox.dev"
 
 
-def apply(stage: Stage, file: str) -> str:
-    """Apply a file of the stories and return the command as a person types it.
+def apply(stage: Stage, file: str, *, story: Story = Story.DATA, verb: str = "apply") -> str:
+    """Apply a file of a story and return the command as a person types it.
+
+    Args:
+        stage: The demonstration.
+        file: Of the story.
+        story: Which one.
+        verb: `delete` takes back what was applied, and waits until it is gone.
 
     Raises:
         LocalError: kubectl failed.
     """
-    stage.tools.kubectl("apply", f"--filename={stage.repository / FILES / file}")
-    return f"kubectl apply -f {FILES / file}"
+    path = FILES / story / file
+    stage.tools.kubectl(verb, f"--filename={stage.repository / path}")
+    return f"kubectl {verb} -f {path}"
 
 
 def refused(stage: Stage, file: str, experiment: str, reason: str) -> tuple[str, RenderableType]:
