@@ -7,11 +7,15 @@ while a difference is repaired; it is not opened again before the repair is thro
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.apply.managed import MANAGED
+from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.experiment.freeze import take_access
 from glovebox.controllers.experiment.isolation import (
     LOOK_AGAIN_SECONDS,
@@ -22,12 +26,13 @@ from glovebox.controllers.experiment.isolation import (
     split,
     still_stands,
 )
+from glovebox.controllers.experiment.issued import OPENS, record_issued
 from glovebox.controllers.experiment.namespace import check_own
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.desired.plan import Plan
-from glovebox.kube.answers import NotFound
+from glovebox.errors import GloveboxError
 from glovebox.kube.kinds import NAMESPACE, ROLE_BINDING, kind_of
-from glovebox.kube.objects import key_of
+from glovebox.kube.objects import ObjectKey, key_of
 from glovebox.status.experiment_facts import NamespaceFacts
 from glovebox.status.outcome import Outcome, done, of_error, skipped, waiting
 
@@ -45,12 +50,13 @@ async def ensure_access(scope: Scope, outcomes: Outcomes) -> Outcome:
     # The credentials before this phase may have been waited for; nothing else keeps people out.
     outdated = not latched and stood is not None and not await still_stands(scope, stood)
     if not latched and (outdated or not complete):
-        await close_access(scope)
-        return waiting(
+        noted = await close_access(scope)
+        closed = waiting(
             reasons.ISOLATION_INCOMPLETE,
             "access stays closed until isolation is complete",
             retry_seconds=LOOK_AGAIN_SECONDS if outdated else None,
         )
+        return replace(closed, obj=noted)
     if found is None:
         return skipped("namespace")
     intents = plan.access if scope.state != names.STATE_FROZEN else ()
@@ -74,20 +80,31 @@ async def ensure_access(scope: Scope, outcomes: Outcomes) -> Outcome:
     return of_error(failures[0], applied=applied) if failures else done(applied=applied)
 
 
-async def close_access(scope: Scope) -> None:
+async def close_access(scope: Scope) -> Mapping[str, Any] | None:
     """Take binding and credentials away, by live reads: the answers to their creation may be lost.
 
-    Whatever bears their names now is removed, in the experiment's own namespace alone.
+    Whatever bears their names now is removed, in the experiment's own namespace alone. Where it is
+    known to be there, and no status tells of it, that is recorded first, if it can be.
+
+    Returns:
+        The Experiment after that record; None without one.
 
     Raises:
         Refused: The namespace is somebody else's.
         GloveboxError: The API server failed; the rest was removed.
     """
-    try:
-        live = await scope.ports.reader.get(NAMESPACE, None, scope.namespace)
-    except NotFound:
-        return
-    if live["metadata"].get("deletionTimestamp"):
-        return
+    live = await read_or_absent(scope.ports, NAMESPACE, None, scope.namespace)
+    if live is None or live["metadata"].get("deletionTimestamp"):
+        return None
     check_own(scope.experiment, live)
+    noted: Mapping[str, Any] | None = None
+    if _is_known_open(scope):
+        with suppress(GloveboxError):  # whatever the record meets, nobody stays in
+            noted = await record_issued(scope.ports, scope.obj, scope.namespace)
     await take_access(scope.ports, scope.namespace)
+    return noted
+
+
+def _is_known_open(scope: Scope) -> bool:
+    keys = (ObjectKey(kind.kind, scope.namespace, name) for kind, name in OPENS)
+    return any(scope.ports.children.get(key) is not None for key in keys)

@@ -12,12 +12,14 @@ is declared cannot be read, or is not what was bound, the seal is made from the 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
 import structlog
 from pydantic import ValidationError
 
+from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
@@ -25,6 +27,8 @@ from glovebox.controllers.bound_seal import patient_until
 from glovebox.controllers.experiment.attempts import record_attempts
 from glovebox.controllers.experiment.bind import bind
 from glovebox.controllers.experiment.conclude import ensure_conclusion
+from glovebox.controllers.experiment.freeze import take
+from glovebox.controllers.experiment.issued import is_issued, record_issued
 from glovebox.controllers.experiment.lineage import trace_deletion
 from glovebox.controllers.experiment.phases import run_phases
 from glovebox.controllers.experiment.record import record_deletion
@@ -35,6 +39,7 @@ from glovebox.controllers.experiment.retire import (
     close_first,
     close_meanwhile,
     let_go,
+    own_namespace,
     release,
 )
 from glovebox.controllers.experiment.run import follow_run
@@ -50,7 +55,9 @@ from glovebox.controllers.last_listings import leave_note_of
 from glovebox.controllers.looking import invalid_spec
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
-from glovebox.errors import InvalidInput, Refused
+from glovebox.errors import GloveboxError, InvalidInput, Refused
+from glovebox.kube.kinds import ROLE_BINDING
+from glovebox.kube.objects import ObjectKey
 from glovebox.status.experiment_facts import AttemptFacts, RunFacts
 from glovebox.status.experiment_work import is_recorded
 from glovebox.status.kstatus import condition_of
@@ -84,20 +91,11 @@ async def end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outco
     recorded = (obj.get("status") or {}).get("seal")
     is_sealable = not ports.failures.is_failing(retiring.key, _UNSEALABLE)
     if recorded is None and is_sealable and not _is_sealing_given_up(ports, retiring):
-        outcomes = await _seal_first(ports, retiring, obj)
+        noted = await _note_issued(ports, retiring, obj)
+        outcomes = noted or await _seal_first(ports, retiring, obj)
         if outcomes:
-            seal, closing = outcomes.get("seal"), outcomes.get(_LOCK_UP)
-            waits = seal is not None and not seal.is_done
-            message = seal.message if seal is not None and waits else "it is recorded"
-            is_held = closing is not None and closing.reason == reasons.DELETION_BLOCKED
-            outcomes["retire"] = waiting(
-                reasons.DELETION_BLOCKED if is_held else reasons.SEALING,
-                f"the results are sealed before the Experiment goes: {message}",
-                # What was recorded wakes nobody: the next step follows at once.
-                retry_seconds=_SEAL_LOOK_SECONDS if waits else 0.0,
-            )
-            return outcomes
-    elif recorded is None and is_sealable and retiring.has_results:
+            return _waiting_for_the_seal(outcomes)
+    elif recorded is None and is_sealable and await _may_be_written(ports, retiring):
         shown = condition_of(obj.get("status") or {}, types.SEALED)
         why = f": {shown['message']}" if shown is not None else ""
         _tell_unsealed(ports, retiring, obj, f"it was tried for long enough{why}")
@@ -116,6 +114,54 @@ async def end(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outco
     if untold is not None:
         return Outcomes(record=untold, retire=untold)
     return Outcomes(retire=await release(ports, retiring, obj))
+
+
+def _waiting_for_the_seal(outcomes: Outcomes) -> Outcomes:
+    """Return what a look has come to that seals first, with what the deletion waits for."""
+    if "retire" in outcomes:
+        return outcomes
+    seal, closing = outcomes.get("seal"), outcomes.get(_LOCK_UP)
+    waits = seal is not None and not seal.is_done
+    message = seal.message if seal is not None and waits else "it is recorded"
+    is_held = closing is not None and closing.reason == reasons.DELETION_BLOCKED
+    outcomes["retire"] = waiting(
+        reasons.DELETION_BLOCKED if is_held else reasons.SEALING,
+        f"the results are sealed before the Experiment goes: {message}",
+        # What was recorded wakes nobody: the next step follows at once.
+        retry_seconds=_SEAL_LOOK_SECONDS if waits else 0.0,
+    )
+    return outcomes
+
+
+async def _note_issued(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) -> Outcomes | None:
+    """Record what a look has issued whose status was not taken; None where there is none of it.
+
+    Raises:
+        GloveboxError: The API server failed; by then nobody gets in any more.
+    """
+    if retiring.has_results or await own_namespace(ports, retiring) is None:
+        return None
+    try:
+        noted = await record_issued(ports, obj, retiring.namespace)
+    except GloveboxError:
+        # The credentials stay: they are all that tells of it.
+        if not retiring.leaves_team:
+            key = ObjectKey(ROLE_BINDING.kind, retiring.namespace, names.TENANT_ROLE_BINDING)
+            await take(ports, ROLE_BINDING, key)
+        raise
+    if noted is None:
+        return None
+    message = "the results are sealed before the Experiment goes: credentials were issued"
+    waits = waiting(reasons.SEALING, message, retry_seconds=0.0)
+    return Outcomes(retire=replace(waits, obj=noted))
+
+
+async def _may_be_written(ports: Ports, retiring: Retiring) -> bool:
+    """Whether there may be something that was to be sealed."""
+    if retiring.has_results:
+        return True
+    live = await own_namespace(ports, retiring)
+    return live is not None and await is_issued(ports, retiring.namespace)
 
 
 async def _conclude_first(
