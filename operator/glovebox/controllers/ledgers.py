@@ -24,13 +24,13 @@ from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.ports import LedgerHead, OpenLedger, Ports
 from glovebox.controllers.signing_keys import signer_of
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.engine.tasks import TaskContext, TaskKey, TaskState
 from glovebox.errors import Forbidden, GloveboxError, InvalidInput, NotReady, Unavailable
 from glovebox.evidence.signer import Signer
-from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import OBJECT_STORE, SECRET
 from glovebox.kube.resources import Key
 from glovebox.ledger.checkpoint import EMPTY, Head
@@ -253,7 +253,5 @@ async def _signer(ports: Ports, name: str) -> Signer:
 
 
 async def _find_signer(ports: Ports, name: str) -> Signer | None:
-    try:
-        return signer_of(await ports.reader.get(SECRET, ports.settings.namespace, name))
-    except NotFound:
-        return None
+    secret = await read_or_absent(ports, SECRET, ports.settings.namespace, name)
+    return signer_of(secret) if secret is not None else None

@@ -18,6 +18,7 @@ import structlog
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.experiment_status import RunStatus
+from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.bound_seal import BoundSeal
 from glovebox.controllers.experiment.record import LEDGER_WAIT, TASK, ensure_recorded
 from glovebox.controllers.ledgers import ensure_told, ledger_of
@@ -27,7 +28,6 @@ from glovebox.controllers.ports import Ports
 from glovebox.desired.bound_snapshot import read_snapshot
 from glovebox.engine.tasks import TaskKey
 from glovebox.errors import GloveboxError, InvalidInput
-from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import CONFIG_MAP
 from glovebox.ledger.events import experiment_lost
 from glovebox.status.experiment_facts import SealFacts
@@ -50,12 +50,14 @@ async def is_loss_told(ports: Ports, orphan: Orphan, since: datetime) -> bool:
         since: Since when it is closed.
     """
     try:
-        config_map = await ports.reader.get(CONFIG_MAP, orphan.name, names.SNAPSHOT_CONFIG_MAP)
-        snapshot = read_snapshot(config_map)
-    except (NotFound, InvalidInput):
+        config_map = await read_or_absent(ports, CONFIG_MAP, orphan.name, names.SNAPSHOT_CONFIG_MAP)
+        snapshot = read_snapshot(config_map) if config_map is not None else None
+    except InvalidInput:
         return True
     except GloveboxError:
         return False  # whoever goes on to seal it asks for the same, and says why
+    if snapshot is None:
+        return True
     store = ledger_of(ports, snapshot.platform.store.name)
     key = TaskKey(orphan.key, orphan.owner_uid, _LOSS)
     if store is None:

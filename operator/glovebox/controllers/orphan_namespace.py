@@ -28,6 +28,7 @@ import structlog
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.experiment_status import RunStatus
+from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.bound_seal import (
     PODS_WAIT,
     BoundSeal,
@@ -56,7 +57,6 @@ from glovebox.controllers.run_work import find_run, pods_of_run
 from glovebox.desired.bound_snapshot import read_snapshot
 from glovebox.engine.result import DONE, Result
 from glovebox.errors import Conflict, Fenced, GloveboxError, InvalidInput
-from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT, NAMESPACE
 from glovebox.kube.objects import ObjectKey
 from glovebox.kube.resources import Key
@@ -88,11 +88,8 @@ async def reconcile_orphan(ports: Ports, key: Key) -> Result:
 
 
 async def _look(ports: Ports, key: Key) -> Result:
-    try:
-        live = await ports.reader.get(NAMESPACE, None, key.name)
-    except NotFound:
-        live = {"metadata": {"deletionTimestamp": "gone"}}
-    orphan = Orphan.of(live)
+    live = await read_or_absent(ports, NAMESPACE, None, key.name)
+    orphan = Orphan.of(live) if live is not None else None
     if orphan is None or not await _is_gone(ports, orphan):
         ports.tasks.forget_owner(key)
         return DONE
@@ -167,26 +164,19 @@ async def _is_gone(ports: Ports, orphan: Orphan) -> bool:
     key = orphan.owner_key
     if not key.name:
         return True
-    try:
-        live = await ports.reader.get(EXPERIMENT, key.namespace, key.name)
-    except NotFound:
-        return True
-    return bool(live["metadata"]["uid"] != orphan.owner_uid)
+    live = await read_or_absent(ports, EXPERIMENT, key.namespace, key.name)
+    return live is None or bool(live["metadata"]["uid"] != orphan.owner_uid)
 
 
 async def _is_created_again(ports: Ports, orphan: Orphan) -> bool:
     """Whether an Experiment of that name is there, by now of another UID."""
     key = orphan.owner_key
-    try:
-        await ports.reader.get(EXPERIMENT, key.namespace, key.name)
-    except NotFound:
-        return False
-    return True
+    return await read_or_absent(ports, EXPERIMENT, key.namespace, key.name) is not None
 
 
 async def _run(ports: Ports, orphan: Orphan) -> RunStatus | None:
     """Return the run as far as its Job tells; None without one."""
-    work = await find_run(ports, orphan.name, is_expected=False)
+    work = await find_run(ports, orphan.name)
     return work.ended(await pods_of_run(ports, work)) if work is not None else None
 
 
@@ -280,13 +270,12 @@ async def _bound(
             f"annotation `{names.ANNOTATION_EXPERIMENT}` is not of the Experiment that the"
             " namespace was created for",
         )
-    try:
-        config_map = await ports.reader.get(CONFIG_MAP, orphan.name, names.SNAPSHOT_CONFIG_MAP)
-    except NotFound:
+    config_map = await read_or_absent(ports, CONFIG_MAP, orphan.name, names.SNAPSHOT_CONFIG_MAP)
+    if config_map is None:
         raise InvalidInput(
             reasons.SNAPSHOT_DIFFERS,
             f"there is no ConfigMap `{names.SNAPSHOT_CONFIG_MAP}`, so nobody knows what was bound",
-        ) from None
+        )
     snapshot = read_snapshot(config_map)
     lost = (
         f"Experiment `{orphan.owner}` was lost without passing by its deletion; this is sealed from"

@@ -20,12 +20,12 @@ from typing import Any, Final
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.ports import Ports
 from glovebox.errors import Conflict, InvalidInput, NotReady
 from glovebox.evidence.keys import TrustBundle, TrustedKey, encode_bundle, read_bundle, trusted
 from glovebox.evidence.rotation import united, with_current
 from glovebox.evidence.signer import LocalSigner, Signer
-from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import CONFIG_MAP, SECRET, Kind
 from glovebox.store.connection import Store
 from glovebox.store.key_records import has_records, publish_keys, read_record
@@ -113,10 +113,7 @@ async def read_published(ports: Ports) -> TrustBundle:
 
 
 async def _find(ports: Ports, kind: Kind, name: str) -> dict[str, Any] | None:
-    try:
-        return await ports.reader.get(kind, ports.settings.namespace, name)
-    except NotFound:
-        return None
+    return await read_or_absent(ports, kind, ports.settings.namespace, name)
 
 
 def _published(record: Mapping[str, Any] | None) -> TrustBundle:

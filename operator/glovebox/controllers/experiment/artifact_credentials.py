@@ -20,6 +20,7 @@ from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.stages import Stage
+from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.experiment.isolation import LOOK_AGAIN_SECONDS, Stood, still_stands
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
@@ -176,9 +177,8 @@ async def _look(scope: Scope, *, established: bool) -> tuple[datetime | None, Dr
     if child is None and not established:
         return None, None
     # Missing in the store of objects may only mean that a list was older than our own write.
-    try:
-        live = await ports.reader.get(SECRET, key.namespace, key.name)
-    except NotFound:
+    live = await read_or_absent(ports, SECRET, key.namespace, key.name, is_expected=established)
+    if live is None:
         return None, Drift(key, "deleted") if established else None
     expire = intact_until(live)
     if expire is None:

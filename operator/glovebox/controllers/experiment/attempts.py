@@ -18,6 +18,7 @@ from typing import Any, Final
 from glovebox.api import reasons
 from glovebox.api.attempt_status import KeptLog, RunContainer, RunNode, RunPod
 from glovebox.api.experiment_status import RunStatus
+from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.experiment.known_secrets import known_secrets
 from glovebox.controllers.experiment.log_redaction import redact_beside
 from glovebox.controllers.experiment.run import run_kind
@@ -27,7 +28,6 @@ from glovebox.controllers.job_pods import pods_of
 from glovebox.controllers.run_work import find_run, pods_of_run
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.errors import Forbidden, GloveboxError, InvalidInput, Unavailable
-from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import JOB, JOB_SET, NODE
 from glovebox.status.attempts import ENDED, attempt_of, joined, node_of, with_recorded, without_node
 from glovebox.status.experiment_facts import AttemptFacts, ClosingFacts, RunFacts
@@ -95,13 +95,14 @@ async def _with_nodes(scope: Scope, run: RunStatus) -> RunStatus:
     nodes = list(run.nodes)
     for name in without_node(run):
         try:
-            nodes.append(node_of(name, await scope.ports.reader.get(NODE, None, name)))
-        except NotFound:
-            nodes.append(RunNode(name=name, problem="the node was gone when it was looked at"))
+            node = await read_or_absent(scope.ports, NODE, None, name)
         except Forbidden as error:
             nodes.append(RunNode(name=name, problem=error.message[:512]))
         except GloveboxError:
             continue  # the next look asks again
+        else:
+            gone = RunNode(name=name, problem="the node was gone when it was looked at")
+            nodes.append(node_of(name, node) if node is not None else gone)
     return run.model_copy(update={"nodes": tuple(nodes)})
 
 

@@ -15,6 +15,7 @@ from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.delivery_mode import DeliveryMode
 from glovebox.api.leakage_status import LeakStatus
+from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.remembered import remember
@@ -25,7 +26,6 @@ from glovebox.desired.leakage import recorded_sheet, sheet_text
 from glovebox.desired.plan import Plan, desired_objects
 from glovebox.desired.snapshot import purpose_text, recorded_input, recorded_purpose
 from glovebox.errors import InvalidInput
-from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import NAMESPACE
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.experiment import compute_bound_status, compute_recreating_status
@@ -120,11 +120,7 @@ async def _is_gone(scope: Scope) -> bool:
     key = ObjectKey(NAMESPACE.kind, scope.namespace, scope.namespace)
     if scope.ports.children.get(key) is not None:
         return False
-    try:
-        await scope.ports.reader.get(NAMESPACE, None, scope.namespace)
-    except NotFound:
-        return True
-    return False
+    return await read_or_absent(scope.ports, NAMESPACE, None, scope.namespace) is None
 
 
 def render_plan(scope: Scope, resolved: Resolved, sheet: tuple[LeakStatus, ...] = ()) -> Plan:

@@ -15,6 +15,7 @@ from typing import Any
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.experiment.caches import Filling, ensure_cache
 from glovebox.controllers.experiment.input_credentials import ensure_input_credentials
 from glovebox.controllers.experiment.resolve import Resolved
@@ -135,10 +136,7 @@ async def _stands(ports: Ports, volume: InputVolume) -> bool:
     if not _is_for(found, volume.volume):
         return False
     bound = (found["spec"].get("claimRef") or {}).get("uid")
-    try:
-        live = await ports.reader.get(PERSISTENT_VOLUME_CLAIM, claim["namespace"], claim["name"])
-    except NotFound:
-        live = None
+    live = await read_or_absent(ports, PERSISTENT_VOLUME_CLAIM, claim["namespace"], claim["name"])
     if bound and (live is None or live["metadata"]["uid"] != bound):
         # Of a namespace that was recreated: no other claim is ever bound to it.
         key = key_of(PERSISTENT_VOLUME, found)

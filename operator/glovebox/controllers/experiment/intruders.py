@@ -22,6 +22,7 @@ import structlog
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.experiment.scope import Scope
 from glovebox.controllers.job_pods import pods_in
 from glovebox.desired.drift import Applied, Drift
@@ -29,7 +30,6 @@ from glovebox.desired.intruders import images_of, job_behind, why_inadmissible
 from glovebox.desired.job_set import needs_job_set
 from glovebox.desired.plan import Plan
 from glovebox.errors import Conflict, GloveboxError
-from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import JOB, POD
 from glovebox.kube.objects import key_of
 
@@ -124,9 +124,8 @@ async def _templates(
     for name in (*_OURS, *_of_stages(scope)):
         if name not in behind:
             continue
-        try:
-            job = await scope.ports.reader.get(JOB, scope.namespace, name)
-        except NotFound:
+        job = await read_or_absent(scope.ports, JOB, scope.namespace, name)
+        if job is None:
             if name not in _OURS:
                 # JobSet's controller takes Jobs away, and their pods after them.
                 found.setdefault(behind[name], None)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.experiment.freeze import close_namespace
 from glovebox.controllers.experiment.known_secrets import known_secrets
 from glovebox.controllers.experiment.namespace import check_own
@@ -21,7 +22,6 @@ from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.job_pods import pods_in
 from glovebox.controllers.run_work import find_run
 from glovebox.errors import GloveboxError
-from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import JOB_SET, NAMESPACE, SECRET
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.attempts import with_tenant_pods
@@ -43,9 +43,8 @@ async def lock_up(scope: Scope, outcomes: Outcomes) -> Outcome:
     secret = ObjectKey(SECRET.kind, namespace, names.CREDENTIALS_SECRET)
     if status.state == scope.state and ports.children.get(secret) is None:
         return done()  # what was closed once stays closed: admission sees to it
-    try:
-        live = await ports.reader.get(NAMESPACE, None, namespace)
-    except NotFound:
+    live = await read_or_absent(ports, NAMESPACE, None, namespace)
+    if live is None:
         return done()
     check_own(scope.experiment, live)  # one that is being deleted may be so for long
     facts = await _in_it(scope)
@@ -93,7 +92,7 @@ async def _is_news(scope: Scope) -> bool:
     recorded = scope.experiment.status.run
     if not scope.experiment.spec.has_run or (recorded is not None and recorded.completion_time):
         return False
-    work = await find_run(scope.ports, scope.namespace, (run_kind(scope),), is_expected=False)
+    work = await find_run(scope.ports, scope.namespace, (run_kind(scope),))
     if work is None:
         return False
     if recorded is None or recorded.job_uid != work.uid:

@@ -8,10 +8,10 @@ from typing import Any
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
+from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.desired.plan import Plan
 from glovebox.errors import NotReady, Refused
-from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import NAMESPACE
 from glovebox.kube.objects import key_of
 from glovebox.status.experiment_facts import NamespaceFacts
@@ -71,11 +71,8 @@ async def is_there(scope: Scope) -> bool:
     Raises:
         Unavailable: No answer.
     """
-    try:
-        live = await scope.ports.reader.get(NAMESPACE, None, scope.namespace)
-    except NotFound:
-        return False
-    return is_own(scope.experiment, live)
+    live = await read_or_absent(scope.ports, NAMESPACE, None, scope.namespace)
+    return live is not None and is_own(scope.experiment, live)
 
 
 def check_own(experiment: Experiment, live: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.experiment.session_secret import session_metadata
@@ -21,7 +22,6 @@ from glovebox.controllers.pull_secrets import REREAD_SECONDS, render_pull_secret
 from glovebox.desired.drift import Applied, Drift
 from glovebox.desired.pull_secret import is_as_wanted, is_as_written
 from glovebox.errors import NotReady
-from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import SECRET
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.experiment_facts import NamespaceFacts, PullSecretFacts
@@ -60,10 +60,9 @@ async def ensure_pull_secret(scope: Scope, outcomes: Outcomes) -> Outcome:
             "what opens the registries is copied once isolation is complete",
         )
     key = ObjectKey(SECRET.kind, scope.namespace, names.PULL_SECRET)
-    try:
-        live = await scope.ports.reader.get(SECRET, key.namespace, key.name)
-    except NotFound:
-        live = None
+    live = await read_or_absent(
+        scope.ports, SECRET, key.namespace, key.name, is_expected=found.established
+    )
     is_whole = live is not None and is_as_written(live)
     try:
         metadata = session_metadata(scope.experiment, key)

@@ -142,7 +142,11 @@ def run_kind(scope: Scope) -> Kind:
 async def _work(scope: Scope) -> RunWork | None:
     recorded = scope.experiment.status.run
     has_begun = recorded is not None and bool(recorded.job_uid)
-    work = await find_run(scope.ports, scope.namespace, (run_kind(scope),), is_expected=has_begun)
+    # Of what is being closed it is taken away next, and nothing else tells how it ended.
+    is_last = not scope.is_open or scope.experiment.is_deleting
+    work = await find_run(
+        scope.ports, scope.namespace, (run_kind(scope),), is_expected=has_begun or is_last
+    )
     if work is None:
         return None
     if recorded is not None and recorded.job_uid == work.uid:
