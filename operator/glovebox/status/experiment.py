@@ -42,6 +42,7 @@ from glovebox.status.experiment_facts import (
 )
 from glovebox.status.experiment_namespace import mark_namespace
 from glovebox.status.experiment_ready import REQUIRED, mark_ready
+from glovebox.status.experiment_released import report_held_back
 from glovebox.status.experiment_seen import (
     BUILDING,
     Seen,
@@ -52,7 +53,7 @@ from glovebox.status.experiment_seen import (
 from glovebox.status.experiment_work import mark_run, mark_seal, not_sealed, plain, record_run
 from glovebox.status.job_waits import WAITS
 from glovebox.status.ledger import HeldBack, hold_back, hold_ready, record_entries
-from glovebox.status.outcome import Verdict
+from glovebox.status.outcome import Outcome, Verdict
 from glovebox.status.references import AS_BOUND
 from glovebox.status.text import format_time, held_by
 
@@ -175,16 +176,19 @@ def compute_recreating_status(obj: Mapping[str, Any], now: datetime) -> dict[str
 
 
 def compute_released_status(
-    obj: Mapping[str, Any], finalizers: Sequence[str], now: datetime
+    obj: Mapping[str, Any], finalizers: Sequence[str], told: Outcome, now: datetime
 ) -> dict[str, Any]:
     """Return the status of an Experiment that was retired, and that others keep from going.
 
     Args:
         obj: The Experiment.
         finalizers: The ones that hold it, none of ours.
+        told: How telling the ledger went.
         now: The present time.
     """
     builder = StatusBuilder(obj.get("status"), _generation(obj), condition_types(obj), now)
+    if told.is_done:
+        report_held_back(builder, obj, told)
     _mark_not_kept(builder, obj)
     if builder.current(types.SUCCEEDED)[1] in {reasons.RUNNING, *WAITS}:
         builder.mark_unknown(types.SUCCEEDED, reasons.DELETING, _NOT_KEPT)

@@ -56,7 +56,7 @@ from glovebox.controllers.experiment.prove import prove_isolation
 from glovebox.controllers.experiment.pull_secret import ensure_pull_secret
 from glovebox.controllers.experiment.record import ensure_recorded, record
 from glovebox.controllers.experiment.resolve import resolve
-from glovebox.controllers.experiment.retire import Retiring, is_left
+from glovebox.controllers.experiment.retire import Retiring
 from glovebox.controllers.experiment.run import follow_run
 from glovebox.controllers.experiment.scope import Outcomes, Phase, Scope
 from glovebox.controllers.experiment.seal import ensure_seal
@@ -267,7 +267,7 @@ async def _reconcile_deletion(ports: Ports, obj: Mapping[str, Any]) -> Look:
     is_ours = names.FINALIZER in (obj["metadata"].get("finalizers") or ())
     try:
         # Somebody may have taken the finalizer off, and another one holds it: it is retired alike.
-        if not is_ours and not await _is_left(ports, retiring):
+        if not is_ours and retiring.uid in ports.retired:
             return Look(obj=obj, status=_released_status(ports, obj))
         outcomes = await end(ports, retiring, obj)
     except Conflict as error:
@@ -286,19 +286,13 @@ async def _reconcile_deletion(ports: Ports, obj: Mapping[str, Any]) -> Look:
     return Look(obj=obj, status=None if is_ours else _released_status(ports, obj))
 
 
-async def _is_left(ports: Ports, retiring: Retiring) -> bool:
-    """Return whether there is something to retire; asked once of what is not."""
-    if retiring.uid not in ports.retired and not await is_left(ports, retiring):
-        ports.retired.add(retiring.uid)
-    return retiring.uid not in ports.retired
-
-
 def _released_status(ports: Ports, obj: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the status of an Experiment that was let go, and that only others keep from going."""
     finalizers = obj["metadata"].get("finalizers") or ()
     if not finalizers or not (obj.get("status") or {}).get("conditions"):
         return None
-    return compute_released_status(obj, finalizers, ports.now())
+    told = ensure_recorded(ports, Key.of(obj), obj)
+    return compute_released_status(obj, finalizers, told, ports.now())
 
 
 def forget(ports: Ports, key: Key, uid: str) -> None:

@@ -189,18 +189,6 @@ async def own_namespace(ports: Ports, retiring: Retiring) -> dict[str, Any] | No
     return live if may_delete(retiring.namespace_uid, retiring.uid, live) else None
 
 
-async def is_left(ports: Ports, retiring: Retiring) -> bool:
-    """Return whether the Experiment's own namespace is there, and was not let go yet.
-
-    Raises:
-        GloveboxError: The API server failed.
-    """
-    live = await own_namespace(ports, retiring)
-    if live is None or live["metadata"].get("deletionTimestamp"):
-        return False
-    return bool(live["metadata"]["labels"].get(names.LABEL_STATE) != names.STATE_RETAINED)
-
-
 async def _apply_policy(ports: Ports, retiring: Retiring, live: dict[str, Any]) -> Outcome | None:
     """Do what the policy says; return why the Experiment has to wait, None when it need not."""
     namespace = retiring.namespace
