@@ -8,7 +8,7 @@ import pytest
 
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.kube.kinds import EVENT, EXPERIMENT, POD, ROLE_BINDING
+from glovebox.kube.kinds import EVENT, EXPERIMENT, NETWORK_POLICY, POD, ROLE_BINDING
 from glovebox.ledger.entry import Entry, time_text
 from simulation.api_server import ADMINISTRATOR, Asked
 from simulation.stage import Stage, play
@@ -38,6 +38,40 @@ async def provisioned(stage: Stage) -> str:
     namespace = await stage.provisioned()
     await stage.sleep(5)
     return namespace
+
+
+def test_a_pod_that_comes_in_during_a_fight_is_recorded_and_in_the_ledger() -> None:
+    """Of a fight most repairs cost no record: behind one of them a pod could be hidden."""
+
+    async def scene(stage: Stage) -> None:
+        namespace = await provisioned(stage)
+        for _ in range(6):
+            stage.world.remove(NETWORK_POLICY, namespace, names.NETWORK_POLICY_DEFAULT_DENY)
+            await stage.sleep(1.5)
+        label(stage, namespace, ENFORCE, None)
+        start(stage, namespace, "miner", OF_THE_HOST)
+        await stage.sleep(10 * MINUTE)
+        assert not stage.there(POD, namespace, "miner")
+        assert stage.status()["drift"]["pods"] == 1
+        assert len(of_pods(stage)) == 1
+
+    play(scene)
+
+
+def test_what_is_repaired_after_the_clock_went_back_is_recorded() -> None:
+    async def scene(stage: Stage) -> None:
+        namespace = await provisioned(stage)
+        policy = (NETWORK_POLICY, namespace, names.NETWORK_POLICY_DEFAULT_DENY)
+        for _ in range(5):
+            assert stage.world.remove(*policy)
+            await stage.sleep(MINUTE)
+        stage.world.clock.jump(-HOUR)
+        assert stage.world.remove(*policy)
+        await stage.sleep(MINUTE)
+        assert stage.there(*policy)
+        assert stage.status()["drift"]["repairs"] == 6
+
+    play(scene)
 
 
 def test_a_pod_beside_a_run_is_drift_of_isolation_and_in_the_ledger_once() -> None:

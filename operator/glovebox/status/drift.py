@@ -13,7 +13,9 @@ from glovebox.kube.kinds import POD
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.text import format_time
 
-# In a fight repairs are counted at once and recorded this often, so that each costs no write.
+# In a fight repairs are counted at once and recorded this often, so that each costs no write; a pod
+# that was removed is recorded at once: whoever fights would else hide it, and it is searched for
+# seldom.
 RECORD_SECONDS: Final = 30
 _FIGHT_REPAIRS: Final = 5
 
@@ -44,12 +46,13 @@ def mark_drift(
     _mark(builder, previous, repaired, outstanding, now, complete=complete)
     before = previous.get("drift") or {}
     record = dict(before)
-    if repaired and not is_fought_over(previous, now):
+    pods = [drift for drift in repaired if drift.key.kind == POD.kind]
+    if pods or (repaired and not is_fought_over(previous, now)):
         record["repairs"] = before.get("repairs", 0) + len(repaired)
         record["lastRepairTime"] = format_time(now)
-        record["last"] = _record_of(repaired[-1])
-        if pods := sum(drift.key.kind == POD.kind for drift in repaired):
-            record["pods"] = before.get("pods", 0) + pods
+        record["last"] = _record_of((pods or repaired)[-1])
+        if pods:
+            record["pods"] = before.get("pods", 0) + len(pods)
     left = [drift for _, drift in outstanding]
     if open_now := _outstanding(builder, before.get("outstanding"), left, now, complete=complete):
         record["outstanding"] = open_now
@@ -142,4 +145,5 @@ def is_fought_over(previous: Mapping[str, Any], now: datetime) -> bool:
     last = drift.get("lastRepairTime")
     if not last or drift.get("repairs", 0) < _FIGHT_REPAIRS:
         return False
-    return now < datetime.fromisoformat(last) + timedelta(seconds=RECORD_SECONDS)
+    # Of a moment that is still to come the clock went back: that is no fight.
+    return abs(now - datetime.fromisoformat(last)) < timedelta(seconds=RECORD_SECONDS)
