@@ -185,7 +185,11 @@ def test_a_source_that_is_gone_takes_nothing_away() -> None:
         assert stage.condition("Ready")["status"] == "True"
         give(stage, "two")
         await stage.until("it is back", lambda: copied(stage, namespace) == "two", 310.0)
-        assert SOURCE not in stage.condition("CredentialsFresh")["message"]
+        await stage.until(
+            "it is said no more",
+            lambda: SOURCE not in stage.condition("CredentialsFresh")["message"],
+            MINUTE,
+        )
 
     play(scene, profile=PROFILE)
 
