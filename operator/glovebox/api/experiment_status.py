@@ -277,6 +277,13 @@ class ExperimentStatus(Status):
             " are sealed from then on."
         ),
     )
+    closed_time: Time | None = Field(
+        default=None,
+        description=(
+            "When everything was first seen closed for good (`state: Sealed`). It never changes"
+            " once set. Without a run, what is sealed waits since then."
+        ),
+    )
     run: RunStatus | None = Field(default=None, description="What became of the run.")
     broken_inputs: tuple[BrokenInput, ...] = Field(
         default=(),

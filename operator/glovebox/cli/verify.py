@@ -166,6 +166,8 @@ def _in_ledger(
 
 
 def _document(verified: Verified) -> dict[str, Any]:
+    from glovebox.evidence.told import not_read
+
     report = verified.report
     return {
         "verified": not report.findings,
@@ -177,6 +179,7 @@ def _document(verified: Verified) -> dict[str, Any]:
         "lockedGovernance": report.locks.governance,
         "unlocked": report.locks.unlocked,
         "unreadable": report.locks.unreadable,
+        "notRead": not_read(report),
         "deleteMarkers": report.locks.markers,
         "bytesRead": verified.bytes_read,
         **_values(verified),
@@ -245,6 +248,7 @@ def _values(verified: Verified) -> dict[str, Any]:
 def _show(verified: Verified) -> None:
     from glovebox.cli.shown import counted
     from glovebox.data.printable import printable
+    from glovebox.evidence.told import not_read
 
     report = verified.report
     shown: Counter[str] = Counter()
@@ -263,8 +267,14 @@ def _show(verified: Verified) -> None:
             bold=True,
         )
     else:
-        experiment = printable(_experiment(verified) or "")
-        typer.secho(f"The seal of {experiment} holds.", fg=typer.colors.GREEN, bold=True)
+        said = f"The seal of {printable(_experiment(verified) or '')} holds"
+        unread = not_read(report)
+        if unread:
+            whose = ", ".join(f"{number:,} {why}" for why, number in unread.items())
+            count = counted(sum(unread.values()), "object version")
+            said += f", and does not say what is in {count} that nobody could read ({whose})"
+        colour = typer.colors.YELLOW if unread else typer.colors.GREEN
+        typer.secho(f"{said}.", fg=colour, bold=True)
     if report.key is not None and report.sealed is not None:
         typer.echo(f"  signed on {report.sealed.isoformat()} with key {report.key.key_id}")
     typer.echo(f"  {counted(len(report.artifacts), 'object version')} listed: {report.locks}")

@@ -36,6 +36,7 @@ from glovebox.desired.platform import Platform, render_platform
 from glovebox.desired.snapshot import recorded_purpose
 from glovebox.engine.tasks import TaskKey
 from glovebox.errors import GloveboxError
+from glovebox.evidence.standing import NONE_READ_WAIT, UNREAD_WAIT
 from glovebox.evidence.statement import SealedInput, SealedManifest, SealInputs
 from glovebox.kube.resources import Key
 from glovebox.status.experiment_facts import SealFacts
@@ -45,6 +46,7 @@ from glovebox.store.connection import Store
 from glovebox.store.pins import ManifestLocation
 from glovebox.store.sealing import seal_folder
 from glovebox.store.sources import ManifestSource, PrefixSource
+from glovebox.store.waits import Waits
 from glovebox.tasks.context import Progress, TaskContext
 from glovebox.tasks.questions import EvidenceQuestion
 from glovebox.tasks.seal import SEAL, seal_experiment
@@ -60,6 +62,10 @@ _NOT_ENDED: Final = "status.phase!=Succeeded,status.phase!=Failed"
 PODS_WAIT: Final = timedelta(minutes=10)
 # So long a store of inputs may be away before that is a finding of the seal.
 INPUTS_WAIT: Final = timedelta(minutes=15)
+# What cannot be read is waited for no longer where the Experiment goes: well within the hour after
+# which it would go without a seal.
+UNREAD_WAIT_OF_DELETION: Final = timedelta(minutes=30)
+_UNREAD: Final = "unread"
 WORK_CLASS: Final = "seal"
 MAKING: Final = "the results are being listed, hashed and signed"
 
@@ -83,6 +89,9 @@ class BoundSeal:
         reason: Why, in one word.
         doubts: What the seal cannot vouch for, as far as it is known beforehand.
         ended: Since when the results wait for their seal; None when that is not known.
+        closed: Since when all is closed, as it is on record; None when that is not known.
+        goes: Since when it is to go, and does not wait longer than that allows; None where it
+            stays.
         purpose: Why, as it was said before the run.
         leakage: The leakage sheet, as it was recorded before the run.
         tenant_pods: Who else had pods in the namespace; None when nobody was seen.
@@ -115,6 +124,8 @@ class BoundSeal:
     stays: bool = False
     not_before: datetime | None = None
     recorded_outcome: str | None = None
+    closed: datetime | None = None
+    goes: datetime | None = None
 
     @classmethod
     def of_snapshot(
@@ -130,6 +141,7 @@ class BoundSeal:
         since: datetime,
         stays: bool = False,
         not_before: datetime | None = None,
+        goes: datetime | None = None,
     ) -> BoundSeal:
         """Return what is to be sealed of an Experiment that does not say it itself any more.
 
@@ -144,6 +156,7 @@ class BoundSeal:
             since: Since when the results wait for their seal.
             stays: As in the attributes.
             not_before: As in the attributes.
+            goes: As in the attributes.
         """
         has_run = run is not None or snapshot.has_run
         outcome, reason = "Failed" if has_run else "", otherwise
@@ -169,6 +182,7 @@ class BoundSeal:
             stays=stays,
             not_before=not_before,
             recorded_outcome=recorded_outcome(run, has_run=has_run),
+            goes=goes,
         )
 
 
@@ -211,6 +225,7 @@ async def ensure_bound_seal(ports: Ports, bound: BoundSeal) -> Outcome:
         inputs=inputs,
         locked=store.spec.artifacts.worm == "Required",
         patient_until=_patient_until(ports, bound),
+        waits=_waits(ports, bound),
     )
     request = SealRequest(
         evidence,
@@ -306,6 +321,23 @@ def _patient_until(ports: Ports, bound: BoundSeal) -> datetime | None:
     if until < bound.ended + INPUTS_WAIT * 1.5:
         return bound.ended + INPUTS_WAIT
     return until.replace(microsecond=0)
+
+
+def _waits(ports: Ports, bound: BoundSeal) -> Waits:
+    """Return until when versions are waited for that cannot be read; also asked of a Job.
+
+    It counts from what is on record, so a restart begins no new wait; but each process asks for a
+    while before it takes for final what it has never asked for.
+    """
+    since = bound.ended or bound.goes
+    if since is None:
+        one = deadline(ports, bound.owner, _UNREAD, None, UNREAD_WAIT).replace(microsecond=0)
+        return Waits(one, one + (NONE_READ_WAIT - UNREAD_WAIT))
+    one, none = since + UNREAD_WAIT, since + NONE_READ_WAIT
+    if bound.goes is not None:
+        one, none = (min(until, bound.goes + UNREAD_WAIT_OF_DELETION) for until in (one, none))
+    asked = deadline(ports, bound.owner, _UNREAD, since, INPUTS_WAIT).replace(microsecond=0)
+    return Waits(max(one, asked), max(none, asked))
 
 
 async def unended_pods(ports: Ports, namespace: str) -> list[dict[str, Any]]:
@@ -436,7 +468,8 @@ def _statement_facts(bound: BoundSeal, prefix: str, now: datetime, builder: str)
         reason=bound.reason,
         attempts=run.attempts if run is not None else 0,
         started=told(run.start_time) if run is not None else "",
-        finished=told(run.completion_time) if run is not None else "",
+        # Without a run it ends when nobody can do anything there any more.
+        finished=told(run.completion_time if run is not None else bound.closed),
         sealed=format_time(now),
         version=glovebox.__version__,
         findings=bound.doubts,

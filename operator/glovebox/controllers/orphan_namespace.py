@@ -290,6 +290,7 @@ async def _bound(
         otherwise=reasons.ORPHANED,
         doubts=(lost, *doubts),
         since=since,
+        goes=since,
     )
 
 

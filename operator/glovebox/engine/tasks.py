@@ -7,9 +7,10 @@ more than half of a class, so that two large datasets of one team never keep a s
 team waiting. Whatever a task raises becomes its state, and never ends the process.
 
 How long a failed one rests is said by its error. What does not answer is tried again within a
-minute. What the store refuses, by what it holds or how it is set up, is tried seldom and ever more
-seldom, up to an hour. What the pinned bytes themselves refuse is tried once more, and then only for
-another basis: nothing else can make them say otherwise.
+minute, and what is waited for when it says so. What the store refuses, by what it holds or how it
+is set up, is tried seldom and ever more seldom, up to an hour. What the pinned bytes themselves
+refuse is tried once more, and then only for another basis: nothing else can make them say
+otherwise.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import structlog
 from glovebox import traces
 from glovebox.api import reasons
 from glovebox.engine.backoff import MOST_DOUBLINGS, Backoff
-from glovebox.errors import GloveboxError, InvalidInput, Unavailable, UnfitData
+from glovebox.errors import GloveboxError, InvalidInput, NotReady, Unavailable, UnfitData
 from glovebox.tasks.context import Checkpoint, Progress, TaskContext
 from glovebox.tasks.disk import full_disk
 
@@ -375,7 +376,8 @@ class TaskRunner:
         """Return for how many seconds a task rests that failed so; None where it ends here."""
         if not isinstance(error, InvalidInput):
             task.refusals, task.unfit = 0, None
-            return self._backoff.failed(task)
+            own = error.retry_seconds if isinstance(error, NotReady) else None
+            return max(self._backoff.failed(task), own or 0.0)
         self._backoff.succeeded(task)  # what refuses answers
         said = (error.reason, error.message)
         is_repeated, task.unfit = task.unfit == said, None

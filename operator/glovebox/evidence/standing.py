@@ -12,15 +12,18 @@ on record as well, and where the present key signed another, that one is the sea
 
 What cannot be read by whoever has no key of its writer's own is nobody's of ours. What a store has
 archived may be: unless it was written before the operator could, or so lately that no rule of the
-bucket has moved it yet, nobody knows.
+bucket has moved it yet, nobody knows. Nor does anybody of what is denied, or encrypted with a key
+that a service does not give: a right may be missing for a while. So both are waited for, but not
+for ever (`Rule.gives_up`): else whoever lays one such version there keeps a seal from being made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
+from types import MappingProxyType
 from typing import Final, Literal
 
 from glovebox.errors import InvalidInput
@@ -33,8 +36,23 @@ from glovebox.evidence.verification import is_statement_of
 CLOCKS: Final = timedelta(minutes=15)
 # What is younger was archived by its writer: rules of a bucket move what lies there for days.
 _ARCHIVED_AFTER: Final = timedelta(days=1)
-# Why a version cannot be read, for good: with a key that only its writer has, or in an archive.
-Unread = Literal["", "EncryptedWithOtherKey", "Archived"]
+# So long what cannot be read is waited for, from when it could have been read first: a key that was
+# switched off, or a policy that was changed, is put right within a day.
+UNREAD_WAIT: Final = timedelta(days=1)
+# And so long where nothing of a run's results can be read, while the evidence beside them can: that
+# is rather a right of the operator that is missing, which somebody has to notice first.
+NONE_READ_WAIT: Final = timedelta(days=7)
+# Why a version cannot be read: with a key that only its writer has, in an archive, because the
+# store denies it, or a service its key.
+Unread = Literal["", "EncryptedWithOtherKey", "Archived", "Denied", "KeyRefused"]
+_SAID: Final[Mapping[Unread, str]] = MappingProxyType(
+    {
+        "EncryptedWithOtherKey": "is encrypted with a key that only its writer has",
+        "Archived": "is archived",
+        "Denied": "is denied by the store",
+        "KeyRefused": "is encrypted with a key that the store cannot use",
+    }
+)
 
 
 class Standing(IntEnum):
@@ -85,6 +103,8 @@ class Rule:
         outcome: How its run ended, as it is on record, and empty without a run; None where it is
             not known to be over. With the digest it bounds the seals of former keys alone.
         now: The time; None where nothing is written any more, and what is archived may be ours.
+        gives_up: Whether what cannot be read was waited for long enough: it is passed over then,
+            although it may be the operator's own. What is on record never is.
     """
 
     trust: TrustBundle
@@ -95,6 +115,7 @@ class Rule:
     digest: str = ""
     outcome: str | None = None
     now: datetime | None = None
+    gives_up: bool = False
 
 
 @dataclass(slots=True)
@@ -167,13 +188,18 @@ class Judge:
         if self.rule.recorded:
             is_recorded = stored.version_id == self.rule.recorded
             return Standing.UNKNOWN if is_recorded else Standing.FOREIGN
-        said = "is encrypted with a key that only its writer has"
-        if stored.why_unread == "Archived":
-            if self._may_be_archived(stored):
-                return Standing.UNKNOWN
-            said = "is archived"
-        self.unread[stored.version_id] = f"version {stored.version_id} {said}"
+        said = f"version {stored.version_id} {_SAID[stored.why_unread]}"
+        self.unread[stored.version_id] = said
+        if stored.why_unread == "EncryptedWithOtherKey" or self._is_too_young(stored):
+            return Standing.FOREIGN
+        if not self.rule.gives_up:
+            return Standing.UNKNOWN
+        self.unread[stored.version_id] = f"{said}, and was waited for without success"
         return Standing.FOREIGN
+
+    def _is_too_young(self, stored: Stored) -> bool:
+        """Return whether what is archived was so by its writer, and not by a rule of the bucket."""
+        return stored.why_unread == "Archived" and not self._may_be_archived(stored)
 
     def _may_be_archived(self, stored: Stored) -> bool:
         """Return whether a rule of the bucket may have archived what is the operator's own."""

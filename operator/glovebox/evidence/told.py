@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,13 @@ from glovebox.evidence.verification import Report
 def lines_of(report: Report) -> list[str]:
     """Return what the seal says of the run, and what was said after it."""
     return [*_of_run(report), *_of_later(report)]
+
+
+def not_read(report: Report) -> dict[str, int]:
+    """Return how many of the signed versions were not read for it, by the reason."""
+    unread = (each for each in (*report.artifacts, *report.later) if each.is_unreadable)
+    # Lists of before there was a reason hold of these what no list can name.
+    return dict(sorted(Counter(each.unreadable or "NotFoundByName" for each in unread).items()))
 
 
 def values_of(report: Report) -> dict[str, Any]:

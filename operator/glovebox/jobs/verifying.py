@@ -231,7 +231,8 @@ def verify_seal(
     written = {name: each.written for name, each in beside.items()}
     _check_beside(report, seal, found, demand, now, written)
     check_evidence_locks(report, objects | beside, now, demanded=demand.locks)
-    return _compare(store, bucket, folder, report, demand, stop, read_bytes=read_bytes, now=now)
+    control = (objects[SNAPSHOT_NAME].key, objects[SNAPSHOT_NAME].version_id)
+    return _compare(store, bucket, control, report, demand, stop, read_bytes=read_bytes, now=now)
 
 
 def _stored(objects: Mapping[str, EvidenceObject]) -> Stored:
@@ -276,7 +277,7 @@ def _check_beside(
 def _compare(
     store: Store,
     bucket: str,
-    folder: str,
+    control: tuple[str, str],
     report: Report,
     demand: Demand,
     stop: Stop,
@@ -296,7 +297,7 @@ def _compare(
             bucket,
             prefix,
             stop,
-            control=folder + SNAPSHOT_NAME,
+            control=control,
             unreadable=unreadable,
             hidden=hidden,
             hashed=read_bytes,
@@ -326,6 +327,12 @@ def _compare(
     for key, version in sorted(unreadable & sealed.keys()):
         if not sealed[key, version].is_unreadable:
             report.note("Unreadable", key, f"version {version} is listed and cannot be read")
+    report.remarks += [
+        f"{live.key}: version {live.version_id} can be read by now, and was not when it was sealed:"
+        " what its bytes were, nothing says that is signed"
+        for live in (readable if read_bytes else ())
+        if (one := sealed.get(id_of(live))) is not None and one.is_unreadable
+    ]
     added = [each for each in found if id_of(each) in later]
     check_locks(report, added, now, demanded=demand.locks, unreadable=unreadable | hidden)
     # The count that is kept is of what was sealed.

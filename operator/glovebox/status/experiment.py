@@ -286,7 +286,8 @@ def _set_fields(builder: StatusBuilder, seen: Seen) -> None:
     _record_work(builder, seen)
     if state_of(seen) == names.STATE_SEALED and is_closed_for_good(seen):
         # It is what the seal waits for, and it waits for nothing else.
-        builder.set(state=names.STATE_SEALED)
+        closed = seen.previous.get("closedTime") or format_time(seen.now)
+        builder.set(state=names.STATE_SEALED, closedTime=closed)
     if not all(seen.outcome(phase).is_done for phase in BUILDING) or found is None:
         return
     builder.set(state=state_of(seen))

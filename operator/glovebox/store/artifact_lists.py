@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final
 
+from glovebox.api import reasons
 from glovebox.data.manifest import DigestSource, Entry
+from glovebox.errors import Unavailable
 from glovebox.evidence.artifacts import (
     Artifact,
     ArtifactListWriter,
@@ -22,7 +24,7 @@ from glovebox.evidence.artifacts import (
 )
 from glovebox.evidence.statement import SNAPSHOT_NAME
 from glovebox.store.artifact_reading import Reading
-from glovebox.store.evidence_objects import list_key, put_document
+from glovebox.store.evidence_objects import find_by_digest, list_key, put_document
 from glovebox.store.list_summary import lines_of, summary_of
 from glovebox.store.listing import list_versions
 from glovebox.store.manifests import SPOOL_BYTES
@@ -30,6 +32,7 @@ from glovebox.store.reading import in_order
 from glovebox.store.recalling import nothing, recalled
 from glovebox.store.sorting import externally_sorted
 from glovebox.store.uploads import end_uploads
+from glovebox.store.waits import NO_WAIT, Waits
 
 if TYPE_CHECKING:
     from glovebox.data.compare import ListedVersion
@@ -91,6 +94,7 @@ def write_artifact_list(
     stop: Stop,
     watching: Watching | None = None,
     final: bool = True,
+    waits: Waits = NO_WAIT,
 ) -> Written:
     """List and hash what lies below a prefix, and keep the list. Blocks.
 
@@ -102,8 +106,10 @@ def write_artifact_list(
         snapshot: What the experiment's digest was computed from.
         stop: Looked at between requests.
         watching: See there.
-        final: Whether an object that the store denies or fails to give, while it gives others, is
-            listed as unreadable; else it is an error, for a later attempt.
+        final: Whether an upload that the store does not end, or a lock that it does not show, is a
+            finding; else it is an error, for a later attempt.
+        waits: Until when a version that cannot be read is an error (`ArtifactUnread`), for a later
+            attempt; afterwards it is listed as unreadable.
 
     Raises:
         GloveboxError: The store does not answer or denies it; calling again is safe.
@@ -113,13 +119,26 @@ def write_artifact_list(
     # The snapshot is the same for every attempt, and the list has its digest in its name: what is
     # there already is as good. Being written first, the snapshot shows whether this bucket can be
     # read at all.
-    put_document(store, bucket, folder + SNAPSHOT_NAME, snapshot, stop)
-    control = folder + SNAPSHOT_NAME
-    reading = Reading(store, bucket, control, stop, final=final, on_bytes=watching.on_bytes)
+    key, passes = folder + SNAPSHOT_NAME, waits.are_over
+    said = put_document(store, bucket, key, snapshot, stop, passes=passes)
+    version = find_by_digest(store, bucket, key, said, stop, size=len(snapshot))
+    if version is None:
+        raise Unavailable(
+            reasons.STORE_FAILED, f"s3://{bucket}/{key} was written and cannot be read back"
+        )
+    reading = Reading(
+        store,
+        bucket,
+        (key, version),
+        stop,
+        final=final,
+        waits=waits,
+        on_bytes=watching.on_bytes,
+    )
     found, doubts = settled_list(reading, prefix, watching)
     with found:
         digest = summary_of(found, stop).digest
-        put_document(store, bucket, list_key(folder, digest), found, stop)
+        put_document(store, bucket, list_key(folder, digest), found, stop, passes=passes)
     return Written(digest, ended.count, (*doubts, *reading.findings, *ended.findings))
 
 
@@ -193,6 +212,7 @@ def _write_list(
     ) -> tuple[Artifact, bool]:
         (row, earlier), entries = item
         if earlier is not None and earlier.delete_marker == row.is_delete_marker:
+            reading.note_read(earlier)
             return earlier.model_copy(update={"is_latest": row.is_latest}), False
         return reading.artifact(row, entries)
 
@@ -204,6 +224,7 @@ def _write_list(
         # What had to be read is told whenever it is: a deletion waits for what comes further.
         if first or fresh:
             watching.on_artifact(artifact)
+    reading.require_read()
     return writer.finish()
 
 

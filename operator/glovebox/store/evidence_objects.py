@@ -28,8 +28,9 @@ from glovebox.store.errors import translated
 from glovebox.store.listing import list_versions
 from glovebox.store.manifests import object_chunks
 from glovebox.store.putting import measured, put
-from glovebox.store.unreadable import Read, read_or_why, why_of
+from glovebox.store.unreadable import Read, may_pass, read_or_why, why_of
 from glovebox.store.version_lock import Lock, LockHiddenError, read_version_lock
+from glovebox.store.waits import gives_keys
 
 if TYPE_CHECKING:
     from glovebox.data.compare import ListedVersion
@@ -95,14 +96,24 @@ def rows_of(store: Store, bucket: str, key: str, stop: Stop) -> list[ListedVersi
 
 
 def readable_versions(store: Store, bucket: str, key: str, stop: Stop) -> list[str]:
-    """Return the ids of those versions of a key that can be read, the oldest first. Blocks."""
-    rows = rows_of(store, bucket, key, stop)
-    return [
-        row.version_id
-        for row in rows
-        if row.size <= _STATEMENT_BYTES
-        and not read_or_why(store, bucket, key, row.version_id, 0, stop).why
-    ]
+    """Return the ids of those versions of a key that can be read, the oldest first. Blocks.
+
+    Raises:
+        GloveboxError: The store does not answer, or denies all of them.
+    """
+    found: list[str] = []
+    denied: GloveboxError | None = None
+    for row in rows_of(store, bucket, key, stop):
+        if row.size > _STATEMENT_BYTES:
+            continue
+        read = read_or_why(store, bucket, key, row.version_id, 0, stop)
+        if not read.why:
+            found.append(row.version_id)
+        elif may_pass(read.why):
+            denied = denied or read.error
+    if denied is not None and not found:
+        raise denied
+    return found
 
 
 def versions_of(store: Store, bucket: str, key: str, stop: Stop) -> list[str]:
@@ -215,20 +226,21 @@ def find_by_digest(
         size: How many bytes those are, where that is known.
 
     Raises:
-        GloveboxError: The store does not answer; or none has that digest, and one is archived.
+        GloveboxError: The store does not answer; or none has that digest, and one that may have it
+            cannot be read.
     """
-    version, archived = _by_digest(store, bucket, key, digest, stop, size)
-    if version is None and archived is not None:
-        raise archived
+    version, unread = _by_digest(store, bucket, key, digest, stop, size)
+    if version is None and unread is not None:
+        raise unread
     return version
 
 
 def _by_digest(
     store: Store, bucket: str, key: str, digest: str, stop: Stop, size: int | None
 ) -> tuple[str | None, GloveboxError | None]:
-    """Return the version, and the error about one that is archived."""
+    """Return the version, and the error about one that may have it and cannot be read."""
     rows = rows_of(store, bucket, key, stop)
-    archived: GloveboxError | None = None
+    unread: GloveboxError | None = None
     # The same bytes are of one size, so the oldest of them still comes first; and what somebody
     # else put there, as long as a store takes, is not read before them.
     for row in sorted(rows, key=lambda each: each.size):
@@ -242,12 +254,12 @@ def _by_digest(
             why = why_of(error)
             if not why:
                 raise
-            if why == "Archived":
-                archived = error
+            if may_pass(why) or (why == "Archived" and unread is None):
+                unread = error
             continue
         if DIGEST_PREFIX + found.hexdigest() == digest:
             return row.version_id, None
-    return None, archived
+    return None, unread
 
 
 def put_signed(
@@ -264,17 +276,40 @@ def put_signed(
         put(store, bucket, key, envelope, only_new=False)
 
 
-def put_document(store: Store, bucket: str, key: str, body: bytes | IO[bytes], stop: Stop) -> str:
+def put_document(
+    store: Store,
+    bucket: str,
+    key: str,
+    body: bytes | IO[bytes],
+    stop: Stop,
+    *,
+    passes: bool = False,
+) -> str:
     """Write a document unless a version with these bytes is there; return its digest. Blocks.
 
-    What is there and cannot be read keeps it from nothing: the same bytes twice do no harm.
+    What is there and cannot be read for good keeps it from nothing: the same bytes twice do no
+    harm. Where a right is missing they would be written with each try, so that is an error.
+
+    Args:
+        store: Of the bucket.
+        bucket: The bucket.
+        key: The whole key.
+        body: The document.
+        stop: Looked at between requests.
+        passes: Whether a version that is denied was waited for long enough: it is passed over as
+            long as the store gives something else that the operator wrote.
     """
     hashed, size = measured(body)
     digest = DIGEST_PREFIX + hashed.hex()
     if put(store, bucket, key, body, only_new=True):
         return digest
-    if _by_digest(store, bucket, key, digest, stop, size)[0] is None:
-        put(store, bucket, key, body, only_new=False)
+    version, unread = _by_digest(store, bucket, key, digest, stop, size)
+    if version is not None:
+        return digest
+    may_be_right = unread is not None and may_pass(why_of(unread))
+    if unread is not None and may_be_right and not (passes and gives_keys(store, bucket, stop)):
+        raise unread
+    put(store, bucket, key, body, only_new=False)
     return digest
 
 

@@ -16,12 +16,13 @@ from glovebox.store.evidence_objects import versions_of
 from glovebox.store.listing import list_versions
 from glovebox.store.manifests import object_chunks
 from glovebox.store.putting import put
+from glovebox.store.waits import KEYS_PREFIX
 
 if TYPE_CHECKING:
     from glovebox.evidence.signer import Signer
     from glovebox.store.connection import Stop, Store
 
-PREFIX: Final = ".glovebox/keys/"
+PREFIX: Final = KEYS_PREFIX
 PAYLOAD_TYPE: Final = "application/vnd.glovebox.keys+json"
 
 

@@ -16,7 +16,6 @@ from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.errors import InvalidInput
 from glovebox.evidence.artifacts import Artifact, artifact_order, read_artifact_list
-from glovebox.evidence.statement import SNAPSHOT_NAME
 from glovebox.store.artifact_lists import Watching, settled_list
 from glovebox.store.artifact_reading import Reading
 from glovebox.store.evidence_objects import find_by_digest, list_key, put_document
@@ -25,6 +24,7 @@ from glovebox.store.manifests import SPOOL_BYTES, object_chunks
 from glovebox.store.retention import retain
 from glovebox.store.uploads import end_uploads
 from glovebox.store.version_lock import Lock
+from glovebox.store.waits import NO_WAIT, Waits
 
 if TYPE_CHECKING:
     from glovebox.store.connection import Stop, Store
@@ -63,6 +63,7 @@ def write_last_list(
     sealed: str,
     stop: Stop,
     watching: Watching | None = None,
+    waits: Waits = NO_WAIT,
 ) -> LastList:
     """List what lies below a prefix once more, and keep the list. Blocks.
 
@@ -74,9 +75,11 @@ def write_last_list(
         sealed: Digest of the sealed list.
         stop: Looked at between requests.
         watching: What is recalled and told.
+        waits: Until when a version that cannot be read is waited for.
 
     Raises:
         InvalidInput: The sealed list is gone.
+        NotReady: `ArtifactUnread`: a version is waited for.
         GloveboxError: The store does not answer or denies it; calling again is safe.
     """
     key = list_key(folder, sealed)
@@ -87,7 +90,7 @@ def write_last_list(
         )
     ended = end_uploads(store, bucket, prefix, stop)
     previous = _fetched(store, bucket, key, version, sealed, stop)
-    reading = Reading(store, bucket, folder + SNAPSHOT_NAME, stop, final=True)
+    reading = Reading(store, bucket, (key, version), stop, final=True, waits=waits)
     found, doubts = settled_list(
         reading, prefix, watching or Watching(), previous=previous, digest=sealed
     )
@@ -105,8 +108,8 @@ def write_last_list(
                     if said and len(findings) < _FINDINGS_MAX:
                         findings.append(said)
             found.seek(0)
-        put_document(store, bucket, list_key(folder, summary.digest), found, stop)
-    last_key = list_key(folder, summary.digest)
+        last_key = list_key(folder, summary.digest)
+        put_document(store, bucket, last_key, found, stop, passes=waits.are_over)
     last = find_by_digest(store, bucket, last_key, summary.digest, stop)
     named = [(last_key, last)] if last is not None else []
     short = retain(store, bucket, named, summary.lock, stop, final=True)

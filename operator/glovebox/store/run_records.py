@@ -34,7 +34,7 @@ from glovebox.evidence.stated import moment_of
 from glovebox.store.evidence_objects import stored, versions_of
 from glovebox.store.listing import list_versions
 from glovebox.store.putting import put, put_first
-from glovebox.store.unreadable import read_or_why, why_of
+from glovebox.store.unreadable import may_pass, read_or_why, why_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -186,7 +186,8 @@ def note_start(
     try:
         noted = _with_start(store, bucket, begun, judge, stop)
     except GloveboxError as error:
-        if not why_of(error):
+        why = why_of(error)
+        if not why or may_pass(why):
             raise
         noted = begun  # what is archived there may say so as well: twice does no harm
     if not noted.job_uid:

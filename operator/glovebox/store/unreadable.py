@@ -1,8 +1,10 @@
 """Reads versions that may lie there although nobody of ours can read them.
 
 Whoever may write to a bucket can write what only they can read: encrypted with a key of their own,
-or straight into an archive. Both answers are of that one version and last; any other failure may
-pass, and what it hides may be ours, so it is an error.
+or straight into an archive. Both answers are of that one version and last. That a version is
+denied, or its key, may be of that one as well, or of a right that is missing for a while: what it
+hides may be ours, and whoever asks decides how long that is waited for. Any other failure passes,
+and is an error.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from glovebox.api import reasons
 from glovebox.errors import GloveboxError
 from glovebox.store.answers import AnswerError, answer_of
 from glovebox.store.manifests import object_chunks
@@ -68,12 +71,27 @@ def why_of(error: GloveboxError) -> Unread:
     """Return why a version cannot be read, where an error says so; else an empty text."""
     cause = error.__cause__
     answer = answer_of(cause) if isinstance(cause, Exception) else None
-    return _why(answer) if answer is not None else ""
-
-
-def _why(answer: AnswerError) -> Unread:
+    if answer is None:
+        return ""
     if answer.code == "InvalidObjectState":
         return "Archived"
-    if answer.status == _BAD_REQUEST and _OF_WRITERS_KEY.search(answer.words):
+    if is_of_writers_key(answer):
         return "EncryptedWithOtherKey"
-    return ""
+    if is_of_key(answer):
+        return "KeyRefused"
+    return "Denied" if error.reason == reasons.STORE_FORBIDDEN else ""
+
+
+def may_pass(why: Unread) -> bool:
+    """Return whether the same right may be missing for everything that is read."""
+    return why in ("Denied", "KeyRefused")
+
+
+def is_of_writers_key(answer: AnswerError) -> bool:
+    """Return whether a store asks for a key of the customer's own (SSE-C)."""
+    return answer.status == _BAD_REQUEST and _OF_WRITERS_KEY.search(answer.words) is not None
+
+
+def is_of_key(answer: AnswerError) -> bool:
+    """Return whether a store cannot use the key of a service (SSE-KMS)."""
+    return answer.code.upper().startswith("KMS")

@@ -12,7 +12,7 @@ from typing import Any
 
 from glovebox.api import reasons
 from glovebox.data.digest import canonical_json, digest_of
-from glovebox.errors import InvalidInput, Unavailable
+from glovebox.errors import GloveboxError, InvalidInput, Unavailable
 from glovebox.evidence.after_seal import (
     CONCLUSION_NAME,
     CONCLUSION_TYPE,
@@ -29,7 +29,7 @@ from glovebox.evidence.after_seal import (
 )
 from glovebox.evidence.envelope import sign
 from glovebox.evidence.run_facts import SESSIONS_END
-from glovebox.evidence.standing import Judge, Rule
+from glovebox.evidence.standing import NONE_READ_WAIT, UNREAD_WAIT, Judge, Rule
 from glovebox.evidence.statement import STATEMENT_NAME
 from glovebox.evidence.verification import stated_list_digest
 from glovebox.status.text import format_time
@@ -44,6 +44,7 @@ from glovebox.store.evidence_objects import (
 from glovebox.store.last_listing import LastList, write_last_list
 from glovebox.store.retention import lock_of, retain
 from glovebox.store.version_lock import Lock, LockHiddenError
+from glovebox.store.waits import Waits, paced
 from glovebox.tasks.checkpoints import StoredCheckpoint, checkpoint_prefix
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.journal import HashJournal, journaled
@@ -137,6 +138,7 @@ async def list_once_more(
         InvalidInput: There is no seal, or its list is gone.
         Unavailable: `SealNotFound`: the recorded one is gone; a session may still write; or the
             store does not answer: calling again is safe.
+        NotReady: `ArtifactUnread`: a version that cannot be read is waited for.
     """
     keys = await place.keys()
     seal = await _seal(place, keys)
@@ -162,6 +164,8 @@ async def list_once_more(
         every_seconds=context.checkpoint_seconds,
     )
 
+    waits = Waits(due + UNREAD_WAIT, due + NONE_READ_WAIT)
+
     def job(stop: Stop) -> LastList:
         return write_last_list(
             place.store,
@@ -171,6 +175,7 @@ async def list_once_more(
             sealed=stated_list_digest(seal.envelope),
             stop=stop,
             watching=Watching(recall=journal.entries, on_hashed=journal.add),
+            waits=waits.at(now()),
         )
 
     async def attempt() -> SupplementResult:
@@ -193,7 +198,10 @@ async def list_once_more(
         await _retain(place, SUPPLEMENT_NAME, made, seal, last.lock)
         return _supplement_result(made, signing)
 
-    return await journaled(place.store, journal, attempt())
+    try:
+        return await journaled(place.store, journal, attempt())
+    except GloveboxError as error:
+        raise paced(error, waits, now()) from error
 
 
 async def sign_conclusion(
@@ -273,7 +281,12 @@ async def _seal(place: SealPlace, keys: SealKeys) -> Statement:
 
 def _judge(keys: SealKeys, about: _About) -> Judge:
     predicate_type, seal = about.predicate_type, about.seal
-    rule = Rule(keys.trust, not_before=about.not_before, now=about.now)
+    rule = Rule(
+        keys.trust,
+        not_before=about.not_before,
+        now=about.now,
+        gives_up=about.not_before is not None and about.now >= about.not_before + UNREAD_WAIT,
+    )
     return Judge(rule, lambda each: is_about(payload_of(each), predicate_type, seal))
 
 

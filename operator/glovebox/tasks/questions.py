@@ -24,6 +24,7 @@ from glovebox.store.connection import Store
 from glovebox.store.manifests import ManifestLocation, ManifestLock
 from glovebox.store.pins import BuiltPin
 from glovebox.store.sealed_artifacts import SealToRead
+from glovebox.store.waits import Waits
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.contract import ContractRequest
 from glovebox.tasks.contract_question import ContractQuestion
@@ -238,6 +239,7 @@ class EvidenceQuestion(Strict):
     inputs: tuple[_DatasetDocument, ...]
     locked: bool
     patient_until: datetime | None
+    waits: Waits
 
     @classmethod
     def of(cls, request: EvidenceRequest) -> EvidenceQuestion:
@@ -261,6 +263,7 @@ class EvidenceQuestion(Strict):
             ),
             locked=request.locked,
             patient_until=request.patient_until,
+            waits=request.waits,
         )
 
     async def perform(
@@ -287,6 +290,7 @@ class EvidenceQuestion(Strict):
             ),
             locked=self.locked,
             patient_until=self.patient_until,
+            waits=self.waits,
         )
         evidence = await gather_evidence(context, request)
         return {"evidence": _EVIDENCE.dump_python(evidence, mode="json")}

@@ -31,6 +31,8 @@ from glovebox.store.pins import verify_pin
 from glovebox.store.sealing import Sealed, read_seal, sign_artifact_list
 from glovebox.store.telling import Progress as Counted
 from glovebox.store.telling import Telling
+from glovebox.store.unreadable import why_of
+from glovebox.store.waits import paced, waited_for
 from glovebox.tasks.checkpoints import StoredCheckpoint, checkpoint_prefix
 from glovebox.tasks.context import Progress, TaskContext
 from glovebox.tasks.journal import HashJournal, journaled, progress_of
@@ -70,16 +72,27 @@ async def seal_experiment(
         now: The time of day.
 
     Raises:
+        NotReady: `ArtifactUnread`: a version that cannot be read is waited for.
         GloveboxError: The store of the artifacts does not answer or denies it; what was hashed
             until then is kept, and calling again is safe.
     """
+    try:
+        return await _sealed(context, request, gather, now)
+    except GloveboxError as error:
+        raise paced(error, request.evidence.waits, now()) from error
+
+
+async def _sealed(
+    context: TaskContext,
+    request: SealRequest,
+    gather: Callable[[TaskContext], Awaitable[Evidence]] | None,
+    now: Callable[[], datetime],
+) -> SealResult:
     wanted = request.evidence
     store = wanted.store
     keys = await request.keys()
     judge = _judge(request, keys, now)
-    sealed = await store.run_job(
-        lambda stop: read_seal(store, wanted.bucket, wanted.folder, judge, stop), context.stop
-    )
+    sealed = await store.run_job(lambda stop: _seal_there(wanted, judge, stop, now), context.stop)
     if sealed is not None:
         return _result(sealed, keys, judge)
     # Whoever reads the seal is to know that another one lies in front of it.
@@ -145,6 +158,7 @@ async def _gathered(
                 on_bytes=told.read,
             ),
             final=final,
+            waits=request.waits.at(now()),
         )
 
     written = await request.store.run_job(job, context.stop)
@@ -197,8 +211,23 @@ def _judge(request: SealRequest, keys: SealKeys, now: Callable[[], datetime]) ->
         digest=request.about.digest,
         outcome=request.recorded_outcome,
         now=now(),
+        gives_up=request.evidence.waits.at(now()).are_over,
     )
     return judge_of_seal(rule, request.about.experiment, request.evidence.uid)
+
+
+def _seal_there(
+    wanted: EvidenceRequest, judge: Judge, stop: Stop, now: Callable[[], datetime]
+) -> Sealed | None:
+    """Return the seal that is there; what cannot be read in its place is waited for."""
+    try:
+        return read_seal(wanted.store, wanted.bucket, wanted.folder, judge, stop)
+    except GloveboxError as error:
+        until = wanted.waits.at(now()).one
+        if until is None or not why_of(error):
+            raise
+        what = f"what lies under the name of the seal in s3://{wanted.bucket}/{wanted.folder}"
+        raise waited_for(what, until, "and may be the operator's own", error) from error
 
 
 def _others(judge: Judge) -> tuple[str, ...]:

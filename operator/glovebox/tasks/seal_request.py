@@ -14,6 +14,7 @@ from glovebox.evidence.signer import Signer
 from glovebox.evidence.statement import SealInputs
 from glovebox.store.connection import Store
 from glovebox.store.pins import ManifestLocation, Source
+from glovebox.store.waits import NO_WAIT, Waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,11 @@ class EvidenceRequest:
         snapshot: What the experiment's digest was computed from.
         inputs: The datasets to verify again.
         locked: Whether the bucket has an object lock.
-        patient_until: Until then, a store of an input that does not answer, or an object that it
-            fails to give, is an error, and the seal is tried again; afterwards a finding. None is
-            not patient at all.
+        patient_until: Until then, a store of an input that does not answer, or a lock that is not
+            shown, is an error, and the seal is tried again; afterwards a finding. None is not
+            patient at all.
+        waits: Until when a version of the artifacts, or one under the names of the evidence, is
+            waited for that cannot be read.
     """
 
     uid: str
@@ -65,6 +68,7 @@ class EvidenceRequest:
     inputs: tuple[SealedDataset, ...]
     locked: bool = True
     patient_until: datetime | None = None
+    waits: Waits = NO_WAIT
 
     @property
     def basis(self) -> str:

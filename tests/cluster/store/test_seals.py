@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from glovebox.data.digest import canonical_json
-from glovebox.errors import GloveboxError, Unavailable
+from glovebox.errors import GloveboxError, NotReady, Unavailable
 from glovebox.evidence.keys import TrustBundle, read_bundle
 from glovebox.evidence.signer import LocalSigner, new_key_pair
 from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME, STATEMENT_NAME
 from glovebox.evidence.verification import Report, verify_evidence
+from glovebox.store.artifact_reading import NONE_READ
 from glovebox.store.pins import ManifestLock, PrefixSource, build_pin
 from glovebox.store.sealing import seal_folder
+from glovebox.store.waits import Waits
 from glovebox.tasks.context import TaskContext
 from glovebox.tasks.seal import seal_experiment
 from glovebox.tasks.seal_request import EvidenceRequest, SealedDataset, SealRequest, SealResult
@@ -423,3 +425,32 @@ async def test_what_only_its_writer_can_read_keeps_no_seal_from_being_made(
     assert theirs in finding
     assert (await seal(store, locked_bucket)).attestation_version == made.attestation_version
     assert verified(store, locked_bucket).findings == []
+
+
+@pytest.mark.parametrize("name", ["hidden", "*"], ids=["one of three", "all"])
+async def test_what_a_policy_of_the_bucket_denies_is_waited_for_and_then_sealed_as_not_read(
+    store: Store, locked_bucket: str, name: str
+) -> None:
+    for each in ("first", "hidden", "last"):
+        put(store, locked_bucket, each, each.encode())
+    denies = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["s3:GetObject", "s3:GetObjectVersion"],
+        "Resource": [f"arn:aws:s3:::{locked_bucket}/{PREFIX}{name}"],
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [denies]})
+    store.s3.put_bucket_policy(Bucket=locked_bucket, Policy=policy)
+    waits = Waits(MOMENT, MOMENT + dt.timedelta(days=6))
+    if name == "*":
+        with pytest.raises(NotReady) as raised:
+            await seal(store, locked_bucket, waits=waits)
+        assert "nor is anything else" in raised.value.message
+        waits = Waits(MOMENT, MOMENT)
+    made = await seal(store, locked_bucket, waits=waits)
+    report = verified(store, locked_bucket)
+    assert report.findings == []
+    denied = {each.key for each in report.artifacts if each.unreadable == "Denied"}
+    everything = {PREFIX + each for each in ("first", "hidden", "last")}
+    assert denied == (everything if name == "*" else {f"{PREFIX}hidden"})
+    assert (NONE_READ in made.findings) is (name == "*")

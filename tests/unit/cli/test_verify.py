@@ -68,6 +68,21 @@ def test_versions_are_counted_and_a_missing_lock_fails(tmp_path: Path) -> None:
     assert [answer[name] for name in counts] == [5, 3, 1, 1, 0, 0]
 
 
+def test_that_a_seal_does_not_know_some_bytes_is_in_its_first_line(tmp_path: Path) -> None:
+    hidden = [
+        artifact(f"{number}.bin", sha256="", unreadable=why)
+        for number, why in enumerate(("Denied", "Archived", "Denied"))
+    ]
+    folder = bundle(tmp_path, [*ARTIFACTS, *hidden])
+    code, output = verify(folder)
+    assert code == 0
+    assert output.splitlines()[0] == (
+        "The seal of team/exp holds, and does not say what is in 3 object versions that nobody"
+        " could read (1 Archived, 2 Denied)."
+    )
+    assert verified(folder)[1]["notRead"] == {"Archived": 1, "Denied": 2}
+
+
 def test_a_missing_lock_is_allowed_when_that_is_asked_for_and_is_counted_still(
     tmp_path: Path,
 ) -> None:

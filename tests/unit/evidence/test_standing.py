@@ -209,6 +209,13 @@ DAY = timedelta(days=1)
         ("Archived", NOW, {"now": NOW, "recorded": "v1"}, Standing.UNKNOWN),
         ("EncryptedWithOtherKey", NOW, {"recorded": "v1"}, Standing.UNKNOWN),
         ("Archived", MADE, {"recorded": "v2"}, Standing.FOREIGN),
+        ("Denied", MADE, {"now": NOW, "not_before": RUN_ENDED}, Standing.UNKNOWN),
+        ("KeyRefused", NOW, {"now": NOW}, Standing.UNKNOWN),
+        ("Denied", NOW, {"now": NOW, "gives_up": True}, Standing.FOREIGN),
+        ("KeyRefused", NOW, {"now": NOW, "gives_up": True}, Standing.FOREIGN),
+        ("Archived", NOW - DAY - SECOND, {"now": NOW, "gives_up": True}, Standing.FOREIGN),
+        ("Denied", NOW, {"recorded": "v1", "gives_up": True}, Standing.UNKNOWN),
+        ("Denied", NOW, {"recorded": "v2"}, Standing.FOREIGN),
     ],
     ids=[
         "a key of the writer's own: the operator has none",
@@ -221,6 +228,13 @@ DAY = timedelta(days=1)
         "the version on record is archived",
         "the version on record cannot be read",
         "another version is on record",
+        "denied: a right may be missing",
+        "a key that is switched off may be switched on",
+        "denied for long enough",
+        "a key that was switched off for long enough",
+        "archived for long enough",
+        "the version on record is never passed over",
+        "another version is on record than the one that is denied",
     ],
 )
 def test_what_cannot_be_read(
@@ -228,6 +242,6 @@ def test_what_cannot_be_read(
 ) -> None:
     judge = Judge(replace(Rule(TRUST), **rule))
     assert judge(Stored("v1", b"", lambda: written, why)) is expected
-    told = expected is Standing.FOREIGN and "recorded" not in rule
+    told = "recorded" not in rule
     assert list(judge.unread) == (["v1"] if told else [])
     assert judge.doubts == {}

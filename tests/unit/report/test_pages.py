@@ -90,7 +90,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 # What a page leaves out, because it serves the operator, or is said by something else on it.
 LEFT_OUT = re.compile(
-    r"status\.(observedGeneration|state|platform|platformImage|deliveryMode|namespaceUid|shards"
+    r"status\.(observedGeneration|state|closedTime|platform|platformImage|deliveryMode|namespaceUid|shards"
     r"|provisioned\.(namespaceUid|digest)|manifest\..*|provenance\.digest"
     r"|contract\.(digest|content|footers|bytesRead|byRule\..*)"
     r"|inputs\.(uid|pinDigest|storeRef|grants\.(uid|digest|storeRef|uses|use|expireTime))"

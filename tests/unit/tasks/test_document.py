@@ -42,6 +42,7 @@ from glovebox.store.sources import (
     PrefixSource,
     Source,
 )
+from glovebox.store.waits import Waits
 from glovebox.tasks import (
     contract_question,
     document,
@@ -557,6 +558,7 @@ async def test_the_evidence_is_gathered_as_it_was_asked_for(
         ),
         locked=False,
         patient_until=datetime(2026, 11, 26, 5, 0, 0, 123456, tzinfo=UTC),
+        waits=Waits(datetime(2026, 11, 27, tzinfo=UTC), datetime(2026, 12, 3, tzinfo=UTC)),
     )
     assert stores_of(here) == (of_artifacts, of_inputs)
     asked: list[EvidenceRequest] = []

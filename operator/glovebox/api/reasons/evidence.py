@@ -20,6 +20,15 @@ SEALING: Final = _reason(
     "Pods are ending, or the results are being listed.",
     _WAIT,
 )
+ARTIFACT_UNREAD: Final = _reason(
+    "ArtifactUnread",
+    "Experiment `Sealed`",
+    "A version of the results, or one under the name of their seal, cannot be read: the store"
+    " denies it, its key is switched off, or it is archived. It is waited for until the time in the"
+    " message; then the seal is made, and says that it was not read, and why.",
+    "Have it restored, or give the operator the right that the message names. Where nobody can,"
+    " wait: the seal is made all the same.",
+)
 SEALED: Final = _reason(
     "Sealed",
     "Experiment `Sealed`, `Ready`, `CredentialsFresh`; Event",

@@ -237,18 +237,23 @@ def _bound_seal(
         tenant_pods=tenants,
         sessions_end=artifacts.sessions_end_time if artifacts is not None else None,
         stays=True,  # or its deletion leaves a note, once the seal is recorded
-        not_before=_run_ended(scope),
+        not_before=_was_over(scope),
+        closed=experiment.status.closed_time,
         recorded_outcome=recorded_outcome(run, has_run=experiment.spec.has_run),
+        goes=experiment.metadata.deletion_timestamp,
     )
 
 
-def _run_ended(scope: Scope) -> datetime | None:
-    """Return when the run ended, as it is on record: no seal was made before.
+def _was_over(scope: Scope) -> datetime | None:
+    """Return when the run ended, or without one all was closed: no seal was made before.
 
-    What this look has found is no bound: one that died before that was recorded may have sealed.
+    As it is on record: what this look has found is no bound, since one that died before that was
+    recorded may have sealed.
     """
     recorded = scope.experiment.status.run
-    return recorded.completion_time if recorded is not None else None
+    if scope.experiment.spec.has_run or recorded is not None:
+        return recorded.completion_time if recorded is not None else None
+    return scope.experiment.status.closed_time
 
 
 def _stays(scope: Scope) -> bool:
@@ -265,8 +270,9 @@ def _of_the_deletion(scope: Scope) -> tuple[Literal["", "Failed"], str]:
 
 def _ended(scope: Scope, run: RunStatus | None) -> datetime | None:
     """Return since when the results wait for their seal."""
+    experiment = scope.experiment
     ended = run.completion_time if run is not None else None
-    return ended or scope.experiment.metadata.deletion_timestamp
+    return ended or experiment.status.closed_time or experiment.metadata.deletion_timestamp
 
 
 def _waits_until(scope: Scope, run: RunStatus | None, running: list[dict[str, Any]]) -> datetime:

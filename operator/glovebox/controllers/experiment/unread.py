@@ -116,6 +116,7 @@ async def seal_unread(
         since=(run.completion_time if run is not None else None) or retiring.deleted,
         stays=True,
         not_before=_run_ended(obj),
+        goes=retiring.deleted,
     )
     made = await ensure_bound_seal(ports, bound)
     tell_not_counted(ports, obj, made)
