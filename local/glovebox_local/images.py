@@ -105,7 +105,7 @@ def read_digests(archive: Path) -> list[str]:
         return [entry["digest"] for entry in index["manifests"]]
     except (OSError, tarfile.TarError, StopIteration, ValueError, KeyError) as error:
         raise LocalError(
-            f"Reading the image {archive}", f"it is no OCI archive ({error!r})"
+            f"Reading the image {archive}", f"it is not an OCI archive ({error!r})"
         ) from error
 
 

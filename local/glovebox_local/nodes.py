@@ -100,7 +100,7 @@ class Nodes:
     def up(self, progress: Progress) -> None:
         """Bring the nodes to Ready. The API server must answer."""
         images = self._images()
-        with progress.step("Telling the cluster of its nodes and of DNS"):
+        with progress.step("Registering the nodes and DNS with the cluster"):
             self._apply(images[1])
         with progress.step(
             f"Starting {len(self.nodes)} {'nodes' if len(self.nodes) > 1 else 'node'}"
@@ -140,7 +140,7 @@ class Nodes:
         apply(
             self._state.kubeconfig,
             [*definitions, *services],
-            step="Telling the cluster of its nodes",
+            step="Registering the nodes with the cluster",
         )
 
 

@@ -82,7 +82,8 @@ class StateDir:
         if not _NAME.fullmatch(name):
             raise LocalError(
                 "Naming the environment",
-                f"{name!r} is no valid name: use up to 32 of a-z, 0-9 and '-', not '-' at an end,"
+                f"{name!r} is not a valid name: use up to 32 of a-z, 0-9 and '-', not '-' at an"
+                " end,"
                 " e.g. 'local'",
             )
         return cls(state_root() / name)

@@ -97,7 +97,7 @@ def look_at(environment: Environment) -> Status:
         )
     elif description.driver == "current":
         notes.append(
-            f"The cluster itself comes from the driver {description.driver} and is not looked at"
+            f"The cluster itself comes from the driver {description.driver} and is not checked"
             " here."
         )
     parts = tuple(_look_at_part(part) for part in environment.parts)

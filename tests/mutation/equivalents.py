@@ -29,7 +29,7 @@ EQUIVALENT: Final[dict[str, str]] = {
     ),
     "experiment/pull_secret.py check ensure_pull_secret: if found is None": (
         "The phase of isolation needs what the one of the namespace leaves, and reports then that"
-        " it is not done. This check tells the types what is there."
+        " it is not done. This check shows the type checker what is there."
     ),
     "experiment/artifact_credentials.py check ensure_credentials: if not latched and (not": (
         "What is issued is looked at once more before it is written, and isolation has to stand"

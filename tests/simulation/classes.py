@@ -49,7 +49,7 @@ RULES: Final[Mapping[str, str]] = {
     **{f"policy on deletion of {plural}": "the same to deletion" for plural in REFUSED_DELETIONS},
 }
 WATCHES: Final[Mapping[str, str]] = {
-    "watch gap": "what happens in 8 seconds is never shown, and nobody is told",
+    "watch gap": "what happens in 8 seconds is never delivered, and nothing says so",
     "watch expired": "410 in the stream; the version stays too old",
     "watch refused": "410 as status; the version stays too old",
     "watch breaks": "it breaks off",
@@ -57,8 +57,8 @@ WATCHES: Final[Mapping[str, str]] = {
     "watch silent": "it shows nothing until its timeout",
     "watch lags": "events are up to 3 seconds late",
     "watch twice": "an event comes twice",
-    "feed lags": "kopf tells of our own kinds up to 3 seconds late",
-    "feed breaks": "kopf's watch breaks for up to 8 seconds; deletions in between are never told",
+    "feed lags": "kopf delivers our own kinds up to 3 seconds late",
+    "feed breaks": "kopf's watch breaks for up to 8 seconds; deletions meanwhile are not delivered",
 }
 PROCESSES: Final[Mapping[str, str]] = {
     "killed": "at any request",

@@ -639,11 +639,11 @@ class Promises:
             self.in_the_end_writes_are_few()
 
     def in_the_end_lineage_is_told(self) -> None:
-        """Each sealed run is told whole, at least once, and by nothing but what is locked."""
+        """Each sealed run is reported whole, at least once, and by nothing but what is locked."""
         if self._world.lineage.destinations:
             stripped = self._people.stripped if self._people is not None else set()
             for what in untold(self._world, stripped):
-                self._break("16 lineage is told", what)
+                self._break("16 lineage is reported", what)
 
     def in_the_end_nothing_is_left_behind(self) -> None:
         """A deleted Experiment goes, with access and credentials; with `Delete` all goes."""
@@ -848,16 +848,16 @@ class Promises:
             standing = self.ledger.namespaces.get((obj.get("status") or {}).get("namespace", ""))
             incomplete = standing is None or not standing.complete
             if incomplete and is_true(obj, "Ready"):
-                self._break("8 every refusal is told", "Ready=True without isolation")
+                self._break("8 every refusal is reported", "Ready=True without isolation")
             if standing is not None and standing.made_by != OPERATOR:
                 # Whoever has the name already keeps it from standing before any policy does.
                 if condition(obj, "NamespaceReady").get("reason") != reasons.NAMESPACE_TAKEN:
-                    self._break("8 every refusal is told", f"a taken name: {_said(obj)[:300]}")
+                    self._break("8 every refusal is reported", f"a taken name: {_said(obj)[:300]}")
                 continue
             # Without its pin it is not begun, and nothing is refused.
             waits = condition(obj, "Ready").get("reason") == reasons.PIN_NOT_FOUND
             if incomplete and not (waits and self._lacks_pin(obj)) and not self._tells_refusal(obj):
-                self._break("8 every refusal is told", f"nobody says why: {_said(obj)[:300]}")
+                self._break("8 every refusal is reported", f"nobody says why: {_said(obj)[:300]}")
 
     def _lacks_pin(self, obj: Json) -> bool:
         pins = {pin["metadata"]["name"] for pin in self._world.server.everything(DATASET_PIN)}

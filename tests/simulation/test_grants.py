@@ -351,7 +351,7 @@ def test_a_grant_that_was_deleted_says_that_it_is_over_and_what_it_waits_for() -
         await stage.sleep(10 * MINUTE)
         said = condition(grant(stage), "Ready")
         assert (said["status"], said["reason"]) == ("False", reasons.LEDGER_UNAVAILABLE)
-        assert "it goes when the ledger tells of that" in said["message"]
+        assert "it goes once its entry is in the ledger" in said["message"]
         written = grant(stage)["metadata"]["resourceVersion"]
         await stage.sleep(10 * MINUTE)
         assert grant(stage)["metadata"]["resourceVersion"] == written, "said once"
@@ -443,7 +443,7 @@ def test_of_grants_that_are_made_again_and_again_the_ledger_is_told_so_many_in_a
         assert about_grants(stage) == ["granted", "grant-revoked"] * 3
         assert not is_bound(stage)
         said = condition(grant(stage), "Ready")["message"]
-        assert f"grants of namespace {DATA} within an hour" in said
+        assert f"grants of namespace {DATA} were written into the ledger within an hour" in said
         assert said in stage.condition("Ready")["message"], "who waits reads the same"
         await stage.until("it is bound", lambda: is_bound(stage), 15 * MINUTE)
         assert stage.world.loop.time() - began < HOUR + 3 * MINUTE, "it is looked at in time"

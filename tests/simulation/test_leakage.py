@@ -395,7 +395,7 @@ def test_a_pin_of_tables_that_lack_the_key_is_refused() -> None:
         await stage.until("it is Stalled", lambda: stage.condition("Stalled"))
         verified = stage.condition("InputsVerified")
         assert verified["reason"] == "CoverageWrong"
-        assert "of `a.jsonl` that cannot be read: it has no column `tail`" in verified["message"]
+        assert "which cannot be read from `a.jsonl`: it has no column `tail`" in verified["message"]
         assert made(stage) == []
 
     play(scene)

@@ -87,7 +87,7 @@ async def take_job_that_wrote(stage: Stage, namespace: str) -> None:
     ("takes", "why"),
     [
         (take_namespace, "its namespace was deleted since"),
-        (take_job_that_wrote, "something lies below its prefix"),
+        (take_job_that_wrote, "there is something below its prefix"),
     ],
     ids=["the namespace", "a Job that wrote something"],
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from glovebox.store.probes import ATTACKS, CREDENTIAL_SCOPE_PROVEN
+from glovebox.store.probes import CHECKS, CREDENTIAL_SCOPE_PROVEN
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Expected:
 
 
 _SESSIONS: Final = tuple(
-    attack.name for attack in ATTACKS if attack.condition == CREDENTIAL_SCOPE_PROVEN
+    check.name for check in CHECKS if check.condition == CREDENTIAL_SCOPE_PROVEN
 )
 _HOLDS_ALL: Final = Expected()
 _SEAWEEDFS: Final = Expected(names_all_uploads=False)

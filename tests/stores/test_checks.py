@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from glovebox.api.object_store import ObjectStoreSpec
 from glovebox.data.proofs import Outcome, Proof
 from glovebox.status.object_store import StoreFacts, judge_store
-from glovebox.store.probes import ATTACKS, prove_store
+from glovebox.store.probes import CHECKS, prove_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,7 @@ async def test_every_check_comes_out_as_the_table_says_and_so_does_the_verdict(
 ) -> None:
     for _ in range(2):  # the second time on what the first one left behind
         proofs = await prove_store(store, bucket=locked_bucket, role_arn=running.role, now=now())
-        assert [proof.name for proof in proofs] == [attack.name for attack in ATTACKS]
+        assert [proof.name for proof in proofs] == [check.name for check in CHECKS]
         require(proofs, Outcome.FAILED, expected.failed)
         require(proofs, Outcome.UNKNOWN, expected.unknown)
     verdict = judge_store(

@@ -15,7 +15,7 @@ from glovebox.errors import GloveboxError
 from glovebox.store.buckets import DefaultRetention, ensure_bucket
 from glovebox.store.credentials import issue_credentials
 from glovebox.store.encryption import Encryption
-from glovebox.store.probes import ENCRYPTION_ATTACKS, prove_store
+from glovebox.store.probes import ENCRYPTION_CHECKS, prove_store
 from glovebox.store.putting import checksum
 from support.other_stores import KMS_KEY
 
@@ -51,7 +51,7 @@ async def test_what_a_store_encrypts_is_seen_and_what_it_does_not_is_refused(
             encrypted, bucket=bucket, role_arn=running.role, now=dt.datetime.now(dt.UTC)
         )
         assert [each for each in proofs if each.outcome is not Outcome.PASSED] == []
-        assert {each.name for each in ENCRYPTION_ATTACKS} <= {each.name for each in proofs}
+        assert {each.name for each in ENCRYPTION_CHECKS} <= {each.name for each in proofs}
     await _a_run_writes(encrypted, running, bucket)
     result = await seal(encrypted, bucket)
     assert (result.versions, result.findings) == (1, ())

@@ -83,7 +83,7 @@ request.userInfo.username.startsWith('system:node:') && has(request.userInfo.gro
 has(request.userInfo.groups) && request.userInfo.groups.exists(g, g in {{ .Values.guards.breakGlassGroups | toJson }})
 {{- end }}
 
-{{/* Conditions that leave alone the operator, and people who hold the key behind the glass. */}}
+{{/* Conditions that leave alone the operator, and people in a break-glass group. */}}
 {{- define "glovebox.guard.notPrivileged" -}}
 - name: not-the-operator
   expression: >-

@@ -56,7 +56,7 @@ def demo(
         Story | None,
         typer.Option(
             help=(
-                "Tell a story instead of the run. data, without a node: a leaked row, a holdout"
+                "Play a story instead of the run. data, without a node: a leaked row, a holdout"
                 " that is used once, files that somebody meddles with, a bit that rots, a column in"
                 " another unit, a mirrored bucket. runs, on a node: two workers, of which one is"
                 " killed, and a holdout for the last stage alone. sight, without a node: a"

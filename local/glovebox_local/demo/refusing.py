@@ -38,7 +38,7 @@ def refused_by_the_api_server(file: str) -> Act:
             raise LocalError(f"`{shown}`", f"it must be refused, and was not: {answer.text}")
         if "is invalid" not in answer.err and "denied request" not in answer.err:
             raise LocalError(
-                f"`{shown}`", f"it was refused, but not by a rule of ours: {answer.text}"
+                f"`{shown}`", f"it was refused, but not by a rule of Glovebox: {answer.text}"
             )
         step.say("refused by the API server")
         return quote(shown, answer.err.replace(str(stage.repository) + "/", ""))

@@ -1,6 +1,6 @@
 """Fifth chapter: somebody deletes a network policy.
 
-First the API server refuses; behind the broken glass the operator repairs.
+First the API server refuses; what is changed under break-glass the operator repairs.
 
 The seconds are measured by a `kubectl get --watch` of our own, from the event that says the policy
 is deleted to the one that says it is there again: not by the operator that is being measured.

@@ -100,7 +100,7 @@ TYPE_MEANINGS: Final = {
     READY: TypeMeaning(
         "every kind",
         "the object can be relied on; for an Experiment, its namespace is provisioned",
-        "it cannot; the reason names the first condition that keeps it from being Ready",
+        "it cannot; the reason names the first condition that prevents it",
         "not observed yet, or not observable for longer than the grace time",
     ),
     RECONCILING: TypeMeaning(
@@ -117,8 +117,8 @@ TYPE_MEANINGS: Final = {
         "IsolationProfile, ObjectStore, DatasetPin, SplitPin, FeatureSetPin",
         "while anything refers to the object, its deletion is refused or waits; with a reason that"
         " is an error: it is held, and its marks cannot be changed",
-        "the finalizer that holds it was refused: it can be deleted under its users, who go on"
-        " with what was bound. `Ready` stays as it is",
+        "the finalizer that holds it was refused: it can be deleted while it is used; its users"
+        " continue with what was bound. `Ready` stays as it is",
         "not observed yet, or the API server has not answered for longer than the grace time",
     ),
     VERIFIED: TypeMeaning(
@@ -145,7 +145,7 @@ TYPE_MEANINGS: Final = {
         "the pin says all that can be said of where its data came from, and every source is there",
         "something is not said, or a source is missing, changed, or made from the pin itself;"
         " `status.provenance.gaps` names each. `Ready` stays as it is",
-        "not looked at yet, or nothing is missing but sources that were not read yet",
+        "not checked yet, or nothing is missing but sources that were not read yet",
     ),
     CONTRACT_MET: TypeMeaning(
         "DatasetPin (with `spec.contract`)",
@@ -158,7 +158,7 @@ TYPE_MEANINGS: Final = {
         "DatasetPin (with `spec.hold`)",
         "a legal hold was put on every pinned version, and is not taken off by the operator while"
         " the pin is there",
-        "nothing can be held: the platform gives no leave, or the bucket has no object lock",
+        "nothing can be held: the platform does not allow it, or the bucket has no object lock",
         "not held yet",
     ),
     STATISTICS_COMPUTED: TypeMeaning(
@@ -185,7 +185,7 @@ TYPE_MEANINGS: Final = {
     SCHEMA_MATCHES: TypeMeaning(
         "FeatureSetPin (with `spec.materialized`)",
         "every feature, key and time is in every file of the values, as it is declared",
-        "a file is otherwise; `status.materialized` names feature, declared, found, file and count",
+        "a file differs; `status.materialized` names feature, declared, found, file and count",
         "not compared yet, or the comparison could not be made",
     ),
     BUILT_FROM_INPUTS: TypeMeaning(
@@ -205,11 +205,11 @@ TYPE_MEANINGS: Final = {
         "the pin goes out of use: another one supersedes it, or its validity ends within 14 days or"
         " has ended. `Ready` falls only when it has ended",
         "nothing supersedes the pin, and its validity does not end soon",
-        "not looked at yet",
+        "not checked yet",
     ),
     CONNECTION_ENCRYPTED: TypeMeaning(
         "ObjectStore",
-        "the store and its STS are spoken to by `https://` alone",
+        "the store and its STS are reached by `https://` only",
         "an endpoint begins with `http://`. `Ready` stays as it is",
         "not observed yet",
     ),
@@ -241,14 +241,14 @@ TYPE_MEANINGS: Final = {
         "ObjectStore",
         "what is written is encrypted as `spec.encryption` says, also when the writer asks for"
         " nothing",
-        "the store encrypts otherwise, or not at all",
+        "the store encrypts differently, or not at all",
         "the check could not be made. The condition is absent without `spec.encryption`",
     ),
     KEY_PUBLISHED: TypeMeaning(
         "ObjectStore",
         "the key that seals are signed with is published, in the cluster and in this store",
         "the key is lost, was replaced before, or cannot be used: seals wait for it",
-        "not looked at yet, or it could not be published",
+        "not checked yet, or it could not be published",
     ),
     RECORDS_FOUND: TypeMeaning(
         "ObjectStore",
@@ -261,7 +261,7 @@ TYPE_MEANINGS: Final = {
         "the ledger that `spec.ledger` names is written and signed",
         "it cannot be: there is none, it went back, or its key is missing; steps of Experiments"
         " are not reported until it can",
-        "not looked at yet, or the store did not answer. The condition is absent without"
+        "not checked yet, or the store did not answer. The condition is absent without"
         " `spec.ledger`",
     ),
     LEDGER_ANCHORED: TypeMeaning(
@@ -282,7 +282,7 @@ TYPE_MEANINGS: Final = {
         "Experiment",
         "every AccessGrant by which inputs are used is in force",
         "one was revoked, deleted, or has expired: no credentials for its input are issued any"
-        " more, and the run goes on with what was delivered. `Ready` stays as it is",
+        " more, and the run continues with what was delivered. `Ready` stays as it is",
         "not observed yet. The condition is absent where no input needs a grant",
     ),
     NAMESPACE_READY: TypeMeaning(
@@ -293,7 +293,7 @@ TYPE_MEANINGS: Final = {
     ),
     ISOLATED: TypeMeaning(
         "Experiment",
-        "the isolation check passed for the network policies of now",
+        "the isolation check passed for the current network policies",
         "the check found an open route",
         "not checked, outdated, a network policy is not in place, or the check proved nothing",
     ),

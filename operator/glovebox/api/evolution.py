@@ -24,7 +24,7 @@ MAX_CHANGES = 32
 
 MIGRATES_FROM_A_PIN = rule(
     "!has(self.migration) || has(self.supersedes)",
-    "must be of a pin that `supersedes` another one: it is what the users of that one are told",
+    "must be of a pin that `supersedes` another one: it is what the users of that one read",
     field_path=".migration",
 )
 

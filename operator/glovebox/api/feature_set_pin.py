@@ -186,7 +186,7 @@ class FeatureSetPinSpec(Model):
             rule(
                 "!has(self.migration) || has(self.supersedes)",
                 "must be of a pin that `supersedes` another one: it is what the users of that one"
-                " are told",
+                " read",
                 field_path=".migration",
             ),
         )

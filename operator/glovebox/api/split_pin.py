@@ -105,7 +105,7 @@ class SplitPinSpec(Model):
                 "self.granularity != 'Rows' || self.rule.by == 'Time' || (has(self.rule.columns) &&"
                 " self.rule.columns.size() > 0)",
                 "are needed to split rows: name what must not be torn apart, such as the patient,"
-                " or else what tells rows apart",
+                " or else what distinguishes rows",
                 field_path=".rule.columns",
             ),
             rule(

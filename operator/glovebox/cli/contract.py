@@ -49,7 +49,7 @@ def import_contract(
         found = import_odcs(yaml.safe_load(file.read_text(encoding="utf-8")), table)
         Contract.model_validate(found.contract)
     except ValidationError as error:
-        _fail(f"what {file} says is no contract: {what_is_wrong(error, 'contract')}")
+        _fail(f"what {file} says is not a contract: {what_is_wrong(error, 'contract')}")
     except (GloveboxError, OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         _fail(str(error))
     typer.echo(yaml.safe_dump({"contract": found.contract}, sort_keys=False), nl=False)

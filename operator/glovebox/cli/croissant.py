@@ -94,7 +94,7 @@ def import_croissant(
         except ValidationError as error:
             raise InvalidInput(
                 reasons.INVALID_SPEC,
-                f"what {file} says is no pin: {what_is_wrong(error)}; correct the file",
+                f"what {file} says is not a pin: {what_is_wrong(error)}; correct the file",
             ) from error
     except (GloveboxError, OSError) as error:
         typer.secho(printable(str(error)), fg=typer.colors.RED, err=True)

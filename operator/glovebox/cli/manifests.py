@@ -39,7 +39,7 @@ def read_documents(path: Path, text: str) -> list[Any]:
     try:
         found = list(yaml.load_all(text, Loader=_AsJson))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InvalidInput(reasons.INVALID_SPEC, f"{path} is no YAML: {error}") from None
+        raise InvalidInput(reasons.INVALID_SPEC, f"{path} is not YAML: {error}") from None
     _check_size(path, found)
     return found
 

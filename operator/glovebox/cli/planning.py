@@ -256,7 +256,7 @@ def _held_up(
         # A grant that nobody looked at covers nothing yet, and of a pin of another namespace
         # nothing is told before it is Ready.
         found = _behind(key, error, listed, unread, as_if, open_)
-        until = f"this may hold only until the operator has looked at {', '.join(open_)}"
+        until = f"this may hold only until the operator has observed {', '.join(open_)}"
         is_open = found.verdict is Verdict.WAITS
         return replace(found, remarks=(*found.remarks, until)) if is_open else found
     if isinstance(error, InvalidInput) and not unread:

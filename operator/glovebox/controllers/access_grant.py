@@ -66,7 +66,7 @@ _UNTOLD: Final = "untold"
 
 
 async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
-    """Resolve what is granted, count its uses, and have the ledger told."""
+    """Resolve what is granted, count its uses, and have it written into the ledger."""
     metadata = obj["metadata"]
     if metadata.get("deletionTimestamp"):
         return await _let_go(ports, obj)
@@ -219,7 +219,7 @@ def _next_look(grant: AccessGrant, outcome: Outcome, now: datetime) -> float:
 
 
 async def _let_go(ports: Ports, obj: Mapping[str, Any]) -> Look:
-    """Let a deleted grant go when the ledger tells of it, or was not told for long enough."""
+    """Let a deleted grant go once the ledger has its entry, or was tried for long enough."""
     finalizers = list(obj["metadata"].get("finalizers") or ())
     if names.FINALIZER not in finalizers:
         return Look(obj, _held_status(ports, obj, finalizers))
@@ -228,12 +228,14 @@ async def _let_go(ports: Ports, obj: Mapping[str, Any]) -> Look:
     if told.outcome is not None:
         since = datetime.fromisoformat(obj["metadata"]["deletionTimestamp"])
         if ports.now() <= deadline(ports, key, _UNTOLD, since, _LEDGER_WAIT):
-            why = f"it goes when the ledger tells of that, or after an hour: {told.outcome.message}"
+            why = (
+                f"it goes once its entry is in the ledger, or after an hour: {told.outcome.message}"
+            )
             status = compute_leaving_status(obj, told.outcome.reason, why, ports.now())
             return Look(obj, status, retry_seconds=_RETRY_SECONDS)
-        message = f"the grant goes although the ledger was not told of it: {told.outcome.message}"
+        message = f"the grant goes although its end is not in the ledger: {told.outcome.message}"
         ports.events.warning(obj, reasons.DELETED_UNRECORDED, message, action="Record")
-        log.warning("a grant goes that the ledger does not tell of", why=told.outcome.message)
+        log.warning("a grant goes without an entry in the ledger", why=told.outcome.message)
     finalizers.remove(names.FINALIZER)
     try:
         await ports.writer.write_finalizers(obj, finalizers)

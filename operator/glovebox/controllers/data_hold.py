@@ -186,7 +186,7 @@ def _recorded(
         ports.events.warning(
             obj,
             reasons.HOLD_TAKEN_OFF,
-            f"somebody took the legal hold off {taken_off} of the versions that were looked at; all"
+            f"somebody took the legal hold off {taken_off} of the versions that were checked; all"
             " are held again: find out who may set legal holds in that bucket",
             action="Hold",
         )

@@ -77,7 +77,7 @@ def tell_of_grant(ports: Ports, obj: Mapping[str, Any], store_ref: str) -> Grant
     if task.result is not None:
         return GrantTold(is_on=True, asked=asked, entries=task.result)
     if task.error is not None:
-        message = f"the ledger does not tell of this yet: {why_untold(task.error)}"
+        message = f"this is not in the ledger yet: {why_untold(task.error)}"
         failed = waiting(reasons.LEDGER_UNAVAILABLE, message)
         return GrantTold(is_on=True, asked=asked, outcome=failed)
     return GrantTold(is_on=True, asked=asked, outcome=PENDING)
@@ -87,9 +87,9 @@ def _too_many(key: Key) -> Outcome:
     """Return that a grant waits; it is read in the namespaces that wait for it as well."""
     return waiting(
         reasons.LEDGER_PENDING,
-        f"the ledger was told of {PER_HOUR} grants of namespace {key.namespace} within an hour, the"
-        " most that it is told; it is told of this one when that hour is over, and the grant lets"
-        " nobody in before",
+        f"{PER_HOUR} grants of namespace {key.namespace} were written into the ledger within an"
+        " hour, which is the limit; this one is written when that hour is over, and lets nobody in"
+        " before",
         retry_seconds=_LOOK_AGAIN_SECONDS,
     )
 

@@ -95,7 +95,7 @@ def _to_come(outstanding: tuple[Event, ...]) -> Outcome:
     return waiting(
         reasons.LEDGER_UNAVAILABLE,
         f"the list of keys of seals says that one of them changes at {time_text(first)}, which is"
-        " still to come: correct the clock that is wrong; it is told then",
+        " still to come: correct the clock that is wrong; its entry is written then",
     )
 
 
@@ -148,12 +148,12 @@ async def keys_for_signing(ports: Ports, place: KeyPlace, store_name: str) -> Se
     task = ports.tasks.get(TaskKey(owner, store.uid, TASK))
     if task is not None and task.error is not None:
         message = (
-            f"key {key.key_id} signs for the first time once the ledger tells of it, or after"
+            f"key {key.key_id} signs for the first time once its entry is in the ledger, or after"
             f" {KEY_WAIT.seconds // 60} minutes: the ledger cannot be written, see condition"
             f" `LedgerWritten` of ObjectStore `{store_name}`"
         )
         raise NotReady(reasons.LEDGER_UNAVAILABLE, message, retry_seconds=_RETRY_SECONDS)
-    message = f"key {key.key_id} signs for the first time once the ledger tells of it"
+    message = f"key {key.key_id} signs for the first time once its entry is in the ledger"
     raise NotReady(reasons.LEDGER_PENDING, message, retry_seconds=_RETRY_SECONDS)
 
 

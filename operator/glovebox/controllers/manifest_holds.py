@@ -96,7 +96,7 @@ async def sweep_holds(ports: Ports) -> None:
             is_all = await _sweep(ports, store)
         except GloveboxError as error:
             note_refusal(ports, error)
-            log.warning("holds could not be looked at", store=store.name, error=error.message)
+            log.warning("holds could not be checked", store=store.name, error=error.message)
             ports.swept_holds[store.uid] = ports.clock() + _AGAIN_SECONDS
         else:
             # What is left is gone on with in the next round.

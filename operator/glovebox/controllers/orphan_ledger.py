@@ -95,9 +95,9 @@ def is_told(
         return True
     if ports.now() <= deadline(ports, orphan.key, TASK, since, LEDGER_WAIT):
         return False
-    message = f"the ledger was not told of Experiment `{orphan.owner}`: {outcome.message}"
+    message = f"the ledger misses entries of Experiment `{orphan.owner}`: {outcome.message}"
     ports.events.warning(orphan.about, reasons.DELETED_UNRECORDED, message, action="Record")
-    log.warning("an orphan is let go that the ledger does not tell of", namespace=orphan.name)
+    log.warning("an orphan is let go without an entry in the ledger", namespace=orphan.name)
     return True
 
 

@@ -77,7 +77,7 @@ def remark_on_requests(pin: DatasetPin) -> str:
     ]
     if not wrong:
         return ""
-    return f"; {', '.join(wrong)} is no time such as 2026-11-28T01:30:00Z, and asks for nothing"
+    return f"; {', '.join(wrong)} is not a time such as 2026-11-28T01:30:00Z, and is ignored"
 
 
 def due_on_request(due: datetime, last: datetime | None, request: datetime | None) -> datetime:

@@ -105,7 +105,8 @@ def _require_usable(live: Mapping[str, Any], what: str, store: ObjectStore) -> N
     if (status.get("run") or {}).get("outcome") == "Failed":
         raise InvalidInput(
             reasons.EXPERIMENT_FAILED,
-            f"{what} failed: what its run left is no result. Create a pin of the artifacts of a run"
+            f"{what} failed: what its run left is not a result. Create a pin of the artifacts of a"
+            " run"
             " that succeeded",
         )
     if not status.get("seal"):

@@ -253,8 +253,8 @@ class JobWork(Generic[T]):
         if not is_ours(job, self._job):
             raise Unavailable(
                 reasons.TASK_NAME_TAKEN,
-                f"Job '{self._job.name}' in '{self._job.namespace}' is none that the operator made;"
-                " delete it, and the task goes on",
+                f"Job '{self._job.name}' in '{self._job.namespace}' was not created by the"
+                " operator; delete it, and the task continues",
             )
 
     def _lost(self, why: str) -> Unavailable:

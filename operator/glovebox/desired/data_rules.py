@@ -216,7 +216,7 @@ def provenance_incomplete(profile: IsolationProfile, each: DataInput) -> None:
         f" (`spec.data.provenance`); missing are: {named}{more}"
     )
     if missing and all(gap.pending for gap in missing):
-        raise NotReady(reasons.PROVENANCE_INCOMPLETE, f"{what}; they are looked at again")
+        raise NotReady(reasons.PROVENANCE_INCOMPLETE, f"{what}; they are checked again")
     raise Refused(
         reasons.PROVENANCE_INCOMPLETE, f"{what}: create a pin that says it, or declare the sources"
     )

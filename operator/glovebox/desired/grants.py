@@ -130,7 +130,7 @@ def _refusal(
     what = f"input `{wanted.input}`"
     if left:
         ready = left[0].status.condition(types.READY)
-        said = ready.message if ready is not None else "it was not looked at yet"
+        said = ready.message if ready is not None else "it was not observed yet"
         message = f"{what}: AccessGrant '{wanted.owner}/{left[0].name}' is not ready: {said}"
         return NotReady(reasons.GRANT_NOT_READY, message)
     if wanted.until is not None:

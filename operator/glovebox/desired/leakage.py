@@ -89,8 +89,10 @@ def leakage_sheet(
         row("Rows", *_rows_known(inputs, overlap)),
         row("Groups", *_groups_known(inputs, overlap)),
         row("Time", *_time_known(inputs)),
-        _row("TargetInFeatures", "Unknown", "whether a feature tells the answer is not looked at"),
-        _row("OtherPopulation", "Unknown", "whom the test data stand for is not looked at"),
+        _row(
+            "TargetInFeatures", "Unknown", "whether a feature gives the answer away is not checked"
+        ),
+        _row("OtherPopulation", "Unknown", "whom the test data stand for is not checked"),
     )
 
 

@@ -52,9 +52,9 @@ def check_coverage(inputs: tuple[Covered, ...], overlap: Overlap) -> None:
         raise Refused(
             reasons.COVERAGE_WRONG,
             f"DatasetPin '{each.pin}' (input `{each.name}`) says in `spec.coverage.rows` that"
-            f" {columns_text(each.key)} tell its rows apart, and of `{shown(path)}` that cannot be"
-            f" read: {printable(why)}. Create a pin of tables with these columns alone, or one"
-            " without `spec.coverage.rows`",
+            f" {columns_text(each.key)} identify its rows, which cannot be read from"
+            f" `{shown(path)}`: {printable(why)}. Create a pin of tables with these columns"
+            " alone, or one without `spec.coverage.rows`",
         )
 
 

@@ -92,7 +92,8 @@ def parse_address(where: str) -> tuple[str, str]:
     organisation = rest.strip("/").removeprefix(ROOT)
     if not where.startswith(_SCHEME) or not bucket or not organisation:
         raise InvalidInput(
-            reasons.LEDGER_INVALID, f"{where!r} is no address of a ledger: s3://BUCKET/ORGANISATION"
+            reasons.LEDGER_INVALID,
+            f"{where!r} is not the address of a ledger: s3://BUCKET/ORGANISATION",
         )
     return bucket, Layout(organisation, 1).organisation
 

@@ -106,7 +106,7 @@ def verify_folder(folder: Path, demand: Demand, now: datetime | None = None) -> 
     }
     report = _verify(documents, demand, str(folder))
     if report.findings:
-        return Verified(report, 0, (_DOCUMENTS_CHECKED,), ("what lies beside the seal",))
+        return Verified(report, 0, (_DOCUMENTS_CHECKED,), ("what is stored beside the seal",))
     check_written(report, None)
     beside = {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
     _check_beside(report, documents[STATEMENT_NAME], beside, demand, now or _now())
@@ -256,7 +256,7 @@ def _check_beside(
     now: datetime,
     written: Mapping[str, datetime | None] | None = None,
 ) -> None:
-    """Check what lies beside the seal, by name; `written` is when the store took it in."""
+    """Check what is stored beside the seal, by name; `written` is when the store took it in."""
     times = written or {}
     try:
         check_logs(report, found)

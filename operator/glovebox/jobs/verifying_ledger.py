@@ -164,7 +164,7 @@ def _vouched(
     if not same:
         message = "no entry of the ledger vouches for this signed statement"
         if told:
-            message += f": entry {told[0][1].index} tells of another one of this very Experiment"
+            message += f": entry {told[0][1].index} records another one of this very Experiment"
         has_ended = _end_of(signed.key, ledgers) is not None
         if signed.name == STATEMENT_NAME or told or has_ended:
             report.note("NotInLedger", signed.name, message)
@@ -177,15 +177,15 @@ def _vouched(
         report.note(
             "OtherInLedger",
             signed.name,
-            f"entry {first.index} of the ledger told of another statement of this very Experiment"
-            f" before entry {entry.index} told of this one: the first one counts, and it has the"
+            f"entry {first.index} of the ledger recorded another statement of this very Experiment"
+            f" before entry {entry.index} recorded this one: the first one counts, and it has the"
             f" digest sha256:{first.stated.sha256}",
         )
         return None
     if ledger.newest is None or entry.index >= ledger.newest.opened.head.size:
         # Whoever may write there can append one: the key of the ledger signs heads alone.
         message = (
-            f"entry {entry.index} of the ledger tells of it, and nobody signed a head with that"
+            f"entry {entry.index} of the ledger records it, and nobody signed a head with that"
             " entry yet; one is signed ten seconds after an entry: verify again, with a newer copy"
             " of the ledger where it is one"
         )
@@ -211,7 +211,7 @@ def _check_key(
     report.note(
         "KeyNotValid",
         signed.name,
-        f"the key {signed.key.key_id} ended on {time_text(ends)}, and the ledger tells of it since"
+        f"the key {signed.key.key_id} ended on {time_text(ends)}, and the ledger has it since"
         f" {time_text(after)}: whoever has that key can have dated it back. If the ledger was made"
         " or was away then, go by what the store says: verify it there without `--ledger`",
     )
@@ -230,7 +230,7 @@ def _place(
         report.note("TimeDiffers", STATEMENT_NAME, f"{message} {time_text(before)}")
     if sealed is not None and entry.written > sealed + _LATE:
         report.remarks.append(
-            f"it says that it was signed on {time_text(sealed)}, and the ledger tells of it since"
+            f"it says that it was signed on {time_text(sealed)}, and the ledger has it since"
             f" {time_text(entry.written)}: the ledger was away, or the seal was dated back"
         )
     origin = ledger.genesis.origin if ledger.genesis is not None else ""

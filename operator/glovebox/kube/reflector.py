@@ -151,7 +151,7 @@ class Reflector:
             self._in_contact()
             self._take(event)
         if not told and _clock() < started + SHORT_WATCH_SECONDS:
-            raise ShortWatchError("the watch ended at once and told nothing")
+            raise ShortWatchError("the watch ended at once and delivered nothing")
 
     def _take(self, event: dict[str, Any]) -> None:
         obj = event["object"]

@@ -50,7 +50,7 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         ENTRY_INVALID: "what lies at an index is no entry: cut, empty, or not in the one spelling",
         ENTRY_DIFFERS: "an entry has other bytes than those whose hash was signed",
         INDEX_DIFFERS: "an entry says that it belongs to another index: moved, copied or swapped",
-        ID_REPEATED: "two entries tell of one event: one was copied forward",
+        ID_REPEATED: "two entries record one event: one was copied forward",
         CHAIN_BROKEN: "an entry does not follow on the one before it",
         CHECKPOINT_INVALID: "a checkpoint was edited, or no trusted key signed it",
         ROOT_DIFFERS: "the entries do not have the root that was signed, and no tile says which",
@@ -71,7 +71,7 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         OBJECT_MISSING: "an object that an entry vouches for is gone",
         OBJECT_VERSION_DIFFERS: "it has no version of that id",
         OBJECT_DIFFERS: "it has other bytes",
-        OBJECT_WITHOUT_ENTRY: "a seal is there that no entry tells of",
+        OBJECT_WITHOUT_ENTRY: "a seal is there that no entry records",
     }
 )
 

@@ -234,9 +234,9 @@ class _Verification:
         self._ids.add(entry.id)
         if CONTRADICTS in entry.details:
             self._report.remarks.append(
-                f"{where} tells of the same event as entry {entry.details[CONTRADICTS]}, and says"
-                " something else of it: somebody else wrote one of them, or it was told again after"
-                " a crash or a restore"
+                f"{where} records the same event as entry {entry.details[CONTRADICTS]}, and says"
+                " something else of it: somebody else wrote one of them, or it was written again"
+                " after a crash or a restore"
             )
         self._compare_with_stamps(where, entry)
         self._report.kinds[entry.kind] = self._report.kinds.get(entry.kind, 0) + 1

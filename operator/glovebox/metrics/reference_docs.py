@@ -230,7 +230,7 @@ WATCH: Final = {
         "Older than some minutes: the operator is blind for this kind."
     ),
     "glovebox_watch_canary_delay_seconds": (
-        "Above 30: the process hears nothing, and is not ready. Absent without a Lease."
+        "Above 30: the process gets no events, and is not ready. Absent without a Lease."
     ),
     "glovebox_sweep_last_success_timestamp_seconds": (
         "Older than half an hour: missed deletions are not noticed."

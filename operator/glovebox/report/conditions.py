@@ -50,7 +50,7 @@ def readiness(status: Status) -> tuple[Mark, str]:
     """Return whether it is Ready as a mark, and what is the matter in a sentence."""
     ready, stalled = status.condition(conditions.READY), status.condition(conditions.STALLED)
     if ready is None:
-        return Mark("Not looked at yet", Tone.WAITING), ""
+        return Mark("Not observed yet", Tone.WAITING), ""
     if ready.status == "True":
         return Mark("Ready", Tone.GOOD), ready.message
     text = "Stalled" if stalled is not None and stalled.status == "True" else "Not Ready"

@@ -171,7 +171,7 @@ def _state(obj: Mapping[str, Any]) -> str:
         if entry["type"] == "Ready":
             is_plain = entry["status"] == "True" and entry["reason"] != _USED_UP
             return "Ready" if is_plain else str(entry["reason"])
-    return "not looked at"
+    return "not checked"
 
 
 def table_of(readings: Sequence[Reading]) -> Table:

@@ -27,10 +27,11 @@ SUMMARIES: Final = frozenset({conditions.READY, conditions.RECONCILING, conditio
 
 # What is waited for may never come, where it was not meant so.
 _MISSING: Final = (
-    "What it names is not there: it goes on by itself once that is created. A wrong name has to be"
+    "What it names does not exist: it continues by itself once that is created. A wrong name has"
+    " to be"
     " corrected."
 )
-_HELD: Final = "It goes on by itself once those that hold it are gone, and not before."
+_HELD: Final = "It continues by itself once those that hold it are gone, and not before."
 _GOES_ON: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         (
@@ -225,10 +226,10 @@ def _notes(
     if idle:
         yield idle
     if not found:
-        yield f"Nobody has looked at it yet.{_where_that_lasts(idle)}"
+        yield f"No operator has observed it yet.{_where_that_lasts(idle)}"
     if is_stale:
         yield (
-            "This is about an earlier version of its spec: the newest was not looked at yet."
+            "This is about an earlier version of its spec: the newest was not observed yet."
             f"{_where_that_lasts(idle)}"
         )
     if metadata.deletion_timestamp is not None:
@@ -242,7 +243,7 @@ def _notes(
         ready = find_condition(found, conditions.READY)
         yield _GOES_ON.get(
             ready.reason if ready is not None else "",
-            "It is worked on, or waited for: it goes on by itself as soon as it can.",
+            "It is in progress, or waits for something: it continues by itself as soon as it can.",
         )
 
 

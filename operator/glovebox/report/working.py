@@ -34,7 +34,7 @@ def why_idle(lease: Mapping[str, Any] | None, now: datetime) -> str | None:
     spec = lease.get("spec") or {}
     holder, renewed = spec.get("holderIdentity") or "", _moment(spec.get("renewTime"))
     lease_named = f"the Lease `{names.LEADER_LEASE}` of namespace {names.OPERATOR_NAMESPACE}"
-    old = f"What stands here is what one wrote last. Does one run? {LOOK}"
+    old = f"What is shown here is what one wrote last. Does one run? {LOOK}"
     if not holder:
         return f"No operator works: nobody holds {lease_named}. {old}"
     held = timedelta(seconds=spec.get("leaseDurationSeconds") or _LEASE_SECONDS)

@@ -18,7 +18,7 @@ from glovebox.data.printable import sentence
 from glovebox.status.text import format_time
 
 _MESSAGE_MAX: Final = 2048
-NOT_LOOKED: Final = "the operator has not looked at this yet"
+NOT_LOOKED: Final = "the operator has not observed this yet"
 
 
 class StatusBuilder:

@@ -170,7 +170,7 @@ def _mark_encrypted(builder: StatusBuilder, spec: Mapping[str, Any]) -> None:
     endpoints = {"endpoint": spec["endpoint"], "sts.endpoint": sts.get("endpoint", "")}
     plain = [field for field, url in endpoints.items() if url.startswith("http://")]
     if not plain:
-        message = "every connection is encrypted, and the store's certificate is looked at"
+        message = "every connection is encrypted, and the store's certificate is checked"
         builder.mark_true(types.CONNECTION_ENCRYPTED, reasons.ENCRYPTED, message)
         return
     message = (

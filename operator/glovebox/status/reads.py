@@ -24,7 +24,7 @@ from glovebox.status.pin_gate import Gate, with_gate
 from glovebox.status.text import format_time
 
 WORDS: Final[Mapping[str, str]] = {
-    "NotAnInput": "is no run that has it among its inputs",
+    "NotAnInput": "is not a run that has it among its inputs",
     "Burst": "read much more in an hour than there is",
     "Denied": "was denied",
 }
@@ -79,7 +79,7 @@ def doubt_of(state: LogState, place: str, *, is_through: bool) -> LogDoubt | Non
             reasons.ACCESS_LOG_NOT_UNDERSTOOD,
             f"most of the last lines of {place} are of no access log that is known:"
             " `spec.accessLog` has to name where nothing but the log is",
-            "most of what the ObjectStore names as its access log is none",
+            "most of what the ObjectStore names as its access log is not one",
         )
     if not state.is_found and is_through:
         return LogDoubt(

@@ -134,7 +134,7 @@ def artifacts_protected_as_bound(platform: Platform, store: ObjectStore | None) 
     if store is not None and not store_changes(platform.store, store):
         return artifacts_protected(store)
     message = (
-        f"ObjectStore '{platform.store.name}' is gone or another, so nobody checks the lock of"
+        f"ObjectStore '{platform.store.name}' was deleted or replaced, so nobody checks the lock of"
         f" bucket `{platform.store.spec.artifacts.bucket}` any more; declare it again"
     )
     return Finding(types.UNKNOWN, reasons.STORE_DELETED, message)

@@ -35,7 +35,7 @@ _RESTORED: Final = (
 )
 # Why the Job of a run that was begun may have been there and gone.
 NAMESPACE_REPLACED: Final = "its namespace was deleted since"
-WROTE: Final = "something lies below its prefix"
+WROTE: Final = "there is something below its prefix"
 # Reasons of a Job's failure that are words of ours as well.
 _JOB_REASONS: Final = {"DeadlineExceeded": reasons.DEADLINE_EXCEEDED}
 

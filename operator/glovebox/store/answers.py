@@ -46,7 +46,7 @@ class AnswerError(Exception):
         self.words = words
 
     @property
-    def told(self) -> str:
+    def shown(self) -> str:
         """Status, code and the store's own words, in one line that may be shown."""
         words = _shown(self.words)
         # `AccessDenied: Access Denied.` says it twice.

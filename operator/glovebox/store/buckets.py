@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from glovebox.api import reasons
 from glovebox.errors import GloveboxError, InvalidInput, Unavailable
 from glovebox.store.answers import NOT_FOUND_STATUS, PRECONDITION_STATUS, answer_of
-from glovebox.store.encryption import Encryption, shown, told
+from glovebox.store.encryption import Encryption, named, shown
 from glovebox.store.errors import translated
 from glovebox.store.putting import checksum
 
@@ -187,7 +187,7 @@ def _encrypt_by_default(store: Store, bucket: str, wanted: Encryption) -> None:
     if algorithm not in ("", Encryption().algorithm):
         raise InvalidInput(
             reasons.ENCRYPTION_REQUIRED,
-            f"bucket {bucket} encrypts by default as {told(algorithm, key)}, and"
+            f"bucket {bucket} encrypts by default as {named(algorithm, key)}, and"
             f" `spec.encryption` says {wanted}; set its default encryption to that"
             " (put-bucket-encryption), or say what the bucket does",
         )

@@ -86,10 +86,10 @@ class Encryption:
 
 def shown(headers: Mapping[str, str]) -> str:
     """Return in words what the headers of a HEAD say of an object's encryption."""
-    return told(headers.get(_SHOWN, ""), headers.get(_SHOWN_KEY, ""))
+    return named(headers.get(_SHOWN, ""), headers.get(_SHOWN_KEY, ""))
 
 
-def told(algorithm: str, key_id: str) -> str:
+def named(algorithm: str, key_id: str) -> str:
     """Return in words what a store names."""
     if not algorithm:
         return "no encryption"

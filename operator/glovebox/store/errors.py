@@ -129,7 +129,7 @@ _NOT_THE_STORE: Final = _Meaning(
     Unavailable,
     reasons.STORE_UNREACHABLE,
     "what answered is not the store, because it gave no error code of S3; check the endpoint, and"
-    " what stands between the operator and the store",
+    " what is between the operator and the store",
 )
 
 _BY_CODE: Final = {
@@ -221,7 +221,7 @@ def translate(error: Exception, doing: str) -> GloveboxError:
     if answer is not None:
         meaning = _meaning_of(answer)
         return meaning.kind(
-            meaning.reason, f"could not {doing}: {meaning.cure} (the store said {answer.told})"
+            meaning.reason, f"could not {doing}: {meaning.cure} (the store said {answer.shown})"
         )
     if isinstance(error, _NO_CREDENTIALS):
         return Forbidden(

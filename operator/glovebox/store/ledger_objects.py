@@ -206,7 +206,7 @@ def write_once(
         place.pause(attempt)
     raise Unavailable(
         failure.reason if failure is not None else reasons.STORE_FAILED,
-        f"could not write s3://{place.bucket}/{key}: nothing lies there after {place.attempts}"
+        f"could not write s3://{place.bucket}/{key}: nothing is there after {place.attempts}"
         f" attempts; the last answer: {failure.message if failure is not None else 'written'}",
         effect_unknown=True,
     )

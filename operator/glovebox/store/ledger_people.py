@@ -167,7 +167,7 @@ def _named(raw: bytes, name: str) -> Person:
     if person.name != name:
         raise InvalidInput(
             reasons.LEDGER_INVALID,
-            "what lies where somebody's name and salt have to be is another person's: find out who"
+            "what is where somebody's name and salt have to be is another person's: find out who"
             " wrote it there",
         )
     return person

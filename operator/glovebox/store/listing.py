@@ -255,7 +255,7 @@ def _page(wire: Wire, bucket: str, query: dict[str, str], stop: Stop) -> ET.Elem
     except ET.ParseError as error:
         raise Unavailable(
             reasons.STORE_FAILED,
-            f"could not list bucket {bucket}: the store's answer is no XML; is the endpoint an S3"
+            f"could not list bucket {bucket}: the store's answer is not XML; is the endpoint an S3"
             " API?",
         ) from error
 
@@ -310,7 +310,7 @@ def _size_of(text: str) -> int:
     if not _SIZE.fullmatch(text):
         raise Unavailable(
             reasons.STORE_FAILED,
-            "the store gives an object a size that is none; is the endpoint an S3 API?",
+            "the store gives an object an invalid size; is the endpoint an S3 API?",
         )
     return int(text)
 

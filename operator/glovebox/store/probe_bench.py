@@ -1,7 +1,7 @@
-"""The workbench of the proofs: one locked canary, used again, and attempts told apart by answer.
+"""What the conformance checks share: one locked canary, used again, and how an answer is judged.
 
 Nothing piles up in a bucket that refuses deletion: the canary is one object version whose retention
-is extended by the hour, never written again while it lives; what an attack writes over it is locked
+is extended by the hour, never written again while it lives; what a check writes over it is locked
 for two minutes and swept by a later proof; objects written by sessions are written with
 `If-None-Match: *`, so they exist once.
 """
@@ -58,15 +58,15 @@ class NotProvableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Retained:
-    """The lock of one object version, as the store tells it."""
+    """The lock of one object version, as the store reports it."""
 
     mode: str | None
     until: datetime | None
 
 
 @dataclass
-class Bench:
-    """What the proofs of one run share; expensive things are made when the first proof needs them.
+class CheckedBucket:
+    """The bucket under check; expensive things are made when the first check needs them.
 
     Args:
         store: Opened with the operator's credentials.
@@ -223,7 +223,7 @@ class Bench:
 
     @functools.cached_property
     def leftovers(self) -> int:
-        """How many objects of earlier attacks are left; those no longer locked are deleted now."""
+        """How many objects of earlier checks are left; those no longer locked are deleted now."""
         left = 0
         for version in list_versions(self.store.wire, self.bucket, CANARY, self.stop):
             if version.key != CANARY or (
@@ -238,14 +238,14 @@ class Bench:
         return self.store.s3.delete_object(Bucket=self.bucket, Key=CANARY, VersionId=version_id)
 
 
-def attempt(attack: Callable[[], object]) -> AnswerError | None:
+def attempt(request: Callable[[], object]) -> AnswerError | None:
     """Return the refusal that an attempt met, or None when it was let through.
 
     Raises:
         GloveboxError: The store did not answer, so nothing was learnt.
     """
     try:
-        attack()
+        request()
     except GloveboxError:
         raise
     except Exception as error:

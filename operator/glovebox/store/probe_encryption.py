@@ -1,4 +1,4 @@
-"""The attempts of encryption: what is written is encrypted as the store's settings say.
+"""The checks of encryption: what is written is encrypted as the store's settings say.
 
 It is judged by what a HEAD of the very version says, never by what the request asked for: there are
 stores that take the request and store plain bytes. What a run writes asks for nothing, so that the
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from glovebox.errors import GloveboxError
 from glovebox.store.answers import PRECONDITION_STATUS
 from glovebox.store.buckets import read_encryption
-from glovebox.store.encryption import shown, told
+from glovebox.store.encryption import named, shown
 from glovebox.store.errors import translated
 from glovebox.store.probe_bench import (
     CANARY,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from glovebox.store.connection import Store
     from glovebox.store.encryption import Encryption
-    from glovebox.store.probe_bench import Bench
+    from glovebox.store.probe_bench import CheckedBucket
 
 _CURE: Final = (
     "Set up the store's KMS and its key, use a store that has one, or take `spec.encryption` out"
@@ -39,13 +39,13 @@ _LOCK: Final = timedelta(minutes=2)
 _BODY: Final = b"Written by the session of a run, which asks for no encryption.\n"
 
 
-def encrypted_on_request(bench: Bench) -> str:
+def encrypted_on_request(checked: CheckedBucket) -> str:
     """What the operator writes is encrypted as it asks."""
-    wanted = _wanted(bench)
+    wanted = _wanted(checked)
     try:
-        found = _written(bench, bench.store)
+        found = _written(checked, checked.store)
     except GloveboxError as error:
-        _written(bench, bench.store.without_encryption())
+        _written(checked, checked.store.without_encryption())
         raise DisprovenError(
             f"the store takes an object, and not with the request for {wanted}: {error.message}."
             f" {_CURE}"
@@ -58,76 +58,76 @@ def encrypted_on_request(bench: Bench) -> str:
     return f"what asks for it is encrypted: {wanted}"
 
 
-def encrypted_by_default(bench: Bench) -> str:
+def encrypted_by_default(checked: CheckedBucket) -> str:
     """What asks for nothing is encrypted by the bucket: SDKs of runs ask for nothing."""
-    wanted = _wanted(bench)
-    found = _written(bench, bench.store.without_encryption())
+    wanted = _wanted(checked)
+    found = _written(checked, checked.store.without_encryption())
     if not wanted.is_shown(found):
-        default = told(*read_encryption(bench.store, bench.bucket))
+        default = named(*read_encryption(checked.store, checked.bucket))
         raise DisprovenError(
             f"an object written without a word on encryption, as runs write, shows {shown(found)};"
             f" the bucket's default is {default}. Set the default encryption of bucket"
-            f" {bench.bucket} to {wanted} (put-bucket-encryption)"
+            f" {checked.bucket} to {wanted} (put-bucket-encryption)"
         )
     return f"what asks for nothing is encrypted by the bucket: {wanted}"
 
 
-def session_encrypts(bench: Bench) -> str:
+def session_encrypts(checked: CheckedBucket) -> str:
     """A run's session may use the key: it writes and reads what the bucket encrypts.
 
     Written once for each key: what lies there stays for as long as the bucket locks it.
     """
-    wanted = _wanted(bench)
-    session = bench.session.without_encryption()
+    wanted = _wanted(checked)
+    session = checked.session.without_encryption()
     key = f"{ROOT}x/encrypted-{wanted.trial}"
-    refusal = attempt(lambda: bench.write(session, key, _BODY, IfNoneMatch="*"))
+    refusal = attempt(lambda: checked.write(session, key, _BODY, IfNoneMatch="*"))
     if refusal is not None and refusal.status != PRECONDITION_STATUS:
         raise DisprovenError(
             f"a session may not write what the bucket encrypts with {wanted} (the store said"
-            f" {refusal.told}); allow the role of spec.sts.roleArn kms:GenerateDataKey and"
+            f" {refusal.shown}); allow the role of spec.sts.roleArn kms:GenerateDataKey and"
             " kms:Decrypt on this key, and give `spec.encryption.keyId` as the key's ARN"
         )
-    read = attempt(lambda: session.s3.get_object(Bucket=bench.bucket, Key=key))
+    read = attempt(lambda: session.s3.get_object(Bucket=checked.bucket, Key=key))
     if read is not None:
         raise DisprovenError(
             f"a session may not read what it wrote, encrypted with {wanted} (the store said"
-            f" {read.told}); allow the role of spec.sts.roleArn kms:Decrypt on this key"
+            f" {read.shown}); allow the role of spec.sts.roleArn kms:Decrypt on this key"
         )
-    with translated(f"look at s3://{bench.bucket}/{key}"):
-        found = bench.store.wire.head(bench.bucket, key, {})
+    with translated(f"look at s3://{checked.bucket}/{key}"):
+        found = checked.store.wire.head(checked.bucket, key, {})
     if not wanted.is_shown(found):
         raise DisprovenError(
             f"what a session wrote shows {shown(found)}, and not {wanted}; set the default"
-            f" encryption of bucket {bench.bucket} (put-bucket-encryption)"
+            f" encryption of bucket {checked.bucket} (put-bucket-encryption)"
         )
     return f"a session writes and reads what the bucket encrypts: {wanted}"
 
 
-def _wanted(bench: Bench) -> Encryption:
-    wanted = bench.store.settings.encryption
+def _wanted(checked: CheckedBucket) -> Encryption:
+    wanted = checked.store.settings.encryption
     if wanted is None:
         raise NotProvableError("spec.encryption is not set")
     return wanted
 
 
-def _written(bench: Bench, store: Store) -> Mapping[str, str]:
+def _written(checked: CheckedBucket, store: Store) -> Mapping[str, str]:
     """Write over the canary as somebody, and return what a HEAD of that version says.
 
     It is locked for two minutes and swept by a later check, as every overwrite of the checks is.
     """
-    if bench.leftovers >= MAX_LEFTOVERS:
+    if checked.leftovers >= MAX_LEFTOVERS:
         raise NotProvableError(
-            f"{bench.leftovers} objects of earlier checks could not be deleted, so no more are"
+            f"{checked.leftovers} objects of earlier checks could not be deleted, so no more are"
             " written; allow the operator s3:DeleteObjectVersion on .glovebox/probe/*"
         )
     lock: dict[str, Any] = (
-        {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": bench.now + _LOCK}
-        if bench.lock[0]
+        {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": checked.now + _LOCK}
+        if checked.lock[0]
         else {}
     )
-    with translated(f"write s3://{bench.bucket}/{CANARY} to see how it is encrypted"):
-        version = bench.write(store, CANARY, OVERWRITE_BODY, **lock)
+    with translated(f"write s3://{checked.bucket}/{CANARY} to see how it is encrypted"):
+        version = checked.write(store, CANARY, OVERWRITE_BODY, **lock)
     if not version or version == "null":
-        raise NotProvableError(f"bucket {bench.bucket} gives no versions")
-    with translated(f"look at s3://{bench.bucket}/{CANARY} version {version}"):
-        return bench.store.wire.head(bench.bucket, CANARY, {"versionId": version})
+        raise NotProvableError(f"bucket {checked.bucket} gives no versions")
+    with translated(f"look at s3://{checked.bucket}/{CANARY} version {version}"):
+        return checked.store.wire.head(checked.bucket, CANARY, {"versionId": version})

@@ -168,7 +168,7 @@ def read_sealed(store: Store, wanted: SealToRead, stop: Stop) -> ReadSeal:
     if run.outcome == "Failed" or (run.has_run and run.outcome != "Succeeded"):
         raise InvalidInput(
             reasons.EXPERIMENT_FAILED,
-            f"{wanted.what} is of a run that did not succeed: what it left is no result. Pin the"
+            f"{wanted.what} is of a run that did not succeed: what it left is not a result. Pin the"
             " artifacts of a run that succeeded",
         )
     return ReadSeal(

@@ -187,14 +187,14 @@ def _found(
         case SealSource():
             raise InvalidInput(
                 reasons.INTERNAL_ERROR,
-                f"the artifacts of Experiment '{source.experiment}' are pinned by its seal, and are"
-                " never looked for",
+                f"the artifacts of Experiment '{source.experiment}' are pinned by its seal, and"
+                " are never listed",
             )
         case PartSource():
             raise InvalidInput(
                 reasons.INTERNAL_ERROR,
                 f"part `{source.part}` of SplitPin '{source.split}' is pinned by its manifest, and"
-                " is never looked for",
+                " is never listed",
             )
 
 
@@ -317,7 +317,7 @@ def _of_line(document: dict[str, object], bucket: str, number: int) -> Candidate
     if not key or not version_id:
         raise _malformed(f"line {number} lacks key or versionId; both are needed to name a version")
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
-        raise _malformed(f"the size in line {number} is no whole number")
+        raise _malformed(f"the size in line {number} is not a whole number")
     declared, path = texts["sha256"], texts["path"]
     if declared is not None and not _SHA256.fullmatch(declared):
         raise _malformed(f"the sha256 in line {number} is not 64 lower-case hex digits")
@@ -345,16 +345,16 @@ def _checked(candidate: Candidate) -> Candidate:
 def _text(value: object, name: str, number: int) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    raise _malformed(f"the {name} in line {number} is no text")
+    raise _malformed(f"the {name} in line {number} is not a text")
 
 
 def _document(line: bytes, number: int) -> dict[str, object]:
     try:
         document = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise _malformed(f"line {number} is no JSON") from error
+        raise _malformed(f"line {number} is not JSON") from error
     if not isinstance(document, dict):
-        raise _malformed(f"line {number} is no JSON object")
+        raise _malformed(f"line {number} is not a JSON object")
     return document
 
 

@@ -87,7 +87,7 @@ def _refused(entry: Entry, error: Exception) -> Exception:
     said = answer_of(error)
     if said is None or said.code not in _TAKES_NONE:
         return error
-    return _takes_none(entry.bucket, f"the store said {said.told}")
+    return _takes_none(entry.bucket, f"the store said {said.shown}")
 
 
 def _takes_none(bucket: str, why: str) -> InvalidInput:

@@ -140,7 +140,7 @@ def _asked(store: Store, bucket: str, key: str, version: str) -> Lock:
                     reasons.STORE_FORBIDDEN,
                     f"the store shows no lock of {where}, and does not let it be asked for, so it"
                     " is not known whether there is one; grant s3:GetObjectRetention there (the"
-                    f" store said {said.told})",
+                    f" store said {said.shown})",
                 ) from error
             raise
     retention = answer.get("Retention") or {}

@@ -48,7 +48,7 @@ class TableStatistics:
             return None
         gatherer = self._gatherer
         if gatherer is None:
-            raise TableError("the process that reads tables was not told what to count")
+            raise TableError("the process that reads tables was not given what to count")
         if step == "add":
             return gatherer.add(ask["path"], opened)
         if step == "told":

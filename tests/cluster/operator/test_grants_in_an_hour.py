@@ -77,7 +77,7 @@ def test_a_grant_after_so_many_of_its_namespace_waits_says_so_and_lets_nobody_in
     reference = {"name": "rows", "namespace": owner.name}
     inputs = {"datasets": [{"name": "rows", "pinRef": reference, "role": "train"}]}
     team.declare("Experiment", "reader", experiment_spec("standard", "primary", inputs=inputs))
-    said = f"the ledger was told of {MANY} grants of namespace {owner.name} within an hour"
+    said = f"{MANY} grants of namespace {owner.name} were written into the ledger within an hour"
     eventually(
         lambda: waits(owner, "AccessGrant", "late", "LedgerPending", said),
         what="who granted it reads why",

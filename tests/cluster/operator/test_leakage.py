@@ -198,8 +198,8 @@ def test_a_pin_of_something_else_than_tables_is_told_so(tables: Team) -> None:
         each["message"] for each in refused["status"]["conditions"] if each["type"] == "Ready"
     )
     assert message.startswith(
-        "DatasetPin 'mixed' (input `final`) says in `spec.coverage.rows` that `day`, `flight` tell"
-        " its rows apart, and of `README.md` that cannot be read: it is no table"
+        "DatasetPin 'mixed' (input `final`) says in `spec.coverage.rows` that `day`, `flight`"
+        " identify its rows, which cannot be read from `README.md`: it is no table"
     )
 
 

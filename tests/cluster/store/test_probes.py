@@ -12,7 +12,7 @@ import pytest
 from glovebox.data.proofs import Outcome, Proof, condition_outcome
 from glovebox.store import probe_bench
 from glovebox.store.probe_race import WRITERS
-from glovebox.store.probes import ATTACKS, LOCK_PROVEN, prove_store
+from glovebox.store.probes import CHECKS, LOCK_PROVEN, prove_store
 from support.lying_store import Answered, Asked, Liar, lying
 from support.own_store import OPEN_ROLE, ROLE
 
@@ -35,7 +35,7 @@ def failed(proofs: list[Proof]) -> set[str]:
 
 async def test_a_store_that_holds_passes_every_proof(store: Store, locked_bucket: str) -> None:
     proofs = await prove_store(store, bucket=locked_bucket, role_arn=ROLE, now=now())
-    assert [proof.name for proof in proofs] == [attack.name for attack in ATTACKS]
+    assert [proof.name for proof in proofs] == [check.name for check in CHECKS]
     assert [proof for proof in proofs if proof.outcome is not Outcome.PASSED] == []
 
 
@@ -71,7 +71,7 @@ async def test_the_lock_of_the_canary_follows_the_clock(store: Store, locked_buc
 
 async def test_a_bucket_without_lock_fails_the_lock_alone(store: Store, data_bucket: str) -> None:
     proofs = await prove_store(store, bucket=data_bucket, role_arn=None, now=now())
-    assert failed(proofs) == {attack.name for attack in ATTACKS if attack.condition == LOCK_PROVEN}
+    assert failed(proofs) == {check.name for check in CHECKS if check.condition == LOCK_PROVEN}
     assert {proof.message for proof in proofs if proof.outcome is Outcome.FAILED} == {
         f"bucket {data_bucket} has no object lock; use a bucket that was created with one"
     }
@@ -352,4 +352,4 @@ async def test_a_lie_is_caught_by_the_proof_that_it_concerns(
 
 
 def test_every_proof_is_seen_to_fail() -> None:
-    assert set().union(*(caught for _, _, caught in LIES)) == {attack.name for attack in ATTACKS}
+    assert set().union(*(caught for _, _, caught in LIES)) == {check.name for check in CHECKS}

@@ -18,7 +18,7 @@ from glovebox.store.connection import Credentials, Stop, Store, Stores, StoreSet
 from glovebox.store.credentials import assume_for_prefix
 from glovebox.store.hold_sessions import holding
 from glovebox.store.listing import head_current, head_version, list_versions
-from glovebox.store.probe_bench import Bench
+from glovebox.store.probe_bench import CheckedBucket
 from glovebox.store.probe_race import RACED, one_of_many_writers_wins
 from glovebox.store.reading import digest_version
 from glovebox.store.source_access import Location
@@ -150,10 +150,10 @@ def test_a_second_write_with_if_none_match_is_refused(place: Place) -> None:
 
 
 def test_of_many_writers_of_one_key_one_wins_and_the_next_check_begins_again(place: Place) -> None:
-    """By the store check's own attack; its lock keeps what won for two minutes."""
+    """By the store check itself; its lock keeps what won for two minutes."""
     for kept in (False, True):
-        bench = Bench(place.store, place.bucket, None, datetime.now(UTC), Stop())
-        said = one_of_many_writers_wins(bench)
+        checked = CheckedBucket(place.store, place.bucket, None, datetime.now(UTC), Stop())
+        said = one_of_many_writers_wins(checked)
         assert ("earlier race" in said) == kept
         assert [row[0] for row in place.rows()] == [RACED]
 

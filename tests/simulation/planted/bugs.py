@@ -344,7 +344,7 @@ BUGS: Final = (
     ),
     Bug(
         "why something was refused is not said",
-        "8 every refusal is told",
+        "8 every refusal is reported",
         "status/outcome.py",
         "        error.reason,\n        error.message,\n        facts,\n        applied,\n        error=error,\n",
         "        error.reason,\n"
@@ -398,7 +398,7 @@ BUGS: Final = (
     ),
     Bug(
         "a note is taken away although its event was not delivered",
-        "16 lineage is told",
+        "16 lineage is reported",
         "controllers/lineage_outbox.py",
         "            if not await self._post(to, event, body):\n                return\n",
         "            await self._post(to, event, body)\n",
@@ -406,7 +406,7 @@ BUGS: Final = (
     ),
     Bug(
         "an Experiment goes before its last event is written",
-        "16 lineage is told",
+        "16 lineage is reported",
         "controllers/experiment/deletion.py",
         "    if untraced is not None:\n",
         "    if False and untraced is not None:\n",
@@ -414,8 +414,8 @@ BUGS: Final = (
         focus="lineage",
     ),
     Bug(
-        "the end of what lost its Experiment is not told",
-        "16 lineage is told",
+        "the end of what lost its Experiment is not reported",
+        "16 lineage is reported",
         "controllers/orphan_namespace.py",
         "        and is_traced(ports, orphan, bound, outcome, since)\n",
         "",
@@ -424,7 +424,7 @@ BUGS: Final = (
     ),
     Bug(
         "an event is recorded as written that is not noted for delivery",
-        "16 lineage is told",
+        "16 lineage is reported",
         "controllers/experiment/lineage.py",
         "        await leave_notes(ports, _about(obj, event, store.name, bucket))\n",
         "",

@@ -34,7 +34,7 @@ def _lines(finds: Mapping[str, tuple[int, str]]) -> Iterator[str]:
         "The operator's real code runs on in-memory stand-ins of the API server and the store, in",
         "virtual time. A seed decides what is declared, what goes wrong and who meddles; the",
         "promises below are checked at every change and at the end. `make simulate` plays seeds,",
-        "`GLOVEBOX_SEED=7` tells the story of one, the same in every process; `make plant` plants",
+        "`GLOVEBOX_SEED=7` prints the story of one, the same in every process; `make plant` plants",
         "the bugs below.",
         "",
         "## What was played",

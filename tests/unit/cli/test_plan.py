@@ -134,7 +134,7 @@ def test_a_refusal_counts_more_than_what_waits(cluster: Cluster, tmp_path: Path)
     ("text", "said"),
     [
         ("", "holds no object"),
-        ("a: [", "is no YAML"),
+        ("a: [", "is not YAML"),
         ("- 1", "without `apiVersion`"),
         ("{apiVersion: v1, kind: Pod, metadata: {name: [x]}}", "without `apiVersion`"),
         ("{apiVersion: v1, kind: Pod, metadata: {name: x}}", "no object of glovebox.dev"),
@@ -319,7 +319,7 @@ def test_content_that_nobody_saw_is_no_cause_of_a_refusal(
     (answer,) = json.loads(told.stdout)
     assert answer["reason"] == reason
     if code == 3:
-        assert "until the operator has looked at" in answer["remarks"][-1]
+        assert "until the operator has observed" in answer["remarks"][-1]
 
 
 @pytest.mark.usefixtures("cluster")

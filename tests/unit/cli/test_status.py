@@ -44,6 +44,7 @@ def experiment(*conditions: Json, **status: Any) -> Json:
     return obj
 
 
+IN_PROGRESS = "It is in progress, or waits for something: it continues by itself as soon as it can."
 PENDING = "`train`: DatasetPin `months` is not Ready (Verifying)"
 WAITING = experiment(
     condition("InputsVerified", "False", "PinNotReady", PENDING),
@@ -116,7 +117,7 @@ def test_one_that_waits_says_for_what_how_far_that_is_and_what_to_do(cluster: Cl
             "Experiment team-flights/delays is not Ready: PinNotReady",
             f"  Purpose    {PURPOSE} (team-flights)",
             "  Lifecycle  Active",
-            "  It is worked on, or waited for: it goes on by itself as soon as it can.",
+            f"  {IN_PROGRESS}",
             "Conditions",
             "  Ready           False    PinNotReady",
             f"    {PENDING}",

@@ -359,14 +359,14 @@ def test_the_first_statement_that_is_told_of_an_experiment_is_its_seal(
     told.tell(now)
     code, answer = told.verify(dated=False)
     assert (code, found(answer), answer["ledger"]) == (1, ["OtherInLedger"], None)
-    assert "entry 0 of the ledger told of another" in answer["findings"][0]["message"]
+    assert "entry 0 of the ledger recorded another" in answer["findings"][0]["message"]
 
 
 def test_that_another_statement_is_told_of_is_said(told: Told, now: datetime) -> None:
     told.tell(now, sha256="0" * 64)
     _, answer = told.verify(dated=False)
     assert found(answer) == ["NotInLedger"]
-    assert "entry 0 tells of another one of this very" in answer["findings"][0]["message"]
+    assert "entry 0 records another one of this very" in answer["findings"][0]["message"]
 
 
 @pytest.mark.parametrize(

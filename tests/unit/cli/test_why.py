@@ -192,7 +192,7 @@ def test_that_nobody_works_is_told_once_also_of_what_is_ready(cluster: Cluster) 
     cluster.lease = DEAD
     told = ask("experiment", "a/x").stdout
     assert told.count("No operator works: ") == 1
-    assert "goes on by itself" not in told
+    assert "it continues by itself as soon" not in told
     ready = ask("gstore", "primary")
     assert (ready.exit_code, "No operator works: " in ready.stdout) == (0, True)
 

@@ -189,7 +189,7 @@ def test_tables_that_cannot_be_read_are_refused() -> None:
     assert found.reason == "CoverageWrong"
     assert found.message == (
         "DatasetPin 'pin-test' (input `test`) says in `spec.coverage.rows` that `day`, `flight`"
-        " tell its rows apart, and of `b\\x1b.csv` that cannot be read: it has no column `day`."
+        " identify its rows, which cannot be read from `b\\x1b.csv`: it has no column `day`."
         " Create a pin of tables with these columns alone, or one without `spec.coverage.rows`"
     )
 

@@ -139,7 +139,7 @@ def test_an_archive_that_is_no_image_is_refused(tmp_path: Path) -> None:
     empty = tmp_path / "empty.tar"
     with tarfile.open(empty, "w"):
         pass
-    with pytest.raises(LocalError, match="no OCI archive"):
+    with pytest.raises(LocalError, match="not an OCI archive"):
         read_digests(empty)
 
 

@@ -17,7 +17,7 @@ def test_names_that_fit_a_path_and_a_cluster(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "-a", "a-", "A", "a" * 33, "a.b", "a\n"])
 def test_other_names_are_refused(name: str) -> None:
-    with pytest.raises(LocalError, match="no valid name"):
+    with pytest.raises(LocalError, match="not a valid name"):
         StateDir.named(name)
 
 

@@ -222,7 +222,7 @@ def test_what_was_only_declared_has_a_page(name: str, made: Any) -> None:
     obj = example(name)
     del obj["status"]
     read = Read(made(obj))
-    assert "Not looked at yet" in read.text
+    assert "Not observed yet" in read.text
     assert "Conditions" not in read.text
     assert read.open == []
 

@@ -79,7 +79,7 @@ def test_causes_stand_below_what_waits_for_them() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "note"),
-    [("Stalled", "Waiting does not help"), ("Reconciling", "it goes on by itself")],
+    [("Stalled", "Waiting does not help"), ("Reconciling", "it continues by itself")],
 )
 def test_it_says_whether_waiting_helps(kind: str, note: str) -> None:
     found = obj(condition("Ready", "False", "Pending"), condition(kind, "True", "Pending"))
@@ -89,14 +89,14 @@ def test_it_says_whether_waiting_helps(kind: str, note: str) -> None:
 def test_what_nobody_looked_at_is_not_ready() -> None:
     told = explain(PIN, {"metadata": {"generation": 1}, "spec": {}}, ())
     assert not told.is_ready
-    assert "Nobody has looked at it yet" in text(told)
+    assert "No operator has observed it yet" in text(told)
 
 
 def test_a_judgement_of_an_earlier_spec_is_none() -> None:
     found = obj(condition("Ready", "True", "Verified"), metadata={"generation": 2})
     told = explain(PIN, found, ())
     assert not told.is_ready
-    assert "the newest was not looked at yet" in text(told)
+    assert "the newest was not observed yet" in text(told)
 
 
 def test_what_is_going_says_what_holds_it() -> None:
@@ -150,7 +150,7 @@ def test_a_name_that_nobody_has_is_not_said_to_heal_by_itself() -> None:
         assert "A wrong name has to be corrected." in waiting(reason)
         assert "as soon as it can" not in waiting(reason)
     assert "once those that hold it are gone" in waiting("InUse")
-    assert "it goes on by itself as soon as it can" in waiting("PinNotReady")
+    assert "it continues by itself as soon as it can" in waiting("PinNotReady")
 
 
 def test_of_what_is_not_ready_it_is_not_told_that_it_is_not_sealed() -> None:
@@ -172,6 +172,6 @@ def test_where_nobody_works_nothing_goes_on_by_itself() -> None:
     )
     idle = text(explain(PIN, waiting, (), idle="No operator works."))
     assert "No operator works." in idle
-    assert "goes on by itself" not in idle
+    assert "it continues by itself as soon" not in idle
     assert "does an operator run?" not in idle
     assert "does an operator run?" in text(explain(PIN, waiting, ()))

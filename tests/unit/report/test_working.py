@@ -49,5 +49,5 @@ def test_an_operator_that_ended_is_told_with_what_to_look_at(
     assert told is not None
     assert told.startswith("No operator works: ")
     assert said in told
-    assert "What stands here is what one wrote last." in told
+    assert "What is shown here is what one wrote last." in told
     assert "glovebox local status" in told

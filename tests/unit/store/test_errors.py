@@ -134,7 +134,7 @@ def test_what_the_store_said_is_shown_in_one_line_without_secrets(
 
 def test_the_words_of_a_body_are_read_with_its_code() -> None:
     body = b"<Error><Code>NoSuchKey</Code><Message>It is gone.</Message></Error>"
-    assert parse_error(404, body).told == "404 NoSuchKey: It is gone"
+    assert parse_error(404, body).shown == "404 NoSuchKey: It is gone"
 
 
 @pytest.mark.parametrize(

@@ -96,12 +96,12 @@ def test_what_does_not_begin_as_one_is_given_up_at_its_first_piece(first: bytes)
     ("line", "says"),
     [
         ({"key": "a", "versionId": "v", SECRET: 1}, "line 2 has unknown fields"),
-        ({"key": ["hunter2"], "versionId": "v"}, "the key in line 2 is no text"),
+        ({"key": ["hunter2"], "versionId": "v"}, "the key in line 2 is not a text"),
         ({"key": SECRET}, "line 2 lacks key or versionId"),
         ({"key": SECRET, "versionId": "v", "size": SECRET}, "the size in line 2"),
         ({"key": SECRET, "versionId": "v", "sha256": SECRET}, "the sha256 in line 2"),
-        ([SECRET], "line 2 is no JSON object"),
-        (None, "line 2 is no JSON"),
+        ([SECRET], "line 2 is not a JSON object"),
+        (None, "line 2 is not JSON"),
     ],
 )
 def test_a_refusal_names_the_line_and_the_rule_and_not_what_is_there(line: Any, says: str) -> None:

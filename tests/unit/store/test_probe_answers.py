@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 
 from glovebox.store.connection import Stop
-from glovebox.store.probe_bench import DEFAULT_LOCKED, Bench, DisprovenError, NotProvableError
+from glovebox.store.probe_bench import (
+    DEFAULT_LOCKED,
+    CheckedBucket,
+    DisprovenError,
+    NotProvableError,
+)
 from glovebox.store.probe_lock import locked_by_default
 from glovebox.store.probe_race import RACED, WRITERS, one_of_many_writers_wins
 from simulation.object_store import NoAnswerError, ObjectStoreServer, S3Error
@@ -25,7 +30,7 @@ class Odd:
     def __init__(self) -> None:
         server, store, self.bucket = stand_in(lambda: NOW)
         self.server: ObjectStoreServer = server
-        self.bench = Bench(store, self.bucket, None, NOW, Stop())
+        self.checked = CheckedBucket(store, self.bucket, None, NOW, Stop())
 
     def answer(self, says: Callable[[int], Exception | None]) -> None:
         """Answer the nth writer of the race so, from 0; None is the right answer."""
@@ -78,7 +83,7 @@ def test_a_race_that_one_writer_wins_is_proof(
     odd: Odd, says: Callable[[int], Exception | None]
 ) -> None:
     odd.answer(says)
-    assert one_of_many_writers_wins(odd.bench) == "of 16 writers of one new key at once one won"
+    assert one_of_many_writers_wins(odd.checked) == "of 16 writers of one new key at once one won"
 
 
 @pytest.mark.parametrize(
@@ -107,26 +112,26 @@ def test_a_race_with_another_answer_proves_nothing(
 ) -> None:
     odd.answer(says)
     with pytest.raises(NotProvableError, match=why):
-        one_of_many_writers_wins(odd.bench)
+        one_of_many_writers_wins(odd.checked)
 
 
 def test_more_than_one_winner_disproves_whatever_the_others_were_told(
     odd: Odd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put = odd.bench.store.s3.put_object
+    put = odd.checked.store.s3.put_object
 
     def forgetful(**options: Any) -> Any:
         options.pop("IfNoneMatch", None)
         return put(**options)
 
-    monkeypatch.setattr(odd.bench.store.s3, "put_object", forgetful)
+    monkeypatch.setattr(odd.checked.store.s3, "put_object", forgetful)
     odd.answer(lambda number: S3Error(400, "InvalidRequest") if number > 1 else None)
     with pytest.raises(DisprovenError, match="had 2 winners"):
-        one_of_many_writers_wins(odd.bench)
+        one_of_many_writers_wins(odd.checked)
 
 
 def test_what_the_bucket_locks_by_default_is_proof(odd: Odd) -> None:
-    assert "is locked: COMPLIANCE for 365 days" in locked_by_default(odd.bench)
+    assert "is locked: COMPLIANCE for 365 days" in locked_by_default(odd.checked)
 
 
 @pytest.mark.parametrize(
@@ -143,12 +148,12 @@ def test_a_default_that_locks_otherwise_than_it_says_is_disproven(
 ) -> None:
     odd.store(**changes)
     with pytest.raises(DisprovenError, match=f"{why}.*default is COMPLIANCE for 365 days"):
-        locked_by_default(odd.bench)
+        locked_by_default(odd.checked)
 
 
 def test_a_weaker_lock_of_an_earlier_check_is_found_as_well(odd: Odd) -> None:
-    assert locked_by_default(odd.bench)
+    assert locked_by_default(odd.checked)
     (kept,) = odd.server.buckets[odd.bucket].keys[DEFAULT_LOCKED]
     kept.mode = "GOVERNANCE"
     with pytest.raises(DisprovenError, match="shows mode GOVERNANCE"):
-        locked_by_default(odd.bench)
+        locked_by_default(odd.checked)

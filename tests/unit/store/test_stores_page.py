@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from glovebox.store.probes import ATTACKS
+from glovebox.store.probes import CHECKS
 from stores.expected import EXPECTED
 from support.other_stores import RIGHTS, STORES
 
@@ -24,8 +24,8 @@ def test_every_store_that_is_asked_has_expectations_and_a_row() -> None:
 def test_a_row_says_what_is_expected(name: str) -> None:
     expected, (ready, passed) = EXPECTED[name], ROWS[name]
     assert ready == (f"no: `{'`, `'.join(expected.failed)}`" if expected.failed else "yes")
-    count = len(ATTACKS) - len(expected.failed) - len(expected.unknown)
-    assert passed.startswith(f"{count} of {len(ATTACKS)}")
+    count = len(CHECKS) - len(expected.failed) - len(expected.unknown)
+    assert passed.startswith(f"{count} of {len(CHECKS)}")
     assert (f"{len(expected.unknown)} cannot be made" in passed) == bool(expected.unknown)
 
 

@@ -302,7 +302,7 @@ def test_a_size_that_is_none_is_an_answer_that_is_not_believed(bucket: Bucket, s
         return response
 
     wire.get = odd
-    with pytest.raises(Unavailable, match="a size that is none"):
+    with pytest.raises(Unavailable, match="an invalid size"):
         bucket.seal()
 
 

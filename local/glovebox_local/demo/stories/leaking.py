@@ -89,7 +89,7 @@ def seal_reason(stage: Stage, step: Step) -> RenderableType:
     seal = holds(stage, EXPERIMENTS, _WITH_REASON, "Sealed")["status"]["seal"]
     command, said = verified(stage, seal["uri"])
     expect("The reason in the seal", said, ["share 1 object", "The leak is what is measured."])
-    step.say("the seal holds, and tells it")
+    step.say("the seal holds, and records it")
     return Group(
         quote(shown, ""),
         quote(f"kubectl patch experiment {_WITH_REASON} -n {TEAM} --type=merge -p '{patch}'", ""),

@@ -38,7 +38,7 @@ PIN_CHANGED: Final = _reason(
 PIN_DELETED: Final = _reason(
     "PinDeleted",
     "Experiment `InputsVerified`; Event",
-    "A bound pin was deleted. The Experiment goes on with what was bound.",
+    "A bound pin was deleted. The Experiment continues with what was bound.",
     "Nothing for this Experiment; the seal reports that the input could not be verified again.",
 )
 PROFILE_CHANGED: Final = _reason(
@@ -93,7 +93,7 @@ CONCLUSION_DIFFERS: Final = _reason(
 ADOPTING: Final = _reason(
     "Adopting",
     "Experiment `Ready`, `Reconciling`, `Sealed`",
-    "The results of the former Experiment are being looked at, or sealed from the record of its"
+    "The results of the former Experiment are being checked, or sealed from the record of its"
     " start.",
     _WAIT,
 )

@@ -28,8 +28,8 @@ KEY_MISSING: Final = _reason(
 ASSIGNMENT_WRONG: Final = _reason(
     "AssignmentWrong",
     "SplitPin `Ready`, `Stalled`",
-    "The list that says each key's part is missing or no table, names a key twice or a part that"
-    " there is not, or says nothing of a key that the data have.",
+    "The list that says each key's part is missing or not a table, names a key twice or a part"
+    " that does not exist, or does not have a key that the data have.",
     "Correct the list, pin the data with it, and create a SplitPin of that pin.",
 )
 PART_EMPTY: Final = _reason(
@@ -41,8 +41,8 @@ PART_EMPTY: Final = _reason(
 TABLE_UNREADABLE: Final = _reason(
     "TableUnreadable",
     "SplitPin `Ready`, `Stalled`",
-    "Rows are to be divided, and an object is no table, lacks a column of the key, or holds what"
-    " cannot be one.",
+    "Rows are to be divided, and an object is not a table, lacks a column of the key, or holds"
+    " what cannot be one.",
     "Pin tables alone that have these columns, or split whole objects.",
 )
 NESTED_TOO_DEEP: Final = _reason(
@@ -91,7 +91,7 @@ EXPERIMENT_NOT_SEALED: Final = _reason(
 EXPERIMENT_FAILED: Final = _reason(
     "ExperimentFailed",
     "DatasetPin `Verified`, `Ready`, `Stalled`",
-    "The run whose artifacts are to be pinned did not succeed: what it left is no result.",
+    "The run whose artifacts are to be pinned did not succeed: what it left is not a result.",
     "Create a pin of the artifacts of a run that succeeded.",
 )
 SEAL_ELSEWHERE: Final = _reason(

@@ -28,7 +28,7 @@ SUSPENDED: Final = _reason(
     "Suspended",
     "Experiment `Ready` (before it is bound), `Succeeded`",
     "`spec.suspend` is true: an Experiment that is not bound is not bound, and a run that has not"
-    " started does not start. Everything that has begun goes on.",
+    " started does not start. Everything that has begun continues.",
     "Set `spec.suspend` to false to continue.",
 )
 DELETING: Final = _reason(
@@ -54,8 +54,8 @@ IN_USE: Final = _reason(
     " DatasetPin Experiments, FeatureSetPins and SplitPins, of a SplitPin the DatasetPins of its"
     " parts, of a FeatureSetPin and a profile Experiments, of a store Experiments and DatasetPins."
     " An Experiment that is sealed is still bound.",
-    "Delete all of them, or leave it: those who are bound to it go on. Who deletes such an object"
-    " is refused by the API server (a pin: warned), with the command that lists them.",
+    "Delete all of them, or leave it: those who are bound to it continue. The API server refuses"
+    " the deletion of such an object (of a pin it warns), with the command that lists them.",
 )
 PROTECTED: Final = _reason(
     "Protected",
@@ -65,9 +65,9 @@ PROTECTED: Final = _reason(
 INVALID_SPEC: Final = _reason(
     "InvalidSpec",
     "every kind `Ready`, `Stalled`",
-    "A field is not valid, or two fields contradict each other. An Experiment that is bound goes on"
-    " as it was bound; where its snapshot cannot be read either, access is closed and what was"
-    " observed is Unknown.",
+    "A field is not valid, or two fields contradict each other. An Experiment that is bound"
+    " continues as it was bound; where its snapshot cannot be read either, access is closed and"
+    " what was observed is Unknown.",
     "Correct the field that the message names. If the field is right, apply the chart's CRDs:"
     " the installed ones may be older than the operator.",
 )
@@ -129,6 +129,6 @@ TASK_NAME_TAKEN: Final = _reason(
 INTERNAL_ERROR: Final = _reason(
     "InternalError",
     "every kind `Ready`, `Reconciling`",
-    "The operator met an error that it has no name for: a bug.",
+    "The operator met an unexpected error: a bug.",
     "Report it with the operator's log. The operator retries with backoff.",
 )

@@ -94,8 +94,8 @@ DELETED_UNSEALED: Final = _reason(
     "Event",
     "An Experiment is deleted although what was written could not be sealed: it was tried for an"
     " hour, or its snapshot was edited. What was written stays in the store.",
-    "Find out what kept the store, the signing key or the snapshot away; what lies below the"
-    " experiment's prefix is as it was written, and locked, but no statement lists it.",
+    "Find out what kept the store, the signing key or the snapshot away; what is below the"
+    " experiment's prefix is unchanged and locked, but no statement lists it.",
 )
 LEDGER_PENDING: Final = _reason(
     "LedgerPending",
@@ -110,8 +110,8 @@ LEDGER_UNAVAILABLE: Final = _reason(
     "LedgerUnavailable",
     "Experiment `Ready`, `Reconciling`, `Succeeded`, `Sealed`; AccessGrant `Ready`; ObjectStore"
     " `LedgerWritten`",
-    "The ledger cannot be written, so no further step is reported. What runs goes on and is sealed;"
-    " a deletion waits for an hour. The message says why.",
+    "The ledger cannot be written, so no further step is reported. What runs continues and is"
+    " sealed; a deletion waits for an hour. The message says why.",
     "Bring back what the message names: the store, the Secret with the ledger's key, or the ledger"
     " itself. The ObjectStore's condition `LedgerWritten` says it once for all.",
 )
@@ -161,8 +161,8 @@ LEDGER_CLOSED: Final = _reason(
     "LedgerClosed",
     "ObjectStore `LedgerWritten`; `glovebox ledger`",
     "This epoch of the ledger has ended; its last entry says so.",
-    "Open the ledger again: it goes on in the next epoch. If there is none, run `glovebox ledger"
-    " init --new-epoch`.",
+    "Open the ledger again: it continues in the next epoch. If there is none, run `glovebox"
+    " ledger init --new-epoch`.",
 )
 LEDGER_WENT_BACK: Final = _reason(
     "LedgerWentBack",

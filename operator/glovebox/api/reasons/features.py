@@ -16,8 +16,8 @@ NOT_YET_VALID: Final = _reason(
 EXPIRED: Final = _reason(
     "Expired",
     "FeatureSetPin `Verified`, `Ready`, `Retiring`; Experiment `InputsVerified`, `Ready`; Event",
-    "The validity window of the pin has ended. New Experiments are refused; those that are bound to"
-    " it go on with what they have.",
+    "The validity window of the pin has ended. New Experiments are refused; those that are bound"
+    " to it continue with what they have.",
     "Use the pin that supersedes it.",
 )
 EXPIRES_SOON: Final = _reason(
@@ -97,7 +97,7 @@ SCHEMA_MATCHES: Final = _reason(
 SCHEMA_DIFFERS: Final = _reason(
     "SchemaDiffers",
     "FeatureSetPin `SchemaMatches`, `Ready`, `Stalled`; Event",
-    "The files of `spec.materialized` are other than the definitions; `status.materialized` names"
+    "The files of `spec.materialized` differ from the definitions; `status.materialized` names"
     " feature, declared, found, file and count. Experiments do not start with the pin.",
     "Build the values again, or correct the definitions, and create a new pin that `supersedes`"
     " this one.",
@@ -113,7 +113,7 @@ SCHEMA_NOT_CHECKED: Final = _reason(
     "SchemaNotChecked",
     "FeatureSetPin `SchemaMatches`, `Ready`, `Reconciling`, `Stalled`",
     "It is not known whether the values are as they are defined: the store does not answer, the"
-    " DatasetPin is missing, or the comparison cannot be made here. Nothing differs by that.",
-    "The message says what keeps the comparison from being made. With `Reconciling` it is tried"
-    " again; with `Stalled` create a new pin with other values.",
+    " DatasetPin is missing, or the comparison cannot be made here. That is not a difference.",
+    "The message says what prevents the comparison. With `Reconciling` it is tried again; with"
+    " `Stalled` create a new pin with other values.",
 )

@@ -46,8 +46,8 @@ TEAM_BUDGET_EXCEEDED: Final = _reason(
     "Experiment `QuotaApplied`, `Ready`",
     "All experiments of the namespace would have more of a resource together than `teamBudget` of"
     " the profile says. Nothing was created.",
-    "Seal or delete others that the message counts, or ask for less; it goes on within half a"
-    " minute. What alone is more than the whole budget has to ask for less.",
+    "Seal or delete others that the message counts, or ask for less; it continues within half a"
+    " minute. An Experiment that alone asks for more than the whole budget has to ask for less.",
 )
 IMAGE_NOT_PINNED: Final = _reason(
     "ImageNotPinned",
@@ -86,7 +86,7 @@ JOB_SET_MISSING: Final = _reason(
     "Experiment `Ready`, `Succeeded`",
     "The run has several stages or workers, and the cluster does not serve JobSets.",
     "Install JobSet (`jobset.x-k8s.io/v1alpha2`), or declare one stage of one worker; the"
-    " Experiment goes on within a minute.",
+    " Experiment continues within a minute.",
 )
 RUN_OUT_OF_RANGE: Final = _reason(
     "RunOutOfRange",
@@ -127,9 +127,9 @@ LEAKAGE_UNKNOWN: Final = _reason(
 COVERAGE_WRONG: Final = _reason(
     "CoverageWrong",
     "Experiment `InputsVerified`, `Ready`",
-    "`spec.coverage.groups` of a DatasetPin says that the groups are in its paths, and some objects"
-    " lie in no folder of that column; or `spec.coverage.rows` names the key of its rows, and one"
-    " of its objects is no table, lacks a column, or holds what cannot be a key.",
+    "`spec.coverage.groups` of a DatasetPin says that the groups are in its paths, and some"
+    " objects lie in no folder of that column; or `spec.coverage.rows` names the key of its rows,"
+    " and one of its objects is not a table, lacks a column, or holds what cannot be a key.",
     "Create a pin that lists the `values` of the groups, or one of the objects in such folders"
     " alone; one of tables with these columns alone, or without `spec.coverage.rows`.",
 )

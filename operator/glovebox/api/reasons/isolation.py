@@ -127,6 +127,6 @@ PODS_REMOVED: Final = _reason(
     "PodsRemoved",
     "Event",
     "Pods that came in past the guards were removed: while a label or an isolation object was"
-    " missing, or beside a run, also behind the broken glass.",
+    " missing, or beside a run, also under break-glass.",
     "Find out who changed the isolation object; the Event before this one names the writer.",
 )

@@ -158,8 +158,8 @@ PROOF_OVERDUE: Final = _reason(
     "DatasetPin `ProofsCurrent`",
     "A proof should have ended by now: by more than half of its interval, and by five minutes at"
     " least.",
-    "Follow the message; a proof that is still reading goes on by itself. Else the store does not"
-    " answer, or denies it.",
+    "Follow the message; a proof that is still reading continues by itself. Otherwise the store"
+    " does not answer, or denies it.",
 )
 PROOF_FOUND: Final = _reason(
     "ProofFound",
@@ -176,15 +176,15 @@ PROOF_TOO_OLD: Final = _reason(
 HELD: Final = _reason(
     "Held",
     "DatasetPin `Held`; Event",
-    "A legal hold was put on every pinned version: nobody can delete one while it is there. Whoever"
-    " else may set holds in that bucket can take it off; a few are looked at with each check of the"
-    " pin.",
+    "A legal hold was put on every pinned version: nobody can delete one while it is there."
+    " Whoever else may set holds in that bucket can take it off; a few are checked with each"
+    " check of the pin.",
 )
 HOLD_TAKEN_OFF: Final = _reason(
     "HoldTakenOff",
     "DatasetPin: Event",
-    "Of some of the versions that were looked at somebody had taken off the legal hold, which the"
-    " operator had put on. It has put all of them on again.",
+    "Somebody had taken off legal holds, which the operator had put on, from some of the versions"
+    " that were checked. It has put all of them on again.",
     "Find out who may set legal holds in that bucket (`s3:PutObjectLegalHold`), and take the right"
     " from whoever does not need it.",
 )

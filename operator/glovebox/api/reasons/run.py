@@ -64,7 +64,7 @@ JOB_SUSPENDED: Final = _reason(
     "JobSuspended",
     "Experiment `Succeeded`",
     "Somebody else suspended the run's Job: a queue such as Kueue, or a policy that changes Jobs.",
-    "It goes on when that one resumes it; else exempt the namespaces of experiments there.",
+    "It continues when that one resumes it; otherwise exempt the namespaces of experiments there.",
 )
 RUN_STARTED: Final = _reason(
     "RunStarted",
@@ -104,9 +104,9 @@ ALREADY_RAN: Final = _reason(
     "AlreadyRan",
     "Experiment `Ready`, `Stalled`, `Succeeded`",
     "The store has the record of a run of this very declaration under this name, started by an"
-    " Experiment of another UID: this one was created again, by a restore or by hand. Or something"
-    " lies there that no published key signed, so that nobody knows. A run is never started"
-    " twice.",
+    " Experiment of another UID: this one was created again, by a restore or by hand. Or"
+    " something is stored there that no published key signed, so that this is not known. A run is"
+    " never started twice.",
     "To show the results of that run, let the Experiment take them over: `glovebox adopt`. To run"
     " it once more, give the Experiment another name. See docs/how-to/restore.md.",
 )

@@ -74,7 +74,7 @@ PROOF_OUTDATED: Final = _reason(
     "The last check was made for other network policies, one of them is not in place now, the check"
     " that is due could not be made for more than a day, or the store's lock could not be checked"
     " again.",
-    "Wait for the next check; the message says what differs, or what keeps it from being made.",
+    "Wait for the next check; the message says what differs, or what prevents it.",
 )
 STS_NOT_CONFIGURED: Final = _reason(
     "StsNotConfigured",
@@ -150,14 +150,16 @@ STORE_NOT_GRANTED: Final = _reason(
 ENCRYPTED: Final = _reason(
     "Encrypted",
     "ObjectStore `ConnectionEncrypted`",
-    "The store and its STS are spoken to by `https://` alone.",
+    "The store and its STS are reached by `https://` only.",
 )
 PLAIN_HTTP: Final = _reason(
     "PlainHttp",
     "ObjectStore `ConnectionEncrypted`",
-    "An endpoint begins with `http://`: whoever is on the way reads data, results and sessions.",
-    "Use the store's `https://` endpoint, with `spec.tls.caBundle` where the authority that signed"
-    " its certificate is your own. Bound Experiments go on with the endpoint that they have.",
+    "An endpoint begins with `http://`: whoever can read the traffic reads data, results and"
+    " sessions.",
+    "Use the store's `https://` endpoint, with `spec.tls.caBundle` where the authority that"
+    " signed its certificate is your own. Bound Experiments continue with the endpoint that they"
+    " have.",
 )
 RECORDS_FOUND: Final = _reason(
     "RecordsFound",

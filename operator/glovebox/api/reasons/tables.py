@@ -44,9 +44,9 @@ CONTRACT_NOT_CHECKED: Final = _reason(
     "ContractNotChecked",
     "DatasetPin `ContractMet`, `Ready`, `Reconciling`, `Stalled`",
     "It is not known whether the data hold what `spec.contract` says: the store does not answer,"
-    " another pin is missing, or the check cannot be made here. Nothing is violated by that.",
-    "The message says what keeps the check from being made. With `Reconciling` it is tried again;"
-    " with `Stalled` create a new pin with another contract.",
+    " another pin is missing, or the check cannot be made here. That is not a violation.",
+    "The message says what prevents the check. With `Reconciling` it is tried again; with"
+    " `Stalled` create a new pin with another contract.",
 )
 CONTRACT_INCOMPATIBLE: Final = _reason(
     "ContractIncompatible",
@@ -80,8 +80,8 @@ STATISTICS_NOT_COMPUTED: Final = _reason(
     "DatasetPin `StatisticsComputed`, `DistributionStable`, `Ready`, `Reconciling`, `Stalled`",
     "The columns cannot be described, or not be compared: a file cannot be read as a table, the"
     " store does not answer, or tables cannot be read here. Nothing is said of some files alone.",
-    "The message says what keeps it from being done. What may pass is tried again; where a file is"
-    " at fault, create a new pin without it.",
+    "The message says what prevents it. What may pass is tried again; where a file is at fault,"
+    " create a new pin without it.",
 )
 DISTRIBUTION_STABLE: Final = _reason(
     "DistributionStable",

@@ -36,7 +36,7 @@ async def ensure_conclusion(scope: Scope, outcomes: Outcomes) -> Outcome:
     if (made.verdict, made.text) != (said.verdict, said.text):
         raise Refused(
             reasons.CONCLUSION_DIFFERS,
-            f"beside the seal lies a conclusion that was signed at {made.signed} with the verdict"
+            f"beside the seal is a conclusion that was signed at {made.signed} with the verdict"
             f" {made.verdict}, and `spec.conclusion` says another one: what was signed counts",
         )
     return done(

@@ -77,7 +77,7 @@ def ensure_recorded(ports: Ports, key: Key, obj: Mapping[str, Any]) -> Outcome:
         return done(LedgerFacts(facts.asked, task.result))
     what = ", ".join(str(event.kind) for event in events)
     if task.error is not None:
-        message = f"the ledger does not tell of all of this yet ({what}): {why_untold(task.error)}"
+        message = f"not all of this is in the ledger yet ({what}): {why_untold(task.error)}"
         return waiting(reasons.LEDGER_UNAVAILABLE, message, facts=facts)
     message = f"it is being written into the ledger ({what}), and reported then"
     return waiting(reasons.LEDGER_PENDING, message, facts=facts)
@@ -104,7 +104,7 @@ def record_deletion(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) ->
         return None
     until = deadline(ports, retiring.key, TASK, retiring.deleted, LEDGER_WAIT)
     if ports.now() <= until:
-        message = f"the ledger is told before the Experiment goes: {outcome.message}"
+        message = f"the Experiment goes once its entry is in the ledger: {outcome.message}"
         return waiting(
             outcome.reason, message, facts=outcome.facts, retry_seconds=_LOOK_AGAIN_SECONDS
         )
@@ -112,5 +112,5 @@ def record_deletion(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) ->
         ports.failures.note(retiring.key, _UNRECORDED)
         message = f"the deletion goes on although the ledger misses something: {outcome.message}"
         ports.events.warning(obj, reasons.DELETED_UNRECORDED, message, action="Record")
-        log.warning("a deletion goes on that the ledger does not tell of", why=outcome.message)
+        log.warning("a deletion goes on without an entry in the ledger", why=outcome.message)
     return None

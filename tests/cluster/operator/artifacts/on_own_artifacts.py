@@ -218,7 +218,7 @@ ON_OWN_ARTIFACTS = (
     Attack(
         "delete-marker",
         403,
-        "a marker would hide a result from who reads without a version",
+        "a marker would hide a result from anybody who reads without a version",
         _marker,
     ),
     Attack(
@@ -292,7 +292,7 @@ ON_OWN_ARTIFACTS = (
     Attack(
         "copy-with-short-lock",
         200,
-        "the store does not listen: the copy has the bucket's default lock",
+        "the store ignores it: the copy has the bucket's default lock",
         _copy_with_a_short_lock,
     ),
     Attack(
@@ -369,13 +369,13 @@ ON_OWN_ARTIFACTS = (
     Attack(
         "tagging",
         403,
-        "tags could be what a lifecycle rule goes by",
+        "a lifecycle rule could select by tags",
         _calls("put_object_tagging", Tagging={"TagSet": [{"Key": "keep", "Value": "no"}]}),
     ),
     Attack(
         "acl",
         403,
-        "who may read is not the run's to say",
+        "a run may not decide who may read",
         lambda scene: status(
             lambda: scene.s3.put_object_acl(Bucket=scene.bucket, Key=scene.model, ACL="public-read")
         ),

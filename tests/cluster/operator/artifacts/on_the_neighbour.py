@@ -354,9 +354,9 @@ ON_THE_NEIGHBOUR = (
         _url("PUT", lambda scene: f"{scene.own.prefix}by-url.bin"),
     ),
     Attack("url-get-own", 200, "as above", _url("GET", _own)),
-    Attack("url-delete-own", 403, "and it may no more than the session", _url("DELETE", _own)),
+    Attack("url-delete-own", 403, "and it allows no more than the session", _url("DELETE", _own)),
     Attack("url-put-other", 403, "as above", _url("PUT", lambda scene: scene.secret)),
     Attack("url-get-other", 403, "as above", _url("GET", lambda scene: scene.secret)),
     Attack("url-get-evidence", 403, "as above", _url("GET", lambda _: _EVIDENCE)),
-    Attack("form-with-dots", 403, "a form may no more than the session", _form),
+    Attack("form-with-dots", 403, "a form allows no more than the session", _form),
 )

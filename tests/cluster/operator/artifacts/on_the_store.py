@@ -316,13 +316,13 @@ ON_THE_STORE = (
     Attack(
         "secret-wrong",
         403,
-        "who has the token alone has nothing",
+        "the token alone is useless",
         _with(lambda keys: replace(keys, secret_access_key="guess")),
     ),
     Attack(
         "unsigned",
         403,
-        "nor who has nothing",
+        "no credentials at all",
         lambda scene: send(
             scene.store.endpoint, "PUT", f"/{scene.bucket}/{scene.model}", body=b"attack"
         ),
