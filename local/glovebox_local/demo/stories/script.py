@@ -144,7 +144,7 @@ STORIES = {
             "Isolation that cannot be repaired",
             (
                 DemoStep(
-                    "A policy of the platform, and a deletion behind the glass", watching.opens
+                    "A policy of the platform, and a deletion under break-glass", watching.opens
                 ),
                 DemoStep(
                     "The policy is deleted", watching.resolves(watching.ISOLATION, "policy.yaml")
