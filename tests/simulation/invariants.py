@@ -146,6 +146,10 @@ class Promises:
             return
         status, uid = change.last.get("status") or {}, change.last["metadata"]["uid"]
         for entry in status.get("inputs") or ():
+            owner = str(entry.get("pinRef") or "").rpartition("/")[0]
+            used_of = {each["grantRef"].partition("/")[0] for each in entry.get("grants") or ()}
+            if owner and owner not in used_of:
+                self._break("17 no use beyond a grant", f"{uid} uses {entry['pinRef']} without one")
             for grant in entry.get("grants") or ():
                 root = grant.get("contentRoot") or entry["digest"]
                 used = self._uses.setdefault((grant["grantRef"], root), {})

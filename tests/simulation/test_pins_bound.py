@@ -95,7 +95,7 @@ def test_a_pin_of_another_namespace_is_refused_whether_it_is_there_or_not(
 def test_features_of_another_namespace_are_refused_whether_they_are_there_or_not(
     there: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    """Grants are for data alone: nobody can give definitions away."""
+    """Whether definitions exist there is nobody's business without a grant."""
 
     async def scene(stage: Stage) -> None:
         await ready_pin(stage)
@@ -111,7 +111,10 @@ def test_features_of_another_namespace_are_refused_whether_they_are_there_or_not
         assert "digest" not in stage.status()
         said = stage.condition("Stalled")
         assert said["reason"] == reasons.NOT_GRANTED
-        assert "grants are for DatasetPins alone" in said["message"]
+        assert (
+            "ask the owner of namespace 'team-b' for an AccessGrant there that names namespace"
+            f" '{TEAM}' and role `features`"
+        ) in said["message"]
 
     play(scene)
 

@@ -1,14 +1,15 @@
-"""AccessGrant: the owner of data lets Experiments use them, by content, for a while.
+"""AccessGrant: the owner of data or definitions lets Experiments use them, by content, for a while.
 
-It lies in the namespace of the data, and whoever may create it there says yes for that namespace.
-What is granted is a content root: a pin that is renamed, made again or mirrored has the same one.
+It lies in the namespace of the pin, and whoever may create it there says yes for that namespace.
+What is granted is a content root, or the digest of definitions: a pin that is renamed, made again
+or mirrored has the same one.
 The spec is immutable but for `revoked`, so that what was granted is what was used.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -16,14 +17,19 @@ from glovebox.api.base import Model, Resource, Status, TolerantModel
 from glovebox.api.experiment_inputs import Role
 from glovebox.api.ledger_entry_status import LedgerEntryStatus
 from glovebox.api.references import LocalPinRef, StoreRef
-from glovebox.api.scalars import Digest, DnsLabel, Text, Time
+from glovebox.api.scalars import Digest, DnsLabel, Text, Time, Word
 from glovebox.api.schema import FORBIDDEN, list_atomic, list_map, list_set, rule, rules
 
 MAX_USES = 1000
 # So many uses are shown; the records in the store have all.
 MAX_SHOWN = 20
+# The role in which definitions are used; data are never used in it.
+FEATURES: Final = "features"
+# In which pins compare the distribution of their columns; nothing is read in it.
+STATISTICS: Final = "statistics"
+GrantRole = Literal[Role, "features", "statistics"]
 _FROZEN = ("namespaces", "roles", "expireTime", "uses", "reason")
-_FROZEN_OPTIONAL = ("pinRef", "contentRoot", "storeRef")
+_FROZEN_OPTIONAL = ("pinRef", "featureSetRef", "contentRoot", "storeRef", "tickets")
 
 
 class AccessGrantSpec(Model):
@@ -32,14 +38,23 @@ class AccessGrantSpec(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
-                "has(self.pinRef) != has(self.contentRoot)",
-                "must be exactly one of `pinRef` (a DatasetPin in this namespace) and `contentRoot`"
-                " (its `status.digest`)",
+                "[has(self.pinRef), has(self.featureSetRef), has(self.contentRoot)].filter(e,"
+                " e).size() == 1",
+                "must be exactly one of `pinRef` (a DatasetPin in this namespace), `featureSetRef`"
+                " (a FeatureSetPin in it) and `contentRoot` (the `status.digest` of either)",
             ),
             rule(
-                "has(self.contentRoot) == has(self.storeRef)",
-                "must name `storeRef` with `contentRoot`, and not with `pinRef`: uses are recorded"
-                " in that store, which a pin says itself",
+                "has(self.pinRef) != has(self.storeRef)",
+                "must name `storeRef` with `contentRoot` and `featureSetRef`, and not with"
+                " `pinRef`: uses are recorded in that store, which a DatasetPin says itself",
+            ),
+            rule(
+                "'features' in self.roles ? self.roles.size() == 1 && !has(self.pinRef) :"
+                " !has(self.featureSetRef)",
+                "must be `[features]` with `featureSetRef`, and must not have `features` beside"
+                " another role or with `pinRef`: definitions are used in that role alone, and"
+                " datasets in the others",
+                field_path=".roles",
             ),
             rule(
                 " && ".join(
@@ -73,15 +88,26 @@ class AccessGrantSpec(Model):
             " `contentRoot` says it."
         ),
     )
+    feature_set_ref: LocalPinRef | None = Field(
+        default=None,
+        description=(
+            "The FeatureSetPin whose definitions are granted, in this namespace, with `roles:"
+            " [features]`. Its digest is recorded once (`status.contentRoot`), and counts from then"
+            " on. The datasets that they are made from take grants of their own."
+        ),
+    )
     content_root: Digest | None = Field(
         default=None,
-        description="The content root that is granted. When absent: that of `pinRef`.",
+        description=(
+            "The content root that is granted, or with `roles: [features]` the digest of a"
+            " FeatureSetPin. When absent: that of `pinRef` or `featureSetRef`."
+        ),
     )
     store_ref: StoreRef | None = Field(
         default=None,
         description=(
-            "The store in whose bucket of artifacts uses are recorded, with `contentRoot`. When"
-            " absent: the store of `pinRef`."
+            "The store in whose bucket of artifacts uses are recorded, with `contentRoot` and"
+            " `featureSetRef`. When absent: the store of `pinRef`."
         ),
     )
     namespaces: tuple[DnsLabel, ...] = Field(
@@ -90,11 +116,25 @@ class AccessGrantSpec(Model):
         json_schema_extra=list_set(),
         description="Namespaces whose Experiments may use the content.",
     )
-    roles: tuple[Role, ...] = Field(
+    roles: tuple[GrantRole, ...] = Field(
         min_length=1,
-        max_length=5,
+        max_length=6,
         json_schema_extra=list_set(),
-        description="Roles of the inputs in which they may use it.",
+        description=(
+            "Roles of the inputs in which they may use it; of definitions `[features]`. With"
+            " `statistics` DatasetPins of these namespaces may name it in"
+            " `spec.distribution.against`, which takes no use."
+        ),
+    )
+    tickets: tuple[Annotated[Word, Field(min_length=1)], ...] = Field(
+        default=(),
+        max_length=16,
+        json_schema_extra=list_set(),
+        description=(
+            "What they may use it for: only Experiments whose `spec.purpose.ticket` is one of"
+            " these when they are bound. It is what an Experiment declares, and its seal records"
+            " it. When empty: any purpose."
+        ),
     )
     expire_time: Time = Field(
         description=(
@@ -193,7 +233,7 @@ class AccessGrantStatus(Status):
 
 
 class AccessGrant(Resource[AccessGrantSpec, AccessGrantStatus]):
-    """An access grant lets Experiments use the content of a dataset pin of its own namespace.
+    """An access grant lets Experiments use the content of a pin of its own namespace.
 
     It says in which namespaces and roles, until when and how many. Uses are counted for ever, by
     the name of the grant: a grant that is deleted and created again gets none back.
@@ -206,12 +246,19 @@ class AccessGrant(Resource[AccessGrantSpec, AccessGrantStatus]):
     )
 
     def covers(self, root: str, namespace: str, role: str) -> bool:
-        """Whether this content in this role is granted to a namespace, ended or not."""
+        """Whether this content in this role is granted to a namespace, ended or not.
+
+        What it is used for is no part of that: see `is_for`.
+        """
         spec = self.spec
         granted = self.status.content_root
         return (
             bool(root) and granted == root and namespace in spec.namespaces and role in spec.roles
         )
+
+    def is_for(self, ticket: str) -> bool:
+        """Whether an Experiment with that ticket is among those that it is for."""
+        return not self.spec.tickets or ticket in self.spec.tickets
 
     def is_over(self, now: datetime) -> bool:
         """Whether it has expired at that time."""

@@ -29,9 +29,9 @@ class PinRef(Model):
     namespace: DnsLabel | None = Field(
         default=None,
         description=(
-            "Namespace of the pin. When absent: the namespace of the Experiment. Another namespace"
-            " has to consent; a reference without consent is refused with `NotGranted`, whether the"
-            " pin exists or not."
+            "Namespace of the pin. When absent: the namespace of the object that names it. Another"
+            " namespace has to consent; a reference without consent is refused with `NotGranted`,"
+            " whether the pin exists or not."
         ),
     )
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from glovebox.api.base import Model
 from glovebox.api.contract import ValueType
 from glovebox.api.coverage import Column
-from glovebox.api.references import LocalPinRef
+from glovebox.api.references import PinRef
 from glovebox.api.schema import list_map, rule
 
 MAX_STATISTICS = 64
@@ -36,6 +36,7 @@ HAS_REFERENCE = rule(
 )
 NOT_AGAINST_ITSELF = rule(
     "!has(self.spec.distribution) || !has(self.spec.distribution.against) ||"
+    " has(self.spec.distribution.against.__namespace__) ||"
     " self.spec.distribution.against.name != self.metadata.name",
     "must name another pin: a pin does not move against itself",
     field_path=".spec.distribution.against",
@@ -116,11 +117,11 @@ class DistributionThresholds(Model):
 class Distribution(Model):
     """What the distribution of a dataset is compared with, and what that decides."""
 
-    against: LocalPinRef | None = Field(
+    against: PinRef | None = Field(
         default=None,
         description=(
-            "The DatasetPin to compare with, in the same namespace; it has `statistics`. When"
-            " absent: the one in `supersedes`."
+            "The DatasetPin to compare with; it has `statistics`. One of another namespace takes an"
+            " AccessGrant there, in the role `statistics`. When absent: the one in `supersedes`."
         ),
     )
     thresholds: DistributionThresholds = Field(

@@ -151,7 +151,10 @@ class DistributionStatus(TolerantModel):
     content: str = Field(max_length=71, description="Content root of what was compared.")
     asked: str = Field(max_length=71, description="SHA-256 of what the spec asks for.")
     compared_time: Time = Field(description="When they were compared.")
-    against: str = Field(max_length=253, description="Name of the other DatasetPin.")
+    against: str = Field(
+        max_length=317,
+        description="Name of the other DatasetPin; of another namespace `namespace/name`.",
+    )
     against_content: str = Field(max_length=71, description="Its content root.")
     against_statistics: str = Field(max_length=71, description="Digest of its statistics.")
     verdict: str = Field(max_length=16, description="`stable`, `moved` or `unknown`.")

@@ -79,7 +79,7 @@ def access_review(
 
     try:
         cluster = KubeconfigCluster()
-        pins = cluster.dataset_pins(namespace)
+        pins = cluster.pins(namespace)
         found = review(pins, cluster.grants(namespace), cluster.experiments(namespace))
         is_nowhere = bool(namespace) and not found and cluster.lacks_namespace(namespace)
     except GloveboxError as error:
@@ -102,7 +102,7 @@ def _unknown(root: str, namespace: str) -> str:
     where = f" in namespace {namespace}" if namespace else ""
     return (
         f"no pin, grant or Experiment{where} has a content that begins with {root}: the content of"
-        " a DatasetPin is its `status.digest`"
+        " a pin is its `status.digest`"
     )
 
 

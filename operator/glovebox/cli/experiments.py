@@ -102,9 +102,9 @@ class KubeconfigCluster:
         """Return all AccessGrants, or those of a namespace."""
         return self._list(ACCESS_GRANT, namespace)
 
-    def pins(self) -> list[dict[str, Any]]:
-        """Return all DatasetPins and FeatureSetPins."""
-        return [*self._list(DATASET_PIN), *self._list(FEATURE_SET_PIN)]
+    def pins(self, namespace: str = "") -> list[dict[str, Any]]:
+        """Return all DatasetPins and FeatureSetPins, or those of a namespace."""
+        return [*self._list(DATASET_PIN, namespace), *self._list(FEATURE_SET_PIN, namespace)]
 
     def _list(self, kind: Kind, namespace: str = "") -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []

@@ -132,12 +132,14 @@ def _gathered(
     from glovebox.errors import Unavailable
 
     own = experiment["metadata"]["namespace"]
-    datasets = (experiment["spec"].get("inputs") or {}).get("datasets") or ()
-    others = {each["pinRef"]["namespace"] for each in datasets if each["pinRef"].get("namespace")}
+    inputs = experiment["spec"].get("inputs") or {}
+    named = [*(inputs.get("datasets") or ()), *(inputs.get("features") or ())]
+    others = {each["pinRef"]["namespace"] for each in named if each["pinRef"].get("namespace")}
     wanted = [("IsolationProfile", ""), ("ObjectStore", "")]
-    wanted += [(kind, own) for kind in ("DatasetPin", "FeatureSetPin", "AccessGrant")]
     wanted += [
-        (kind, each) for each in sorted(others - {own}) for kind in ("DatasetPin", "AccessGrant")
+        (kind, each)
+        for each in (own, *sorted(others - {own}))
+        for kind in ("DatasetPin", "FeatureSetPin", "AccessGrant")
     ]
     known: list[dict[str, Any]] = []
     hidden: list[str] = []

@@ -21,7 +21,7 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.access_grant import AccessGrant
 from glovebox.api.dataset_pin import DatasetPin
-from glovebox.controllers.experiment.input_credentials import not_lending
+from glovebox.api.feature_set_pin import FeatureSetPin
 from glovebox.controllers.experiment.uses import shown_use
 from glovebox.controllers.grant_ledger import PENDING, tell_of_grant
 from glovebox.controllers.grant_records import (
@@ -36,9 +36,9 @@ from glovebox.controllers.patience import deadline
 from glovebox.controllers.pin_sources import source_of, why_at_home
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_access import source_access
-from glovebox.desired.grants import grant_digest
+from glovebox.desired.grants import grant_digest, not_lending
 from glovebox.errors import Conflict, GloveboxError, NotReady, Refused
-from glovebox.kube.kinds import ACCESS_GRANT, DATASET_PIN
+from glovebox.kube.kinds import ACCESS_GRANT, DATASET_PIN, FEATURE_SET_PIN
 from glovebox.kube.resources import Key
 from glovebox.ledger.entry import Kind
 from glovebox.ledger.grant_events import untold
@@ -50,6 +50,7 @@ from glovebox.status.access_grant import (
 )
 from glovebox.status.kstatus import condition_of
 from glovebox.status.outcome import Outcome, done, of_error
+from glovebox.status.references import Pin
 from glovebox.status.summary import holds_back
 from glovebox.status.text import held_by
 from glovebox.store.connection import Stop
@@ -114,32 +115,45 @@ def _resolved(ports: Ports, grant: AccessGrant) -> Granting:
         return Granting(digest, status.content_root, status.store_ref)
     if spec.content_root is not None and spec.store_ref is not None:
         return Granting(digest, spec.content_root, spec.store_ref.name)
-    name = spec.pin_ref.name if spec.pin_ref is not None else ""
-    pin = _pin(ports, grant.namespace, name)
+    what, pin = _named(ports, grant)
     if pin is None:
-        message = f"`spec.pinRef`: there is no DatasetPin '{name}' in this namespace"
-        raise NotReady(reasons.PIN_NOT_FOUND, message)
+        raise NotReady(reasons.PIN_NOT_FOUND, f"{what} is not in this namespace, or not valid")
     if pin.is_deleting:
-        message = f"`spec.pinRef`: DatasetPin '{name}' is being deleted, and nothing new may use it"
+        message = f"{what} is being deleted, and nothing new may use it"
         raise NotReady(reasons.PIN_NOT_READY, message)
     why = pin.why_not_ready
     if why is not None or not pin.status.digest:
-        message = f"`spec.pinRef`: DatasetPin '{name}' is not ready: {why}"
-        raise NotReady(reasons.PIN_NOT_READY, message)
-    return Granting(digest, pin.status.digest, pin.spec.store_ref.name)
+        raise NotReady(reasons.PIN_NOT_READY, f"{what} is not ready: {why}")
+    if isinstance(pin, DatasetPin):
+        return Granting(digest, pin.status.digest, pin.spec.store_ref.name)
+    store = spec.store_ref.name if spec.store_ref is not None else ""
+    return Granting(digest, pin.status.digest, store)
 
 
-def _pin(ports: Ports, namespace: str, name: str) -> DatasetPin | None:
+def _named(ports: Ports, grant: AccessGrant) -> tuple[str, Pin | None]:
+    """Return in words what pin a grant names, and the pin; None where it cannot be read."""
+    spec = grant.spec
+    if spec.feature_set_ref is not None:
+        name = spec.feature_set_ref.name
+        what = f"`spec.featureSetRef`: FeatureSetPin '{name}'"
+        key = Key(FEATURE_SET_PIN.kind, grant.namespace, name)
+    else:
+        name = spec.pin_ref.name if spec.pin_ref is not None else ""
+        what = f"`spec.pinRef`: DatasetPin '{name}'"
+        key = Key(DATASET_PIN.kind, grant.namespace, name)
     try:
-        return ports.resources.parsed(Key(DATASET_PIN.kind, namespace, name), DatasetPin)
+        if key.kind == FEATURE_SET_PIN.kind:
+            return what, ports.resources.parsed(key, FeatureSetPin)
+        return what, ports.resources.parsed(key, DatasetPin)
     except ValidationError:
-        return None
+        return what, None
 
 
 async def _require_lending(ports: Ports, grant: AccessGrant, facts: Granting) -> None:
     """Accept that the platform lets this namespace lend what the pin names.
 
-    The lines of a manifest are looked at when credentials are issued. Nothing is lent at home.
+    The lines of a manifest are looked at when credentials are issued. Definitions lie in no bucket:
+    who may lend anything may lend them. Nothing is lent at home.
 
     Raises:
         Refused: `StoreNotLending`.
@@ -148,19 +162,18 @@ async def _require_lending(ports: Ports, grant: AccessGrant, facts: Granting) ->
     """
     if set(grant.spec.namespaces) == {grant.namespace}:
         return
-    name = grant.spec.pin_ref.name if grant.spec.pin_ref is not None else ""
-    pin = _pin(ports, grant.namespace, name) if name else None
+    what, pin = _named(ports, grant)
     store = store_of_records(ports, facts.store_ref)
     access = await source_access(ports, store, grant.namespace, lends=True)
-    if pin is None:
+    if not isinstance(pin, DatasetPin):
         if not access.locations:
             raise not_lending(store.name, grant.namespace)
         return
-    what = why_at_home(pin.spec.source)
-    if what:
+    home = why_at_home(pin.spec.source)
+    if home:
         raise Refused(
             reasons.STORE_NOT_LENDING,
-            f"`spec.pinRef`: DatasetPin '{name}' is {what} used in its own"
+            f"{what} is {home} used in its own"
             f" namespace alone: leave only '{grant.namespace}' in `spec.namespaces`",
         )
     try:

@@ -185,7 +185,7 @@ async def count_live_users(reader: Reader, used: Mapping[str, Any]) -> int:
 async def _namespaces_of_users(reader: Reader, kind: Kind, pin: Key) -> tuple[str, ...]:
     """Return where users of a pin can be: in its namespace, and where it was lent to."""
     found = {pin.namespace: None}
-    if kind.kind == EXPERIMENT.kind and pin.kind == DATASET_PIN.kind:
+    if kind.kind == EXPERIMENT.kind:
         async for page in reader.pages(ACCESS_GRANT, namespace=pin.namespace):
             for grant in page["items"]:
                 named = (grant.get("spec") or {}).get("namespaces") or ()

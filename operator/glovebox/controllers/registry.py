@@ -25,6 +25,7 @@ class Registry:
         self._users = _ByValue()
         self._grants = _ByValue()
         self._let_in = _ByValue()
+        self._comparing = _ByValue()
         self._teams = _ByValue()
 
     def changed(self, change: Change[Key, Stored]) -> Iterator[Key]:
@@ -51,6 +52,8 @@ class Registry:
         status = obj.get("status") or {}
         if key.kind == DATASET_PIN.kind:
             self._pins.put(key, _given(status.get("digest")))
+            against = ((obj.get("spec") or {}).get("distribution") or {}).get("against") or {}
+            self._comparing.put(key, _given(against.get("namespace")))
         elif key.kind == FEATURE_SET_PIN.kind:
             self._pins.put(key, _given(status.get("digest")))
             older = ((obj.get("spec") or {}).get("supersedes") or {}).get("name")
@@ -85,7 +88,10 @@ class Registry:
         return self._grants.of(namespace)
 
     def concerned_by(self, change: Change[Key, Stored]) -> Iterator[Key]:
-        """Yield the Experiments that may be let in, or not any more, by a change of a grant."""
+        """Yield who may be let in, or not any more, by a change of a grant.
+
+        Those are Experiments, and DatasetPins that compare themselves with one of its namespace.
+        """
         states = [each.obj for each in (change.before, change.after) if each is not None]
         teams = {team for obj in states for team in _namespaces(obj)}
         roots = {(obj.get("status") or {}).get("contentRoot") for obj in states}
@@ -94,6 +100,9 @@ class Registry:
                 bound = (*self._users.values_of(key), *self._let_in.values_of(key))
                 if not bound or not roots.isdisjoint(bound):
                     yield key
+        for key in self._comparing.of(change.key.namespace):
+            if key.namespace in teams:
+                yield key
 
 
 class _ByValue:

@@ -2,7 +2,8 @@
 
 The work is done by a task (`tasks/statistics.py`), once. Where the other pin has its statistics by
 then, the rows are counted by its parts in the same pass; where it has them later, the files are
-read once more. So no pin waits for another one to be described, and two may name each other.
+read once more. So no pin waits for another one to be described, and two may name each other. One of
+another namespace is looked at by leave of that one (`lent_statistics.py`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from glovebox.api.object_store import ObjectStore
 from glovebox.api.statistics import Distribution
 from glovebox.api.statistics_status import VERDICTS, DistributionStatus, StatisticsStatus
 from glovebox.controllers.asked_tasks import ensure_answer
+from glovebox.controllers.lent_statistics import find_lent, require_still_lent
 from glovebox.controllers.looking import LOOK_AGAIN_SECONDS, Look, earlier, seconds_after
 from glovebox.controllers.pin_progress import pin_progress
 from glovebox.controllers.pin_sources import is_locked, ready_store
@@ -29,7 +31,7 @@ from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.data.digest import digest_of
 from glovebox.data.statistics import Asked, asked_of
 from glovebox.engine.tasks import TaskKey, TaskState
-from glovebox.errors import GloveboxError, NotReady
+from glovebox.errors import GloveboxError, NotReady, Refused
 from glovebox.kube.kinds import DATASET_PIN
 from glovebox.kube.resources import Key
 from glovebox.status.statistics import (
@@ -144,7 +146,7 @@ def _wanted(pin: DatasetPin, asked: Asked) -> _Wanted:
     compared = digest_of(
         [
             asked.digest,
-            _reference_name(pin),
+            _shown(pin, _reference_key(pin)),
             distribution.thresholds.model_dump(by_alias=True, mode="json") if distribution else {},
         ]
     )
@@ -156,11 +158,18 @@ def _wanted(pin: DatasetPin, asked: Asked) -> _Wanted:
     return _Wanted(asked, distribution, compared, known, recorded if distribution else None)
 
 
-def _reference_name(pin: DatasetPin) -> str:
-    distribution = pin.spec.distribution
+def _reference_key(pin: DatasetPin) -> Key:
+    """Return which pin is compared with; without a name where none is."""
+    distribution, older = pin.spec.distribution, pin.spec.supersedes
     named = distribution.against if distribution is not None else None
-    named = named or pin.spec.supersedes
-    return named.name if named is not None else ""
+    if named is not None:
+        return Key(DATASET_PIN.kind, named.namespace or pin.namespace, named.name)
+    return Key(DATASET_PIN.kind, pin.namespace, older.name if older is not None else "")
+
+
+def _shown(pin: DatasetPin, other: Key) -> str:
+    """Return another pin as a status of this one names it."""
+    return other.name if other.namespace == pin.namespace else f"{other.namespace}/{other.name}"
 
 
 def _said(ports: Ports, obj: Mapping[str, Any], look: Look, facts: StatisticsFacts) -> Look:
@@ -224,8 +233,8 @@ async def _compute(
     waiting: GloveboxError | None = None
     if wanted.distribution is not None:
         try:
-            other = _other_pin(ports, pin)
-        except NotReady as missing:
+            other = await _other_pin(ports, pin)
+        except (NotReady, Refused) as missing:
             waiting = missing
     if other is None and wanted.statistics is not None:
         ports.tasks.drop(_key(pin))
@@ -238,6 +247,11 @@ async def _compute(
     request = StatisticsRequest(dataset, wanted.asked, locked, reference, objects, size)
     state = _ensure(ports, pin, request, opened, work_class)
     if state.result is not None:
+        if other is not None and other.namespace != pin.namespace:
+            try:
+                await require_still_lent(ports, pin, other)
+            except (NotReady, Refused) as over:
+                other, waiting = None, over
         facts = _facts(ports, pin, wanted, other, state.result)
         # The other pin wakes this one when it has statistics.
         return replace(facts, waiting=waiting), None if waiting is None else LOOK_AGAIN_SECONDS
@@ -279,7 +293,7 @@ def _facts(
             content=content,
             asked=wanted.compared,
             compared_time=moment,
-            against=other.name,
+            against=_shown(pin, Key(DATASET_PIN.kind, other.namespace, other.name)),
             against_content=other.status.digest,
             against_statistics=other.status.statistics.document.digest,
             verdict=compared.verdict,
@@ -294,21 +308,33 @@ def _facts(
     return replace(wanted.facts, recorded=statistics, distribution=distribution)
 
 
-def _other_pin(ports: Ports, pin: DatasetPin) -> DatasetPin:
+async def _other_pin(ports: Ports, pin: DatasetPin) -> DatasetPin:
     """Return the pin to compare with, which has its statistics.
 
     Raises:
-        NotReady: `ReferenceGone`, `WaitingForReference`.
+        NotReady: `ReferenceGone`, `WaitingForReference`; or as `find_lent`.
+        Refused: As `find_lent`.
+        GloveboxError: What another namespace may lend cannot be read.
     """
-    name = _reference_name(pin)
-    try:
-        found = ports.resources.parsed(Key(DATASET_PIN.kind, pin.namespace, name), DatasetPin)
-    except ValidationError:
-        found = None
-    if found is None or found.is_deleting:
+    key = _reference_key(pin)
+    name = _shown(pin, key)
+    if key == Key(DATASET_PIN.kind, pin.namespace, pin.name):
         raise NotReady(
             reasons.REFERENCE_GONE,
-            f"there is no valid DatasetPin '{name}' in this namespace to compare with",
+            "`spec.distribution.against` names this very pin, and a pin does not move against"
+            " itself: create a pin that names another one",
+        )
+    if key.namespace != pin.namespace:
+        found: DatasetPin | None = await find_lent(ports, pin, key)
+    else:
+        try:
+            found = ports.resources.parsed(key, DatasetPin)
+        except ValidationError:
+            found = None
+    if found is None or found.is_deleting:
+        where = " in this namespace" if key.namespace == pin.namespace else ""
+        raise NotReady(
+            reasons.REFERENCE_GONE, f"there is no valid DatasetPin '{name}'{where} to compare with"
         )
     if found.spec.statistics is None:
         raise NotReady(

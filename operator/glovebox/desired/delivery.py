@@ -30,8 +30,8 @@ def input_plan(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
 
     It has a plan for each stage, with the inputs of that stage alone; without stages one with all.
 
-    A feature set whose pin is gone cannot be written down any more: then there is no plan either,
-    and one that stands is left.
+    A feature set whose pin is gone cannot be written down any more, and one whose grant is over is
+    not: then there is no plan either, and one that stands is left.
     """
     known = all(
         item.manifest is not None if item.kind == "DatasetPin" else item.document is not None

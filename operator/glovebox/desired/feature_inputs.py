@@ -9,7 +9,7 @@ in place of what they were computed from.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from glovebox.api import reasons
 from glovebox.errors import Refused
@@ -25,12 +25,14 @@ class UsedFeatures:
         made_from: Content root and pin of each dataset that they are made from, by the name that
             the definitions have for it.
         values: Content root and pin of their values; empty where the pin names none.
+        is_lent: Whether the definitions are of another namespace.
     """
 
     name: str
     pin: str
     made_from: Mapping[str, tuple[str, str]]
-    values: tuple[str, str] | None = field(default=None)
+    values: tuple[str, str] | None = None
+    is_lent: bool = False
 
 
 def require_inputs(features: UsedFeatures, contents: Collection[str]) -> None:
@@ -58,9 +60,15 @@ def require_inputs(features: UsedFeatures, contents: Collection[str]) -> None:
         else ""
     )
     pins = "DatasetPins" if len(missing) > 1 else "DatasetPin"
+    lent = (
+        ". Definitions that are lent bring no data with them: a dataset of another namespace takes"
+        " an AccessGrant of its own, and a pin of the same content in this one is as good"
+        if features.is_lent
+        else ""
+    )
     raise Refused(
         reasons.FEATURE_INPUTS_MISSING,
         f"input `{features.name}`: the features of FeatureSetPin '{features.pin}' are made from"
         f" {pins} {', '.join(missing)}, of which no content is among `spec.inputs.datasets`: add"
-        f" {'them' if len(missing) > 1 else 'it'} there with a role{values}",
+        f" {'them' if len(missing) > 1 else 'it'} there with a role{values}{lent}",
     )

@@ -27,7 +27,7 @@ class Wanted:
     """A use of data that takes a grant.
 
     Attributes:
-        input: Name of the input.
+        what: What needs it, for a person: an input, or a field.
         root: Content root of the data.
         role: What they are used for.
         team: Namespace of the Experiment.
@@ -35,9 +35,12 @@ class Wanted:
         owner: Namespace whose grant is needed.
         why: Why one is needed, for a person: a half sentence.
         until: When none is needed any more; None where that does not come by itself.
+        ticket: What the Experiment is for, as its purpose says; empty where it says none.
+        takes_use: Whether it is counted. A comparison of statistics is not: it is no Experiment,
+            has no ticket, and goes on being allowed when all uses are taken.
     """
 
-    input: str
+    what: str
     root: str
     role: str
     team: str
@@ -45,6 +48,8 @@ class Wanted:
     owner: str
     why: str
     until: datetime | None = None
+    ticket: str = ""
+    takes_use: bool = True
 
 
 def grant_digest(spec: AccessGrantSpec) -> str:
@@ -66,20 +71,24 @@ def choose_grant(wanted: Wanted, grants: Iterable[AccessGrant], now: datetime) -
         Refused: `NotGranted`, `GrantRevoked`, `GrantExpired`, `GrantUsedUp`.
         NotReady: The grant is new and was not looked at, or the need ends by itself.
     """
-    covering = sorted(
+    named = sorted(
         (grant for grant in grants if grant.covers(wanted.root, wanted.team, wanted.role)),
         key=lambda grant: (grant.spec.expire_time, grant.name),
     )
+    covering = [grant for grant in named if grant.is_for(wanted.ticket)]
     in_force = [g for g in covering if not g.is_withdrawn and not g.is_over(now)]
     mine = [g for g in in_force if any(use.uid == wanted.uid for use in g.status.uses)]
-    left = [g for g in in_force if g.status.used < g.spec.uses]
+    left = [g for g in in_force if g.status.used < g.spec.uses or not wanted.takes_use]
     ready = [g for g in left if _is_ready(g)]
     # Where the status does not show all, the records in the store say whether one is left.
     unsure = [g for g in in_force if g.status.used > len(g.status.uses)]
     fitting = mine or ready or (unsure if not left else [])
     if fitting:
         return as_bound(fitting[0])
-    raise _refusal(wanted, covering, in_force, left, now)
+    others = [g for g in named if not g.is_withdrawn and not g.is_over(now)]
+    if others and not covering and wanted.until is None:
+        raise _other_purpose(wanted, others[-1]) if wanted.takes_use else not_granted(wanted)
+    raise _refusal(wanted, covering or named, in_force, left, now)
 
 
 def as_bound(grant: AccessGrant) -> InputGrant:
@@ -127,7 +136,7 @@ def _refusal(
     left: list[AccessGrant],
     now: datetime,
 ) -> GloveboxError:
-    what = f"input `{wanted.input}`"
+    what = wanted.what
     if left:
         ready = left[0].status.condition(types.READY)
         said = ready.message if ready is not None else "it was not observed yet"
@@ -157,11 +166,31 @@ def _refusal(
     return not_granted(wanted)
 
 
+def _other_purpose(wanted: Wanted, grant: AccessGrant) -> Refused:
+    """Return the refusal of an Experiment that is for something else; of what, is not told."""
+    said = f"says '{wanted.ticket}'" if wanted.ticket else "names none"
+    return Refused(
+        reasons.NOT_GRANTED,
+        f"{wanted.what}: not granted. AccessGrant '{wanted.owner}/{grant.name}' is for"
+        f" other tickets, and `spec.purpose.ticket` {said}: correct it if it is for the same, or"
+        " ask the owner of the data for a grant for this purpose",
+    )
+
+
 def not_granted(wanted: Wanted) -> Refused:
     """Return the refusal that says nothing of what is there."""
     return Refused(
         reasons.NOT_GRANTED,
-        f"input `{wanted.input}`: not granted. {wanted.why}: ask the owner of namespace"
+        f"{wanted.what}: not granted. {wanted.why}: ask the owner of namespace"
         f" '{wanted.owner}' for an AccessGrant there that names namespace '{wanted.team}' and role"
         f" `{wanted.role}`",
+    )
+
+
+def not_lending(store: str, owner: str) -> Refused:
+    """Return the refusal of data that the platform does not let their namespace lend."""
+    return Refused(
+        reasons.STORE_NOT_LENDING,
+        f"ObjectStore '{store}' does not let namespace '{owner}' lend these data to others: ask the"
+        " platform's owner for `lend: true` in the entry of `spec.access` that covers them",
     )

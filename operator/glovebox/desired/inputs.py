@@ -48,7 +48,7 @@ class ResolvedInput:
         image: The OCI image that holds the dataset, where it is delivered by image.
         stated: What the pin of a dataset said of its data.
         document: What the definitions of a feature set are, as the fetcher delivers them; None when
-            the pin is gone.
+            the pin is gone, or the grant by which it was used is over.
     """
 
     name: str

@@ -101,6 +101,7 @@ REFERENCES: dict[Kind, tuple[Reference, ...]] = {
     # A grant is of content: the pin may go, and the grant stays what it is.
     ACCESS_GRANT: (
         Reference("pinRef", DATASET_PIN, holds=False),
+        Reference("featureSetRef", FEATURE_SET_PIN, holds=False),
         Reference("storeRef", OBJECT_STORE, holds=False),
     ),
     ISOLATION_PROFILE: (),

@@ -12,6 +12,9 @@ from glovebox.report.page import Table
 
 # A grant that did what it was for is Ready.
 _USED_UP: Final = "GrantUsedUp"
+_DATA: Final = "DatasetPin"
+# The one role in which definitions are used.
+_FEATURES: Final = "features"
 _ENDED: Final = {"GrantRevoked": "was revoked", "GrantExpired": "has expired"}
 
 
@@ -20,7 +23,7 @@ class Reading:
     """One way in which a namespace can read a content.
 
     Attributes:
-        content: The content root.
+        content: The content root; of definitions their digest.
         namespace: Who can read it.
         through: A pin of its own, a grant, or an Experiment to which it was delivered.
         roles: In which roles; empty for all.
@@ -53,7 +56,7 @@ def review(
     """Return who can read what, by content and namespace. Pure.
 
     Args:
-        pins: DatasetPins.
+        pins: DatasetPins and FeatureSetPins.
         grants: AccessGrants.
         experiments: Experiments.
     """
@@ -99,12 +102,13 @@ def _by_pins(pins: Iterable[Mapping[str, Any]], times: _Times) -> Iterator[Readi
         metadata, status = pin["metadata"], pin.get("status") or {}
         root, namespace = str(status.get("digest") or ""), str(metadata["namespace"])
         reads = status.get("reads") or {}
-        role = str((status.get("part") or {}).get("role") or "")
+        is_data = pin["kind"] == _DATA
+        role = str((status.get("part") or {}).get("role") or "") if is_data else _FEATURES
         if root:
             yield Reading(
                 content=root,
                 namespace=namespace,
-                through=f"DatasetPin {namespace}/{metadata['name']}",
+                through=f"{pin['kind']} {namespace}/{metadata['name']}",
                 roles=(role,) if role else (),
                 state=_state(pin),
                 since=str(metadata["creationTimestamp"]),

@@ -423,6 +423,7 @@ def test_kubectl_shows_the_cure_for_a_frozen_field(crds: Cluster, frozen: str) -
         ("uses", 2),
         ("reason", "a better one"),
         ("pinRef", {"name": "another"}),
+        ("tickets", ["DS-7"]),
     ],
 )
 def test_what_was_granted_cannot_be_changed(

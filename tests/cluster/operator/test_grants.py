@@ -53,7 +53,7 @@ def apply_grant(owner: Team, team: Team, name: str = "loan", **changes: Any) -> 
         "apiVersion": GLOVEBOX,
         "kind": "AccessGrant",
         "metadata": {"name": name, "namespace": owner.name},
-        "spec": spec,
+        "spec": {field: value for field, value in spec.items() if value is not None},
     }
     owner.cluster.kubectl("apply", "--filename=-", stdin=json.dumps(grant))
 
@@ -145,6 +145,52 @@ def test_what_the_platform_does_not_let_lend_stays_where_it_is(
     owner.expect("AccessGrant", "loan", status="False", reason="StoreNotLending")
     borrow(owner, team, "first")
     team.expect("Experiment", "first", status="False", reason="GrantNotReady")
+
+
+def test_definitions_are_lent_with_the_data_that_they_are_made_from(
+    team: Team, owner: Team
+) -> None:
+    late = {"name": "late", "recipe": {"expression": "delay > 15"}, "dtype": "bool"}
+    rows = {"name": "rows", "pinRef": {"name": "rows"}}
+    spec = {"schemaVersion": "1", "inputs": [rows], "features": [{**late, "inputs": ["rows"]}]}
+    owner.declare("FeatureSetPin", "late", spec)
+    root = owner.expect("FeatureSetPin", "late")["status"]["digest"]
+    reference = {"name": "late", "namespace": owner.name}
+    inputs = {"features": [{"name": "late", "pinRef": reference}]}
+    purpose = {"description": "a test", "owner": team.name}
+    wanted = experiment_spec("standard", "primary", inputs=inputs, purpose=purpose)
+    team.declare("Experiment", "first", wanted)
+    refused = team.expect("Experiment", "first", status="False", reason="NotGranted")
+    assert "role `features`" in json.dumps(refused["status"]["conditions"])
+    named = {"featureSetRef": {"name": "late"}, "storeRef": {"name": "primary"}}
+    lent = {"pinRef": None, **named, "roles": ["features"], "tickets": ["DS-7"]}
+    apply_grant(owner, team, "late", **lent)
+    eventually(
+        lambda: "other tickets" in str(team.condition("Experiment", "first", "Ready")),
+        what="it is told that the grant is for another purpose",
+    )
+    team.api.patch(
+        team.path("Experiment", "first"), {"spec": {"purpose": {**purpose, "ticket": "DS-7"}}}
+    )
+    team.expect("Experiment", "first", status="False", reason="FeatureInputsMissing")
+    # With its data as well, each by a grant of its own.
+    apply_grant(owner, team)
+    data = {"name": "rows", "role": "train", "pinRef": {**reference, "name": "rows"}}
+    wanted["inputs"] = {**inputs, "datasets": [data]}
+    wanted["purpose"] = {**purpose, "ticket": "DS-7"}
+    team.declare("Experiment", "second", wanted)
+    made = team.expect("Experiment", "second")
+    entries = {each["name"]: each for each in made["status"]["inputs"]}
+    assert entries["late"]["digest"] == root
+    assert [each["grants"][0]["use"] for each in entries.values()] == [1, 1]
+    used = owner.expect("AccessGrant", "late", reason="GrantUsedUp")
+    assert used["status"]["uses"][0]["uid"] == made["metadata"]["uid"]
+    namespace = made["status"]["namespace"]
+    plan = f"/api/v1/namespaces/{namespace}/configmaps/{names.INPUTS_CONFIG_MAP}"
+    assert "delay > 15" in json.dumps(team.api.get(plan)["data"])
+    # Whoever is bound to them keeps them there.
+    held = owner.read("FeatureSetPin", "late")["metadata"]["finalizers"]
+    assert names.FINALIZER_IN_USE in held
 
 
 def test_a_review_shows_who_can_read_what(cluster: Cluster, team: Team, owner: Team) -> None:

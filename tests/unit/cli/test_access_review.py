@@ -18,9 +18,10 @@ MADE, BOUND = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
 READY = [{"type": "Ready", "status": "True", "reason": "Granted"}]
 
 
-def pin(namespace: str, name: str, root: str = ROOT) -> Json:
+def pin(namespace: str, name: str, root: str = ROOT, kind: str = "DatasetPin") -> Json:
     metadata = {"namespace": namespace, "name": name, "creationTimestamp": MADE}
-    return {"metadata": metadata, "spec": {}, "status": {"digest": root, "conditions": READY}}
+    status = {"digest": root, "conditions": READY}
+    return {"kind": kind, "metadata": metadata, "spec": {}, "status": status}
 
 
 def grant(**status: Any) -> Json:
@@ -119,6 +120,21 @@ def test_a_part_of_a_split_is_read_in_its_role_alone() -> None:
     assert found.roles == ("test",)
 
 
+def test_definitions_are_found_by_their_digest_and_read_in_one_role() -> None:
+    lent = grant(used=1)
+    lent["spec"]["roles"] = ["features"]
+    found = review(
+        [pin("data", "v1", kind="FeatureSetPin")],
+        [lent],
+        [experiment("lab", "data/v1", "data/loan"), experiment("data", "v1")],
+    )
+    assert [(each.through, each.roles, each.last_used) for each in found] == [
+        ("FeatureSetPin data/v1", ("features",), BOUND),
+        ("AccessGrant data/loan", ("features",), BOUND),
+        ("AccessGrant data/loan", ("features",), ""),
+    ]
+
+
 def test_a_use_by_a_part_is_one_of_the_content_that_is_granted() -> None:
     user = experiment("lab", "test", "data/loan")
     (entry,) = user["status"]["inputs"]
@@ -152,7 +168,7 @@ def test_the_table_and_the_json_say_the_same(monkeypatch: pytest.MonkeyPatch) ->
     asked: list[str] = []
 
     class Cluster:
-        def dataset_pins(self, namespace: str) -> list[Json]:
+        def pins(self, namespace: str) -> list[Json]:
             asked.append(namespace)
             return [pin("data", "set\x1b[31m"), pin("data", "other", "sha256:" + "b" * 64)]
 
@@ -193,7 +209,7 @@ def test_what_the_access_log_tells_of_a_pin_is_shown_with_it() -> None:
 class Sparse:
     """A cluster of one pin, and two namespaces."""
 
-    def dataset_pins(self, namespace: str) -> list[Json]:
+    def pins(self, namespace: str) -> list[Json]:
         return [pin("data", "set")] if namespace in {"", "data"} else []
 
     def grants(self, namespace: str) -> list[Json]:

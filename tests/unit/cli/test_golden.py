@@ -105,8 +105,8 @@ class Cluster:
     def grants(self, namespace: str = "") -> list[Json]:
         return self._read("AccessGrant", namespace)
 
-    def pins(self) -> list[Json]:
-        return [*self._read("DatasetPin"), *self._read("FeatureSetPin")]
+    def pins(self, namespace: str = "") -> list[Json]:
+        return [*self._read("DatasetPin", namespace), *self._read("FeatureSetPin", namespace)]
 
     def dry_run(self, obj: Mapping[str, Any]) -> Json:
         """Take everything but what names an image by its tag."""

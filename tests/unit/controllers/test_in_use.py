@@ -207,7 +207,7 @@ def test_what_is_used_is_marked_without_a_list() -> None:
             ],
         ),
         ("SplitPin", [("DatasetPin", "", "team")]),
-        ("FeatureSetPin", [("Experiment", "", "team")]),
+        ("FeatureSetPin", [("AccessGrant", "", "team"), ("Experiment", "", "team")]),
     ],
 )
 def test_it_is_let_go_after_a_live_list_of_everybody_who_could_use_it(
@@ -272,11 +272,16 @@ def test_who_names_something_else_does_not_keep_it(kind: str, bystander: tuple[s
         pytest.param({}, 0, id="merely names somebody's pin"),
     ],
 )
-def test_a_pin_that_is_lent_is_kept_for_who_is_bound_to_it(status: Json, users: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "named"), [("DatasetPin", "datasets"), ("FeatureSetPin", "features")]
+)
+def test_a_pin_that_is_lent_is_kept_for_who_is_bound_to_it(
+    status: Json, users: int, kind: str, named: str
+) -> None:
     reference = {"name": "busy", "namespace": "team"}
     borrower = {
         "metadata": {"name": "x", "namespace": "lab"},
-        "spec": {"inputs": {"datasets": [{"pinRef": reference}]}},
+        "spec": {"inputs": {named: [{"pinRef": reference}]}},
         "status": status,
     }
     grant = {"metadata": {"name": "loan", "namespace": "team"}, "spec": {"namespaces": ["lab"]}}
@@ -292,7 +297,7 @@ def test_a_pin_that_is_lent_is_kept_for_who_is_bound_to_it(status: Json, users: 
                 yield {"items": [o for o in items if o["metadata"]["namespace"] == namespace]}
 
     cluster = Namespaces(("Experiment", borrower), ("AccessGrant", grant))
-    marked = thing("DatasetPin", finalizers=(FINALIZER_IN_USE,), users="1")
+    marked = thing(kind, finalizers=(FINALIZER_IN_USE,), users="1")
 
     assert asyncio.run(ensure_in_use(cluster, cluster, marked, users=0)).users == users
     assert ("Experiment", "", "lab") in cluster.listed

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from glovebox.controllers.registry import Registry
-from glovebox.kube.kinds import ACCESS_GRANT, EXPERIMENT, FEATURE_SET_PIN
+from glovebox.kube.kinds import ACCESS_GRANT, DATASET_PIN, EXPERIMENT, FEATURE_SET_PIN
 from glovebox.kube.resources import Key, Resources, Stored
 from glovebox.kube.store import Change
 
@@ -52,6 +52,35 @@ def test_a_grant_concerns_who_uses_what_it_grants(inputs: list[Any], concerns: b
     (change,) = grants
     found = list(registry.concerned_by(change))
     assert found == ([Key(EXPERIMENT.kind, "lab", "x")] if concerns else [])
+
+
+@pytest.mark.parametrize(
+    ("against", "concerns"),
+    [
+        pytest.param({"name": "set", "namespace": "data"}, True, id="of the grant's namespace"),
+        pytest.param({"name": "set", "namespace": "shop"}, False, id="of another one"),
+        pytest.param({"name": "set"}, False, id="of its own"),
+    ],
+)
+@pytest.mark.parametrize("team", ["lab", "attic"])
+def test_a_grant_concerns_pins_that_compare_themselves_with_its_namespace(
+    against: Any,
+    concerns: bool,  # noqa: FBT001 - a table
+    team: str,
+) -> None:
+    registry, grants = Registry(), []
+
+    def changed(change: Change[Key, Stored]) -> None:
+        list(registry.changed(change))
+        if change.key == LOAN:
+            grants.append(change)
+
+    resources = Resources(changed)
+    resources.seen(resource(DATASET_PIN, team, "p", {"distribution": {"against": against}}, {}))
+    granted = {"namespaces": ["lab"]}
+    resources.seen(resource(ACCESS_GRANT, "data", "loan", granted, {"contentRoot": ROOT}))
+    found = list(registry.concerned_by(grants[0]))
+    assert found == ([Key(DATASET_PIN.kind, "lab", "p")] if concerns and team == "lab" else [])
 
 
 def test_features_are_told_of_their_users_and_of_what_supersedes_them() -> None:

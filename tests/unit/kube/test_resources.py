@@ -150,7 +150,7 @@ def test_every_kind_of_ours_says_what_it_refers_to() -> None:
         ],
         "SplitPin": ["source.pinRef"],
         "FeatureSetPin": ["inputs[].pinRef", "materialized.pinRef"],
-        "AccessGrant": ["pinRef", "storeRef"],
+        "AccessGrant": ["pinRef", "featureSetRef", "storeRef"],
         "IsolationProfile": [],
         "ObjectStore": [],
     }

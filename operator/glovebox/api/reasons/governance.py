@@ -8,7 +8,7 @@ from glovebox.api.reasons.meaning import reason as _reason
 
 NOT_GRANTED: Final = _reason(
     "NotGranted",
-    "Experiment `InputsVerified`, `Ready`; DatasetPin `Verified`, `Ready`",
+    "Experiment `InputsVerified`, `Ready`; DatasetPin `Verified`, `DistributionStable`, `Ready`",
     "A pin in another namespace was named and no AccessGrant there lets this namespace use it in"
     " that role; or the content takes a grant at home as well (`spec.use` of a pin,"
     " `spec.data.grantFor` of the profile); or a pin covers objects that the store's `spec.access`"
@@ -25,8 +25,8 @@ GRANTED: Final = _reason(
 )
 GRANT_NOT_READY: Final = _reason(
     "GrantNotReady",
-    "Experiment `InputsVerified`, `Ready`",
-    "The AccessGrant that covers an input is not Ready; the message has its own.",
+    "Experiment `InputsVerified`, `Ready`; DatasetPin `DistributionStable`, `Ready`",
+    "The AccessGrant that covers an input, or a comparison, is not Ready; the message has its own.",
     "Look at the grant.",
 )
 GRANT_USED_UP: Final = _reason(
@@ -38,21 +38,23 @@ GRANT_USED_UP: Final = _reason(
 )
 GRANT_EXPIRED: Final = _reason(
     "GrantExpired",
-    "AccessGrant `Ready`; Experiment `InputsVerified`, `InputsGranted`, `Ready`; Event",
+    "AccessGrant `Ready`; Experiment `InputsVerified`, `InputsGranted`, `Ready`; DatasetPin"
+    " `DistributionStable`, `Ready`; Event",
     "The grant's `spec.expireTime` has passed. Nothing is bound by it, and no credentials are"
     " issued for its content.",
     "Ask the owner of the data for another AccessGrant.",
 )
 GRANT_REVOKED: Final = _reason(
     "GrantRevoked",
-    "AccessGrant `Ready`; Experiment `InputsVerified`, `InputsGranted`, `Ready`; Event",
+    "AccessGrant `Ready`; Experiment `InputsVerified`, `InputsGranted`, `Ready`; DatasetPin"
+    " `DistributionStable`, `Ready`; Event",
     "The grant was revoked or deleted. Nothing is bound by it, and no credentials are issued for"
     " its content.",
     "Ask the owner of the data for another AccessGrant, or work without them.",
 )
 STORE_NOT_LENDING: Final = _reason(
     "StoreNotLending",
-    "AccessGrant `Ready`; Experiment `Ready`",
+    "AccessGrant `Ready`; Experiment `Ready`; DatasetPin `DistributionStable`, `Ready`",
     "No entry of the store's `spec.access` lets this namespace lend what the pin covers to others,"
     " or the pin is a part of a split, which is used in its own namespace alone.",
     "Ask the platform's owner for `lend: true` in the entry of `spec.access` that covers the data;"

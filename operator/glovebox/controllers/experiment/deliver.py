@@ -91,8 +91,13 @@ async def _for_pods_made_by_hand(
     if not scope.experiment.status.platform_image:
         return done(DeliveryFacts(NO_IMAGE, is_there=False))
     facts = DeliveryFacts(words_of(plan.delivery_mode, resolved.inputs))
-    for refused in resolved.lapsed.values():
-        words = f"{refused.message}: a new pod does not get it"
+    data = {item.name for item in resolved.datasets}
+    for name, refused in resolved.lapsed.items():
+        # Definitions were written into the namespace, and nothing takes them out of it.
+        over = (
+            "a new pod does not get it" if name in data else "it is written into no namespace again"
+        )
+        words = f"{refused.message}: {over}"
         facts = DeliveryFacts(words, is_there=False, over=refused.reason)
     filling: list[str] = []
     if plan.delivery_mode == "Fetch":

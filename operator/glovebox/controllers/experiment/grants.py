@@ -5,10 +5,10 @@
     bind        records them with the inputs
     afterwards  what was withdrawn or has expired is reported, and gets no credentials any more
 
-A grant is needed for a pin of another namespace; for content that a pin in this namespace, or an
-older one in another, asks a grant for; for a part of such content; and for roles that the profile
-asks one for. It is always a grant of the namespace that asks. What names a content by another pin
-changes nothing: the registry finds all of them by content root.
+A grant is needed for a pin of another namespace, of data or of definitions; for content that a pin
+in this namespace, or an older one in another, asks a grant for; for a part of such content; and for
+roles that the profile asks one for. It is always a grant of the namespace that asks. What names a
+content by another pin changes nothing: the registry finds all of them by content root.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from glovebox.errors import Refused
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import ACCESS_GRANT
 from glovebox.kube.resources import Key
+from glovebox.status.references import Pin
 from glovebox.status.text import format_time
 
 _ELSEWHERE: Final = "`pinRef.namespace` names another namespace"
@@ -43,7 +44,7 @@ class Asking:
 
     Attributes:
         name: Of the input.
-        role: What it is used for.
+        role: What it is used for; definitions are used as `features`.
         namespace: Of its pin.
         by_profile: The roles that the profile asks grants for.
     """
@@ -54,7 +55,7 @@ class Asking:
     by_profile: tuple[str, ...] = ()
 
 
-def require_grants(scope: Scope, asking: Asking, pin: DatasetPin | None) -> tuple[InputGrant, ...]:
+def require_grants(scope: Scope, asking: Asking, pin: Pin | None) -> tuple[InputGrant, ...]:
     """Return the grants by which an input may be used: one for each who asks, and each content.
 
     Args:
@@ -85,7 +86,7 @@ def require_grants(scope: Scope, asking: Asking, pin: DatasetPin | None) -> tupl
     return tuple(chosen)
 
 
-def _needed(scope: Scope, asking: Asking, pin: DatasetPin) -> Mapping[tuple[str, str], Wanted]:
+def _needed(scope: Scope, asking: Asking, pin: Pin) -> Mapping[tuple[str, str], Wanted]:
     """Return whose grant is needed for which content, by both."""
     needed: dict[tuple[str, str], Wanted] = {}
     root = pin.status.digest
@@ -95,6 +96,8 @@ def _needed(scope: Scope, asking: Asking, pin: DatasetPin) -> Mapping[tuple[str,
     elif asking.role in asking.by_profile:
         why = f"the profile asks for a grant for inputs of role `{asking.role}`"
         needed[asking.namespace, root] = _wanted(scope, asking, root, asking.namespace, why)
+    if not isinstance(pin, DatasetPin):
+        return needed  # of definitions nobody asks for more
     # What is a part of some content is asked for as that is: dividing it gets around nothing.
     for content in (root, *(each.source_digest for each in within(pin))):
         what = "this content" if content == root else "the content that it is a part of"
@@ -146,13 +149,14 @@ def _pins_of(ports: Ports, root: str) -> Iterator[DatasetPin]:
 
 def _wanted(scope: Scope, asking: Asking, root: str, owner: str, why: str) -> Wanted:
     return Wanted(
-        input=asking.name,
+        what=f"input `{asking.name}`",
         root=root,
         role=asking.role,
         team=scope.experiment.namespace,
         uid=scope.experiment.uid,
         owner=owner,
         why=why,
+        ticket=scope.experiment.spec.purpose.ticket,
     )
 
 

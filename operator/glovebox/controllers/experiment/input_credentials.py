@@ -33,6 +33,7 @@ from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_access import require_narrow_sessions, source_access
 from glovebox.controllers.store_connections import authorities_of, decrypting_keys, open_store
 from glovebox.data.delivery import CREDENTIALS_SUFFIX
+from glovebox.desired.grants import not_lending
 from glovebox.desired.inputs import ResolvedInput
 from glovebox.desired.platform import store_changes
 from glovebox.desired.session_files import credentials_files
@@ -241,15 +242,6 @@ class _Granted:
             self.lends.check(bucket, key)
         except Refused:
             raise not_lending(self.lends.store, self.lends.namespace) from None
-
-
-def not_lending(store: str, owner: str) -> Refused:
-    """Return the refusal of data that the platform does not let their namespace lend."""
-    return Refused(
-        reasons.STORE_NOT_LENDING,
-        f"ObjectStore '{store}' does not let namespace '{owner}' lend these data to others: ask the"
-        " platform's owner for `lend: true` in the entry of `spec.access` that covers them",
-    )
 
 
 async def _granted_now(

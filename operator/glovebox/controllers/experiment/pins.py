@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from pydantic import ValidationError
 
 from glovebox.api import reasons
+from glovebox.api.access_grant import FEATURES
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.experiment_inputs import MaxProofAge
 from glovebox.api.feature_set_pin import FeatureSetPin
@@ -29,7 +30,7 @@ from glovebox.controllers.statistics import verdict_of
 from glovebox.data.digest import digest_of
 from glovebox.data.features import feature_set_document
 from glovebox.desired.feature_inputs import UsedFeatures, require_inputs
-from glovebox.desired.inputs import PinKind, ResolvedInput
+from glovebox.desired.inputs import PinKind, ResolvedInput, pin_place
 from glovebox.errors import InvalidInput, NotReady, Refused
 from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN
 from glovebox.kube.resources import Key
@@ -75,7 +76,7 @@ def _require_feature_inputs(
     for reference, entry in zip(references, bound, strict=True):
         pin = _named(scope, reference)
         if isinstance(pin, FeatureSetPin):
-            used.append(_used(reference.name, pin))
+            used.append(_used(scope, reference.name, pin))
             continue
         contents.add(entry.digest)
         part = pin.status.part if pin is not None else None
@@ -84,14 +85,22 @@ def _require_feature_inputs(
         require_inputs(each, contents)
 
 
-def _used(name: str, pin: FeatureSetPin) -> UsedFeatures:
+def _used(scope: Scope, name: str, pin: FeatureSetPin) -> UsedFeatures:
     contents = {entry.name: entry.digest for entry in pin.status.inputs}
     values, found = pin.spec.materialized, pin.status.materialized
+    # As an input would name them.
+    where = f"{pin.namespace}/" if pin.namespace != scope.experiment.namespace else ""
     return UsedFeatures(
         name,
-        pin.name,
-        {each.name: (contents.get(each.name, ""), each.pin_ref.name) for each in pin.spec.inputs},
-        (found.content, values.pin_ref.name) if values is not None and found is not None else None,
+        f"{where}{pin.name}",
+        {
+            each.name: (contents.get(each.name, ""), f"{where}{each.pin_ref.name}")
+            for each in pin.spec.inputs
+        },
+        (found.content, f"{where}{values.pin_ref.name}")
+        if values is not None and found is not None
+        else None,
+        is_lent=bool(where),
     )
 
 
@@ -106,10 +115,21 @@ def pins_now(scope: Scope) -> dict[str, Pin | NotValid | None]:
     return pins
 
 
-def resolved_inputs(scope: Scope, bound: tuple[InputStatus, ...]) -> tuple[ResolvedInput, ...]:
-    """Return the bound inputs with what the desired state needs of them."""
+def resolved_inputs(
+    scope: Scope, bound: tuple[InputStatus, ...], lapsed: Collection[str] = ()
+) -> tuple[ResolvedInput, ...]:
+    """Return the bound inputs with what the desired state needs of them.
+
+    Args:
+        scope: The look.
+        bound: The inputs as they are recorded.
+        lapsed: Names of those whose grants are over: their definitions are written down no more.
+    """
     roles = {reference.name: reference.role for reference in _references(scope)}
-    return tuple(_resolved(scope, entry, roles.get(entry.name)) for entry in bound)
+    return tuple(
+        _resolved(scope, entry, roles.get(entry.name), is_over=entry.name in lapsed)
+        for entry in bound
+    )
 
 
 def _references(scope: Scope) -> list[_Reference]:
@@ -304,24 +324,14 @@ def _granted(
     """
     own = scope.experiment.namespace
     namespace = reference.pin_ref.namespace or own
-    if reference.kind == "FeatureSetPin":
-        if namespace != own:
-            raise Refused(
-                reasons.NOT_GRANTED,
-                f"input `{reference.name}`: not granted. `pinRef.namespace` names another"
-                " namespace, and grants are for DatasetPins alone: pin the definitions in"
-                f" '{own}', and leave `pinRef.namespace` out",
-            )
-        return _named(scope, reference), ()
     try:
         pin = _named(scope, reference)
     except ValidationError:
         if namespace == own:
             raise
         pin = None
-    dataset = pin if isinstance(pin, DatasetPin) else None
-    asking = Asking(reference.name, reference.role or "", namespace, by_profile)
-    return pin, require_grants(scope, asking, dataset)
+    asking = Asking(reference.name, reference.role or FEATURES, namespace, by_profile)
+    return pin, require_grants(scope, asking, pin)
 
 
 def _named(scope: Scope, reference: _Reference) -> Pin | None:
@@ -333,7 +343,9 @@ def _named(scope: Scope, reference: _Reference) -> Pin | None:
     return resources.parsed(Key(FEATURE_SET_PIN.kind, namespace, name), FeatureSetPin)
 
 
-def _resolved(scope: Scope, entry: InputStatus, role: str | None) -> ResolvedInput:
+def _resolved(
+    scope: Scope, entry: InputStatus, role: str | None, *, is_over: bool
+) -> ResolvedInput:
     if entry.kind not in {"DatasetPin", "FeatureSetPin"}:
         raise InvalidInput(
             reasons.INTERNAL_ERROR,
@@ -356,7 +368,7 @@ def _resolved(scope: Scope, entry: InputStatus, role: str | None) -> ResolvedInp
         prefix=entry.prefix,
         image=entry.image,
         stated=entry.stated,
-        document=_document(scope, entry) if kind == "FeatureSetPin" else None,
+        document=_document(scope, entry) if kind == "FeatureSetPin" and not is_over else None,
     )
 
 
@@ -365,7 +377,7 @@ def _document(scope: Scope, entry: InputStatus) -> dict[str, object] | None:
 
     None when the pin is gone: what was delivered from it stays in the experiment's namespace.
     """
-    key = Key(FEATURE_SET_PIN.kind, scope.experiment.namespace, entry.pin_ref)
+    key = Key(FEATURE_SET_PIN.kind, *pin_place(entry.pin_ref, scope.experiment.namespace))
     try:
         pin = scope.ports.resources.parsed(key, FeatureSetPin)
     except ValidationError:

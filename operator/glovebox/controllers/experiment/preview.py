@@ -176,8 +176,7 @@ def assumed_ready(known: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     refusals that come later, and is no identity of anything.
     """
     found = [_as_ready(each) if each["kind"] in _WITH_READY else dict(each) for each in known]
-    pins = {Key.of(each): each["status"] for each in found if each["kind"] == DATASET_PIN.kind}
-    digests = {(key.namespace, key.name): status["digest"] for key, status in pins.items()}
+    pins = {Key.of(each): each["status"]["digest"] for each in found if each["kind"] in _PINS}
     for each in found:
         if each["kind"] == ACCESS_GRANT.kind and not _is_settled(each):
             root = _granted_root(each, pins)
@@ -189,19 +188,22 @@ def assumed_ready(known: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
             each["status"]["inputs"] = [
                 {
                     "name": entry["name"],
-                    "digest": digests.get((namespace, entry["pinRef"]["name"]), _made_up(each)),
+                    "digest": pins.get(
+                        Key(DATASET_PIN.kind, namespace, entry["pinRef"]["name"]), _made_up(each)
+                    ),
                 }
                 for entry in (each.get("spec") or {}).get("inputs") or ()
             ]
     return found
 
 
-def _granted_root(grant: Mapping[str, Any], pins: Mapping[Key, Mapping[str, Any]]) -> str:
-    spec = grant["spec"]
-    name = (spec.get("pinRef") or {}).get("name", "")
-    pin = pins.get(Key(DATASET_PIN.kind, grant["metadata"]["namespace"], name))
-    root: str = pin["digest"] if pin is not None else spec.get("contentRoot") or ""
-    return root
+def _granted_root(grant: Mapping[str, Any], pins: Mapping[Key, str]) -> str:
+    spec, namespace = grant["spec"], grant["metadata"]["namespace"]
+    for ref, kind in (("pinRef", DATASET_PIN), ("featureSetRef", FEATURE_SET_PIN)):
+        root = pins.get(Key(kind.kind, namespace, (spec.get(ref) or {}).get("name", "")))
+        if root is not None:
+            return root
+    return spec.get("contentRoot") or ""
 
 
 def unsettled(obj: Mapping[str, Any], known: Iterable[Mapping[str, Any]]) -> list[str]:

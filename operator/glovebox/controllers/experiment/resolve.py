@@ -145,7 +145,7 @@ def _bound(scope: Scope) -> Resolved:
         platform=platform,
         platform_text=status.platform,
         bound=status.inputs,
-        inputs=resolved_inputs(scope, status.inputs),
+        inputs=resolved_inputs(scope, status.inputs, lapsed),
         profile=profile,
         store=store,
         inputs_verified=inputs_verified(status.inputs, pins),
