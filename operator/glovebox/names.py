@@ -106,6 +106,8 @@ INPUTS_CONFIG_MAP: Final = "glovebox-inputs"
 INPUTS_CREDENTIALS_SECRET: Final = "glovebox-inputs-credentials"  # noqa: S105 - as above
 # For the kubelet alone: what opens the registries of the images. The guards know the name.
 PULL_SECRET: Final = "glovebox-image-pull"  # noqa: S105 - as above
+# What stages of a run are given of the platform's or the team's Secrets. The guards know the name.
+STAGE_SECRETS: Final = "glovebox-stage-secrets"
 # Of every volume of one dataset, its claim and its name in a pod. The guards know the prefix, and
 # that of caches.
 INPUT_PREFIX: Final = "glovebox-input-"

@@ -26,6 +26,7 @@ from glovebox.desired.network_policy import network_policies
 from glovebox.desired.plan import desired_objects
 from glovebox.desired.quota import limit_range, resource_quota
 from glovebox.desired.snapshot import snapshot
+from glovebox.desired.stage_secrets import asked_secrets
 
 ROOT: Final = Path(__file__).parent
 
@@ -137,8 +138,9 @@ def inputs_from(*overlays: dict[str, Any]) -> ExperimentInputs:
     for overlay in overlays:
         parts[overlay["kind"]] = merged(parts[overlay["kind"]], overlay)
     resolved = parts["Resolved"]
+    experiment = Experiment.model_validate(parts["Experiment"])
     return ExperimentInputs(
-        experiment=Experiment.model_validate(parts["Experiment"]),
+        experiment=experiment,
         profile=IsolationProfile.model_validate(parts["IsolationProfile"]),
         store=ObjectStore.model_validate(parts["ObjectStore"]),
         inputs=tuple(_resolved(item) for item in resolved["inputs"]),
@@ -151,6 +153,7 @@ def inputs_from(*overlays: dict[str, Any]) -> ExperimentInputs:
         ),
         platform_image=resolved.get("platformImage", ""),
         delivery_mode=resolved.get("deliveryMode", "Fetch"),
+        secrets={name: f"uid-of-{name}/7" for name in asked_secrets(experiment)},
     )
 
 

@@ -27,7 +27,7 @@ EQUIVALENT: Final[dict[str, str]] = {
         " closed once all requests were taken. What comes in later is removed as an intruder by the"
         " phase of isolation. This asks once more while the seal waits for pods."
     ),
-    "experiment/pull_secret.py check ensure_pull_secret: if found is None": (
+    "experiment/copied_secret.py check why_not_copied: if found is None": (
         "The phase of isolation needs what the one of the namespace leaves, and reports then that"
         " it is not done. This check shows the type checker what is there."
     ),

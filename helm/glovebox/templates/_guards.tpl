@@ -280,6 +280,23 @@ What opens a registry is for the kubelet, which reads it by itself. `variables.p
     Secret 'glovebox-image-pull' must be left out of volumes and environment variables: it opens the registries of the images, for the kubelet alone
 {{- end }}
 
+{{- /*
+What stages of a run are given is for their program: the container `run` of a pod of the run's own
+Jobs (`variables.isRuns`), which the operator renders, each with what its stage names.
+*/ -}}
+{{- define "glovebox.guard.stageSecretsValidation" -}}
+- expression: >-
+    (variables.isRuns || variables.pod.?volumes.orValue([]).all(v,
+      v.?secret.?secretName.orValue('') != 'glovebox-stage-secrets'
+      && v.?projected.?sources.orValue([]).all(s, s.?secret.?name.orValue('') != 'glovebox-stage-secrets')))
+    && variables.containers.all(c, (variables.isRuns && c.name == 'run')
+      || (c.?env.orValue([]).all(e, e.?valueFrom.?secretKeyRef.?name.orValue('') != 'glovebox-stage-secrets')
+      && c.?envFrom.orValue([]).all(e, e.?secretRef.?name.orValue('') != 'glovebox-stage-secrets')))
+  reason: Forbidden
+  message: >-
+    Secret 'glovebox-stage-secrets' must be left out of volumes and environment variables: it holds what the stages of the run are given, for their own programs
+{{- end }}
+
 {{- define "glovebox.guard.imageValidation" -}}
 - expression: variables.strangers.size() == 0
   reason: Forbidden

@@ -25,6 +25,7 @@ from glovebox.api.scalars import (
     Time,
 )
 from glovebox.api.schema import FORBIDDEN, list_atomic, list_map, rule, rules
+from glovebox.api.stage_secrets import MAX_OFFERED, OfferedSecret
 
 # Whose differences may be left alone. The labels of a namespace and credentials are not among them:
 # what opens isolation, or was forged, is repaired whatever a profile says.
@@ -274,6 +275,16 @@ class IsolationProfileSpec(Model):
             " own among them. The operator copies what they hold into each experiment's namespace,"
             " for the kubelet alone: no person and no container reads it there. When empty: images"
             " are pulled without."
+        ),
+    )
+    secrets: tuple[OfferedSecret, ...] = Field(
+        default=(),
+        max_length=MAX_OFFERED,
+        json_schema_extra=list_map("name"),
+        description=(
+            "Secrets that stages of a run may ask for, each by its name. The operator copies the"
+            " keys that are asked for into the experiment's namespace, for the stage that names"
+            " them. When empty: a run is given none."
         ),
     )
     network: ProfileNetwork = Field(

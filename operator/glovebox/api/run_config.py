@@ -84,17 +84,17 @@ class Config(Model):
     )
 
 
-_RESERVED: Final = r"^(GLOVEBOX_.*|AWS_.*|(?i:https?|all|no)_(?i:proxy))$"
-_VARIABLE: Final = r"[A-Za-z_][A-Za-z0-9_]*"
+RESERVED_VARIABLE: Final = r"^(GLOVEBOX_.*|AWS_.*|(?i:https?|all|no)_(?i:proxy))$"
+VARIABLE: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 _VARIABLE_NAMES = Checked[dict[str, str]](
-    lambda variables: all(re.fullmatch(_VARIABLE, name) for name in variables),
-    f"self.all(name, name.matches(r'^{_VARIABLE}$'))",
+    lambda variables: all(re.fullmatch(VARIABLE, name) for name in variables),
+    f"self.all(name, name.matches(r'^{VARIABLE}$'))",
     "must have names of environment variables as keys: letters, digits and `_`, not beginning with"
     " a digit",
 )
 _NO_RESERVED_VARIABLE = Checked[dict[str, str]](
-    lambda variables: not any(re.search(_RESERVED, name) for name in variables),
-    f"self.all(name, !name.matches(r'{_RESERVED}'))",
+    lambda variables: not any(re.search(RESERVED_VARIABLE, name) for name in variables),
+    f"self.all(name, !name.matches(r'{RESERVED_VARIABLE}'))",
     "must not set what Glovebox sets itself: names that begin with `GLOVEBOX_` or `AWS_`, and the"
     " variables of proxies. Choose another name; the store and the session come by themselves",
 )

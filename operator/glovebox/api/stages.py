@@ -16,6 +16,7 @@ from glovebox.api.parameters import SHORT_NAMES
 from glovebox.api.run_config import Environment
 from glovebox.api.scalars import DnsLabel, Quantity, not_less
 from glovebox.api.schema import Checked, list_atomic, list_set, rule, rules
+from glovebox.api.stage_secrets import StageSecrets
 
 # The API server estimates what the rules of all of them cost, and takes no more.
 MAX_STAGES: Final = 8
@@ -63,6 +64,12 @@ class Stage(Model):
                 f"`command` and `args` must have at most {MAX_COMMAND} characters together: put a"
                 " long program or list into the image or a dataset, and name its file here",
                 field_path=".command",
+            ),
+            rule(
+                "!has(self.secrets) || !has(self.env) || self.secrets.all(s, !has(s.env) || !(s.env"
+                " in self.env))",
+                "must not name an environment variable that `env` of the stage sets as well",
+                field_path=".secrets",
             ),
             *(
                 rule(
@@ -150,6 +157,14 @@ class Stage(Model):
             "Environment variables of the stage by name, as text; at most 32. Nothing in a value is"
             " expanded. They are recorded and shown, so secrets are refused, and what Glovebox sets"
             " itself (`GLOVEBOX_*`, `AWS_*`, proxies) cannot be set."
+        ),
+    )
+    secrets: StageSecrets = Field(
+        default=(),
+        description=(
+            "Secrets that the profile offers, each key as an environment variable or as a file;"
+            " at most 16. No other stage is given them, and no value is recorded or shown: the"
+            " digest covers where they come from and which version was bound. When empty: none."
         ),
     )
     retries: int = Field(

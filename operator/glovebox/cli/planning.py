@@ -72,6 +72,10 @@ _DELIVERY: Final = (
     "whether inputs can be delivered in this cluster (the operator's image, nodes, drivers) is"
     " known by the operator alone: InputsDelivered says it"
 )
+_SECRETS: Final = (
+    "whether the Secrets of its stages are there is looked up by the operator; the digest covers"
+    " their versions, and is known then"
+)
 # What kubectl reads of a folder.
 _SUFFIXES: Final = frozenset({".json", ".yaml", ".yml"})
 # Stands where only the API server gives one.
@@ -229,12 +233,13 @@ def judged(
             if found.plan.run and found.plan.run["kind"] == JOB_SET.kind
             else []
         ),
+        *([_SECRETS] if _gives_secrets(found) else []),
         *unread,
     )
     return Planned(
         key,
         Verdict.ACCEPTED,
-        digest=found.plan.digest,
+        digest=_digest_of(found),
         objects=objects_of(found),
         inputs=listed,
         remarks=decided_later,
@@ -265,6 +270,15 @@ def _held_up(
         # What was not read may be what is missed: a grant, a pin.
         return _told(Verdict.WAITS, key, error, listed, (*unread, "so this may not be refused"))
     return _told(Verdict.WAITS, key, error, listed, unread)
+
+
+def _gives_secrets(found: Preview) -> bool:
+    return any(stage.secrets for stage, _ in found.plan.stages)
+
+
+def _digest_of(found: Preview) -> str:
+    """Return the digest; an empty text where it covers what only the operator reads."""
+    return "" if _gives_secrets(found) else found.plan.digest
 
 
 def objects_of(found: Preview) -> tuple[KubernetesObject, ...]:
@@ -301,7 +315,7 @@ def _behind(
     if error.reason == reasons.TEAM_BUDGET_EXCEEDED:
         # That is looked at last: all that makes the digest is known.
         waits = _told(Verdict.WAITS, key, error, listed, unread)
-        return replace(waits, digest=found.plan.digest, objects=objects_of(found))
+        return replace(waits, digest=_digest_of(found), objects=objects_of(found))
     remark = "the digest is known when all pins are Ready"
     waits = _told(Verdict.WAITS, key, error, listed, (remark, *unread))
     return replace(waits, objects=objects_of(found))

@@ -46,6 +46,12 @@ MOST: Final = 5
 MOST_SHARE: Final = 0.05
 # After this long a second sweep is made where the first one is not believed.
 DOUBT_SECONDS: Final = 30.0
+# Secrets of ours in experiments that no watch follows.
+_UNWATCHED: Final = (
+    names.INPUTS_CREDENTIALS_SECRET,
+    names.PULL_SECRET,
+    names.STAGE_SECRETS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +226,7 @@ async def _unwatched_secrets(ports: Ports) -> tuple[Mapping[str, Any], ...]:
     return tuple(
         [
             item["metadata"]
-            for name in (names.INPUTS_CREDENTIALS_SECRET, names.PULL_SECRET)
+            for name in _UNWATCHED
             async for page in ports.reader.pages(SECRET, field_selector=f"metadata.name={name}")
             for item in page.get("items") or ()
         ]

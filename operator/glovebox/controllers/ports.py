@@ -303,6 +303,8 @@ class Ports:
     # Secrets that this process knows to be in play, by Experiment, and until when each is looked
     # for: none of them goes into a log.
     known_secrets: dict[Key, dict[str, datetime]] = field(default_factory=dict)
+    # What the stages of runs were given, by Experiment; an entry says that all of it is known.
+    given_secrets: dict[Key, set[str]] = field(default_factory=dict)
     # Who redacts a log: one at a time.
     redacting: asyncio.Lock = field(default_factory=asyncio.Lock)
     # Logs that wait for their store.

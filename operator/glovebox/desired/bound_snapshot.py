@@ -84,7 +84,7 @@ def read_snapshot(config_map: Mapping[str, Any]) -> BoundSnapshot:
         ) from None
     stores = {store.name: store for store in (platform.store, *platform.input_stores)}
     ordered = tuple(stores[name] for name in sorted(stores))
-    if declared.get("platform") != identity(platform.profile, ordered):
+    if declared.get("platform") != identity(platform.profile, ordered, secrets=platform.secrets):
         raise _edited("the settings beside it are not those of its digest")
     if declared["artifacts"]["storeRef"]["name"] != platform.store.name:
         raise _edited("the store beside it is not the one of its digest")

@@ -128,6 +128,7 @@ class ExperimentInputs:
         purpose_text: The purpose as it is recorded.
         leakage_text: The leakage sheet as it is recorded.
         never_reachable: What no route reaches, beside the metadata services that are known.
+        secrets: The secrets that stages are given, each with its version.
     """
 
     experiment: Experiment
@@ -145,6 +146,7 @@ class ExperimentInputs:
     purpose_text: str = ""
     leakage_text: str = ""
     never_reachable: tuple[Network, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def given_to(self, stage: Stage) -> ExperimentInputs:
         """Return the same with the inputs of one stage alone."""

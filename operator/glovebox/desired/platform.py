@@ -5,17 +5,17 @@ Editing or deleting a profile or a store later changes no bound experiment; `cha
 differs.
 
 Two parts of it are told apart. What makes the experiment what it is (quota, limits, Pod Security,
-DNS, the services that it asked for, the secrets of registries by their names, access, retention,
-deadline, environment, the rules for data, where the stores are and what they encrypt with) is part
-of the digest. How it is operated (drift policies, the isolation check, life of credentials,
-delivery) is bound too, and changes no identity: the same experiment, delivered in another way, is
-the same experiment.
+DNS, the services that it asked for, the secrets of registries by their names, those of its stages
+by name and version, access, retention, deadline, environment, the rules for data, where the stores
+are and what they encrypt with) is part of the digest. How it is operated (drift policies, the
+isolation check, life of credentials, delivery) is bound too, and changes no identity: the same
+experiment, delivered in another way, is the same experiment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
@@ -41,6 +41,9 @@ _STORE: Final = ("endpoint", "region", "pathStyle", "network", "encryption", "pr
 # Of so many combinations of a profile, stores and services what they come to is kept.
 _REMEMBERED: Final = 256
 
+# Secrets that stages ask for, each with the version that was read; an empty one before that.
+Given = Mapping[str, str]
+_Versions = tuple[tuple[str, str], ...] | None
 # Accelerators, each with how many of it an experiment has.
 Used = Sequence[tuple[Accelerator, int]] | None
 _Pieces = tuple[tuple[ById[Accelerator], int], ...] | None
@@ -55,11 +58,13 @@ class Platform:
             is given.
         store: The ObjectStore of the artifacts.
         input_stores: The ObjectStores that hold datasets, by name.
+        secrets: The secrets that stages are given, each with its version.
     """
 
     profile: IsolationProfile
     store: ObjectStore
     input_stores: tuple[ObjectStore, ...]
+    secrets: Given = field(default_factory=dict, hash=False)
 
 
 def render_platform(
@@ -68,6 +73,7 @@ def render_platform(
     input_stores: tuple[ObjectStore, ...],
     services: Collection[str] | None = None,
     accelerators: Used = None,
+    secrets: Given | None = None,
 ) -> str:
     """Return the settings as canonical JSON, as they are recorded in `status.platform`.
 
@@ -78,9 +84,12 @@ def render_platform(
         services: Which of the services that the profile offers the Experiment asks for; None for
             a profile that was bound, which holds no other.
         accelerators: What it has of the profile's (`accelerators.used_accelerators`); None as well.
+        secrets: What its stages ask for of the profile's secrets, with versions; None as well.
     """
     stores = tuple(ById(each) for each in (store, *input_stores))
-    return _rendered(ById(profile), stores, _names(services), _pieces(accelerators))
+    return _rendered(
+        ById(profile), stores, _names(services), _pieces(accelerators), _versions(secrets)
+    )
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -89,6 +98,7 @@ def _rendered(
     stores: tuple[ById[ObjectStore], ...],
     services: tuple[str, ...] | None,
     accelerators: _Pieces,
+    secrets: _Versions,
 ) -> str:
     """Return the settings as text; the first store is that of the artifacts."""
     artifacts, *inputs = (each.model for each in stores)
@@ -97,8 +107,9 @@ def _rendered(
             "format": FORMAT,
             "profile": {
                 "name": profile.model.name,
-                "spec": _remembered(profile, services, accelerators),
+                "spec": _remembered(profile, services, accelerators, secrets),
             },
+            **({"secrets": dict(secrets)} if secrets else {}),
             "artifacts": artifacts.name,
             "inputs": sorted({each.name for each in inputs}),
             "stores": {each.model.name: _store(each.model) for each in stores},
@@ -126,6 +137,7 @@ def read_platform(text: str) -> Platform:
         ),
         store=stores[recorded["artifacts"]],
         input_stores=tuple(stores[name] for name in recorded["inputs"]),
+        secrets=dict(recorded.get("secrets") or {}),
     )
 
 
@@ -134,6 +146,7 @@ def identity(
     stores: tuple[ObjectStore, ...],
     services: Collection[str] | None = None,
     accelerators: Used = None,
+    secrets: Given | None = None,
 ) -> dict[str, Any]:
     """Return what of the settings is part of an experiment's digest, in plain JSON values.
 
@@ -142,12 +155,14 @@ def identity(
         stores: Every ObjectStore that is used.
         services: As in `render_platform`.
         accelerators: Likewise.
+        secrets: Likewise.
     """
-    effective = _effective(profile, services, accelerators)
+    effective = _effective(profile, services, accelerators, secrets)
     spec = {key: part for key, part in effective.items() if key not in _OPERATION}
     return {
         "profile": spec,
         "stores": {store.name: _store_identity(store) for store in stores},
+        **({"secrets": dict(secrets)} if secrets else {}),
     }
 
 
@@ -159,7 +174,8 @@ def profile_changes(bound: IsolationProfile, now: IsolationProfile) -> tuple[str
     used = tuple(
         (each, had[each.resource]) for each in now.spec.accelerators if each.resource in had
     )
-    return _differing(_effective(bound), _effective(now, asked, used))
+    given = {each.name: "" for each in bound.spec.secrets}
+    return _differing(_effective(bound), _effective(now, asked, used, given))
 
 
 def store_changes(bound: ObjectStore, now: ObjectStore) -> tuple[str, ...]:
@@ -169,6 +185,10 @@ def store_changes(bound: ObjectStore, now: ObjectStore) -> tuple[str, ...]:
 
 def _names(services: Collection[str] | None) -> tuple[str, ...] | None:
     return None if services is None else tuple(sorted(services))
+
+
+def _versions(secrets: Given | None) -> _Versions:
+    return None if secrets is None else tuple(sorted(secrets.items()))
 
 
 def _pieces(accelerators: Used) -> _Pieces:
@@ -181,14 +201,18 @@ def _effective(
     profile: IsolationProfile,
     services: Collection[str] | None = None,
     accelerators: Used = None,
+    secrets: Given | None = None,
 ) -> Mapping[str, Any]:
     """Return the settings of a profile as they take effect; nobody may change what is in it."""
-    return _remembered(ById(profile), _names(services), _pieces(accelerators))
+    return _remembered(ById(profile), _names(services), _pieces(accelerators), _versions(secrets))
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def _remembered(
-    held: ById[IsolationProfile], services: tuple[str, ...] | None, pieces: _Pieces
+    held: ById[IsolationProfile],
+    services: tuple[str, ...] | None,
+    pieces: _Pieces,
+    versions: _Versions,
 ) -> Mapping[str, Any]:
     profile = held.model
     accelerators = None if pieces is None else [(each.model, number) for each, number in pieces]
@@ -214,6 +238,8 @@ def _remembered(
     secrets = sorted(entry["name"] for entry in spec.pop("imagePullSecrets"))
     if secrets:
         spec["imagePullSecrets"] = [{"name": name} for name in secrets]
+    if stage_secrets := _given_secrets(spec.pop("secrets"), versions):
+        spec["secrets"] = stage_secrets
     if spec["access"]["podEntry"] == "Refused":
         # What is not allowed is left out, so that digests of before there was a choice stay.
         del spec["access"]["podEntry"]
@@ -225,6 +251,18 @@ def _remembered(
     deadline = spec["run"]["defaultDeadlineSeconds"]
     spec["run"] = {"defaultDeadlineSeconds": deadline, "maximumDeadlineSeconds": deadline}
     return spec
+
+
+def _given_secrets(
+    offered: Sequence[Mapping[str, Any]], versions: _Versions
+) -> list[dict[str, Any]]:
+    """Return where the secrets come from that stages ask for; to whom else they are offered, no."""
+    asked = None if versions is None else {name for name, _ in versions}
+    return [
+        {field: entry[field] for field in ("name", "namespace", "secretName")}
+        for entry in sorted(offered, key=lambda entry: str(entry["name"]))
+        if asked is None or entry["name"] in asked
+    ]
 
 
 def _network(network: Mapping[str, Any], services: Collection[str] | None) -> dict[str, Any]:

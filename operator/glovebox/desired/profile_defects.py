@@ -24,6 +24,7 @@ from glovebox.api.scalars import (
     MAX_LABEL_KEY,
     MAX_LABEL_VALUE,
 )
+from glovebox.api.stage_secrets import TEAM_PLACEHOLDER
 from glovebox.data.licenses import why_unknown
 from glovebox.desired import quantity
 from glovebox.desired.accelerators import CLAIMS, DEVICE_CLASS, quota_names
@@ -88,6 +89,8 @@ def _defects(
     yield from _route_never_reachable(profile, added)
     yield from _name_server_never_reachable(profile, added)
     yield from _service_of_the_system(profile, operator_namespace)
+    yield from _secret_of_the_system(profile, operator_namespace)
+    yield from _secret_for_nobody(profile)
     yield from _label_of_no_pod(profile)
     yield from _license_unknown(profile)
     yield from _budget_of_nothing(profile)
@@ -223,6 +226,34 @@ def _service_of_the_system(profile: IsolationProfile, operator_namespace: str) -
             continue
         whose = "the cluster's own" if is_system else "the operator's own"
         yield f"{where} is {whose}, and systemNamespace of that entry is not Allowed"
+
+
+def why_no_source(namespace: str, operator_namespace: str) -> str:
+    """Return why no Secret of a namespace is given to runs; an empty text where one may be.
+
+    Args:
+        namespace: Where it lies.
+        operator_namespace: Where the operator runs; empty where that is not known.
+    """
+    if namespace == operator_namespace:
+        return "the operator's own, where the keys of stores and of seals are"
+    if namespace.startswith(names.EXPERIMENT_NAMESPACE_PREFIX):
+        return "an experiment's, and nothing is taken out of one"
+    return "the cluster's own" if namespace.startswith(_SYSTEM_PREFIXES) else ""
+
+
+def _secret_of_the_system(profile: IsolationProfile, operator_namespace: str) -> Iterator[str]:
+    """Find a Secret in a namespace whose Secrets open more than a run may have."""
+    for each in profile.spec.secrets:
+        if why := why_no_source(each.namespace, operator_namespace):
+            yield f"spec.secrets[{each.name}].namespace {each.namespace} is {why}"
+
+
+def _secret_for_nobody(profile: IsolationProfile) -> Iterator[str]:
+    """Find a Secret of which nobody says whose it is."""
+    for each in profile.spec.secrets:
+        if not each.teams and TEAM_PLACEHOLDER not in each.namespace:
+            yield f"spec.secrets[{each.name}].teams does not say who may ask for it"
 
 
 def _label_of_no_pod(profile: IsolationProfile) -> Iterator[str]:

@@ -33,6 +33,7 @@ from glovebox.desired.metadata import KubernetesObject, owned_metadata
 from glovebox.desired.pods import SESSION_LIMITS, SESSION_REQUESTS
 from glovebox.desired.probe import PROBE_LIMITS, PROBE_REQUESTS, is_probed
 from glovebox.desired.stage_order import most_at_once
+from glovebox.desired.stage_secrets import asked_secrets
 
 # For the kinds that neither the profile nor the Experiment speaks of. No service may be reached
 # from outside the cluster, and what tenants can create (pods, jobs) has a bound, so that one team
@@ -135,8 +136,9 @@ def resource_quota(inputs: ExperimentInputs) -> KubernetesObject:
     tenant = effective_quota(inputs.experiment, inputs.profile)
     reserve: dict[str, int | Decimal] = {**RESERVED, **_claims(inputs), **_beside_the_run(inputs)}
     if inputs.profile.spec.image_pull_secrets:
-        for resource in ("secrets", "count/secrets"):
-            reserve[resource] += 2
+        reserve |= _two_more_secrets(reserve)
+    if asked_secrets(inputs.experiment):
+        reserve |= _two_more_secrets(reserve)
     for resource, number in _of_the_run(inputs.experiment.spec.stages).items():
         reserve[resource] = reserve.get(resource, 0) + number
     return {
@@ -150,6 +152,10 @@ def resource_quota(inputs: ExperimentInputs) -> KubernetesObject:
             }
         },
     }
+
+
+def _two_more_secrets(reserve: Mapping[str, int | Decimal]) -> dict[str, int | Decimal]:
+    return {resource: reserve[resource] + 2 for resource in ("secrets", "count/secrets")}
 
 
 def limit_range(inputs: ExperimentInputs) -> KubernetesObject:

@@ -28,7 +28,7 @@ from glovebox.api.stages import TESTS, Stage
 from glovebox.desired import quantity
 from glovebox.desired.network_policy import canonical_network, store_route
 from glovebox.desired.never_reachable import Network, contains, never_reachable
-from glovebox.desired.profile_defects import check_profile, comes_in_pieces
+from glovebox.desired.profile_defects import check_profile, comes_in_pieces, why_no_source
 from glovebox.desired.run_amounts import asked_amounts, field_of, run_amounts
 from glovebox.desired.run_environment import colliding_names, colliding_stages
 from glovebox.desired.run_resources import why_run_never_fits
@@ -51,6 +51,7 @@ class _Case:
     now: datetime
     platform_image: str
     never_reachable: tuple[Network, ...]
+    operator_namespace: str
 
 
 def check(
@@ -77,7 +78,7 @@ def check(
         Refused: The first defect, with the field and the cure. Nothing may be created then.
     """
     check_profile(profile, added, operator_namespace)
-    case = _Case(experiment, profile, store, now, platform_image, added)
+    case = _Case(experiment, profile, store, now, platform_image, added, operator_namespace)
     for find_defect in CHECKS:
         find_defect(case)
 
@@ -240,6 +241,32 @@ def service_not_offered(case: _Case) -> None:
                 f" offers ({_listed(sorted(offered))}), or ask the platform team to add it to"
                 " spec.network.services of the profile",
             )
+
+
+def secret_not_offered(case: _Case) -> None:
+    """Refuse a secret that the profile does not offer to this namespace, or from nowhere to have.
+
+    What `$(team)` makes of a namespace is known here alone.
+    """
+    team, by = case.experiment.namespace, f"IsolationProfile {case.profile.name}"
+    offered = {each.name: each for each in case.profile.spec.secrets if each.is_for(team)}
+    for stage in case.experiment.spec.stages:
+        for given in stage.secrets:
+            asks = f"{field_of(stage, 'secrets')} names {given.name}"
+            if given.name not in offered:
+                raise Refused(
+                    reasons.SECRET_NOT_OFFERED,
+                    f"{asks}, which {by} does not offer to namespace {team}: name one that it"
+                    f" offers ({_listed(sorted(offered))}), or ask the platform team to add it to"
+                    " spec.secrets of the profile",
+                )
+            namespace, _ = offered[given.name].place(team)
+            if why := why_no_source(namespace, case.operator_namespace):
+                raise Refused(
+                    reasons.SECRET_NOT_OFFERED,
+                    f"{asks}, which {by} takes from namespace {namespace}, {why}: have the profile"
+                    " name another one",
+                )
 
 
 def run_image_unknown(case: _Case) -> None:
@@ -456,6 +483,7 @@ CHECKS: Final[tuple[Callable[[_Case], None], ...]] = (
     route_never_reachable,
     route_not_allowed,
     service_not_offered,
+    secret_not_offered,
     run_image_unknown,
     inputs_nobody_reads,
     run_out_of_range,

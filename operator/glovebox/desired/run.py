@@ -2,10 +2,10 @@
 
 The pod has two steps. The fetcher, in the Glovebox image, fills the volume of inputs and is the
 only container that holds a credential for them; then the team's image runs, with that volume
-read-only, with no token for the API server. Both are different users, so that what the first
-wrote cannot be changed by the second even where a mount were writable. Beside it, in the Glovebox
-image, runs what gives it each session of its artifacts ahead of the last one's end
-(`jobs/session_endpoint.py`).
+read-only, with the secrets that its stage names, and with no token for the API server. Both are
+different users, so that what the first wrote cannot be changed by the second even where a mount
+were writable. Beside it, in the Glovebox image, runs what gives it each session of its artifacts
+ahead of the last one's end (`jobs/session_endpoint.py`).
 
 Where datasets are volumes of their own (`input_volumes.py`) the fetcher compares them with their
 pins instead, holds no credential for them, and mounts them read-only like everybody.
@@ -59,6 +59,7 @@ from glovebox.desired.run_environment import (
 )
 from glovebox.desired.session_files import session_volume
 from glovebox.desired.stage_files import own_files
+from glovebox.desired.stage_secrets import secret_mounts, secret_variables, secret_volumes
 
 StageJobs = tuple[tuple[Stage, dict[str, Any]], ...]
 
@@ -160,6 +161,7 @@ def pod_spec(inputs: ExperimentInputs, stage: Stage) -> dict[str, Any]:
             *run_environment(inputs, stage),
             *attempt_environment(),
             *worker_environment(stage),
+            *secret_variables(stage),
         ],
         "securityContext": container_security(RUN_USER),
         "volumeMounts": mounts(inputs, stage),
@@ -196,6 +198,7 @@ def mounts(inputs: ExperimentInputs, stage: Stage) -> list[dict[str, Any]]:
         {"name": "artifacts", "mountPath": ARTIFACTS_FOLDER, "readOnly": True},
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a path in the pod
     ]
+    entries += secret_mounts(stage)
     if stage.shared_memory is not None:
         entries.append({"name": SHARED_MEMORY_VOLUME, "mountPath": SHARED_MEMORY_FOLDER})
     if inputs.inputs:
@@ -221,6 +224,7 @@ def volumes(inputs: ExperimentInputs, stage: Stage) -> list[dict[str, Any]]:
         {"name": "artifacts", "secret": session_volume(stages, stage)},
         {"name": "tmp", "emptyDir": {}},
     ]
+    entries += secret_volumes(stage)
     if stage.shared_memory is not None:
         size = quantity.total(stage.shared_memory)
         entries.append(

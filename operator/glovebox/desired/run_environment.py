@@ -84,6 +84,9 @@ def run_environment(inputs: ExperimentInputs, stage: Stage) -> list[dict[str, st
     }
     variables |= store_variables(inputs)
     variables |= declared_variables(config)
+    # A secret goes before what is set for everybody (HOME, TZ): a variable has one value.
+    secret = {each.env for each in stage.secrets}
+    variables = {name: value for name, value in variables.items() if name not in secret}
     return [{"name": name, "value": _literal(value)} for name, value in sorted(variables.items())]
 
 

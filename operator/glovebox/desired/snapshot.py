@@ -128,6 +128,7 @@ def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
             tuple(stores[name] for name in sorted(stores)),
             inputs.experiment.spec.network.services,
             used_accelerators(inputs.experiment, inputs.profile),
+            inputs.secrets,
         ),
         checked_fields(inputs.profile.spec),
     )
@@ -239,6 +240,9 @@ def _stage(stage: Stage) -> Mapping[str, Any]:
     plain |= {field: sorted(named) for field, named in sets.items() if named}
     if stage.resources:
         plain["resources"] = _plain(stage.resources)
+    if stage.secrets:
+        given = sorted(stage.secrets, key=lambda each: (each.name, each.key))
+        plain["secrets"] = [_declared(each) for each in given]
     return {**declared, **plain}
 
 

@@ -2,7 +2,7 @@
 
     InputsVerified, ArtifactsProtected, PlatformChanged  <- resolve
     NamespaceReady, QuotaApplied                         <- namespace, isolation, access
-    CredentialsFresh                                     <- credentials, pull_secret
+    CredentialsFresh                                     <- credentials, pull_secret, stage_secrets
     InputsDelivered (without a run)                      <- deliver (gate where it refuses)
     Isolated                                             <- prove
     Succeeded                                            <- run (gate and deliver where they refuse)
@@ -29,7 +29,7 @@ from glovebox.api import reasons
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.delivery import delivers_to_people, mark_delivery
 from glovebox.status.drift import mark_drift
-from glovebox.status.experiment_credentials import mark_credentials, mark_pull_secret
+from glovebox.status.experiment_credentials import mark_copies, mark_credentials
 from glovebox.status.experiment_facts import (
     AttemptFacts,
     ConclusionFacts,
@@ -214,7 +214,7 @@ def compute_status(seen: Seen) -> dict[str, Any]:
     _mark_references(builder, seen)
     mark_namespace(builder, seen)
     mark_credentials(builder, seen)
-    mark_pull_secret(builder, seen)
+    mark_copies(builder, seen)
     _mark_isolated(builder, seen)
     mark_run(builder, seen.outcome("run"), seen.outcome("deliver"), provisioned=seen.is_provisioned)
     mark_delivery(builder, seen)

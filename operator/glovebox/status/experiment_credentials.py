@@ -1,4 +1,4 @@
-"""CredentialsFresh of an Experiment: its session, and what its images are pulled with."""
+"""CredentialsFresh of an Experiment: its session, and what is copied for its pods."""
 
 from __future__ import annotations
 
@@ -69,9 +69,17 @@ def _credentials(facts: CredentialsFacts, seen: Seen) -> Finding:
     return Finding(types.FALSE, reasons.FROZEN, message)
 
 
-def mark_pull_secret(builder: StatusBuilder, seen: Seen) -> None:
-    """Say of CredentialsFresh what keeps images from being pulled, or may do so one day."""
-    outcome, facts = seen.outcome("pull_secret"), seen.facts("pull_secret", PullSecretFacts)
+def mark_copies(builder: StatusBuilder, seen: Seen) -> None:
+    """Say of CredentialsFresh what of the copied Secrets is lacking, or may be so one day.
+
+    They are what images are pulled with, and what stages are given.
+    """
+    for phase in ("pull_secret", "stage_secrets"):
+        _mark_copy(builder, seen, phase)
+
+
+def _mark_copy(builder: StatusBuilder, seen: Seen, phase: str) -> None:
+    outcome, facts = seen.outcome(phase), seen.facts(phase, PullSecretFacts)
     answer, reason, message = builder.current(types.CREDENTIALS_FRESH)
     if outcome.is_done:
         if facts is not None and answer == types.TRUE:

@@ -26,6 +26,7 @@ BUILDING: Final = (
     "namespace",
     "isolation",
     "pull_secret",
+    "stage_secrets",
     "credentials",
     "access",
 )

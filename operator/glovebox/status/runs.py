@@ -225,6 +225,24 @@ def failure_of(pod: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
     return None
 
 
+def without_words(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a pod without what its programs said last."""
+    status = dict(pod.get("status") or {})
+    for field in ("initContainerStatuses", "containerStatuses"):
+        status[field] = [_wordless(entry) for entry in status.get(field) or ()]
+    return {**pod, "status": status}
+
+
+def _wordless(entry: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(entry)
+    for when in ("state", "lastState"):
+        state = dict(entry.get(when) or {})
+        if "terminated" in state:
+            state["terminated"] = {**state["terminated"], "message": ""}
+        found[when] = state
+    return found
+
+
 def eviction_of(pod: Mapping[str, Any]) -> str:
     """Return why a kubelet evicted a pod, or an empty text.
 

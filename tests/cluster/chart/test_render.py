@@ -116,6 +116,16 @@ def test_every_object_says_that_it_is_ours(variant: Path) -> None:
             id="a setting as a variable",
         ),
         pytest.param(
+            {"operator": {"secretSources": [{"namespace": "ml", "names": []}]}},
+            "at '/operator/secretSources/0/names': minItems: got 0, want 1",
+            id="a right to all Secrets of a namespace",
+        ),
+        pytest.param(
+            {"operator": {"secretSources": [{"namespace": "kube-system", "names": ["x"]}]}},
+            "at '/operator/secretSources/0/namespace': 'not' failed",
+            id="a right to Secrets of the cluster",
+        ),
+        pytest.param(
             {"operator": {"subjects": [{"kind": "Group", "name": "x"}]}},
             "at '/operator/subjects/0': 'oneOf' failed",
             id="a group as operator",
@@ -423,6 +433,35 @@ def test_the_pods_of_tasks_take_over_what_the_operator_s_pod_was_given() -> None
     in_process = only(render({"operator": given}), "Deployment")
     container = in_process["spec"]["template"]["spec"]["containers"][0]
     assert f"{PREFIX}TASK_POD" not in {entry["name"] for entry in container["env"]}
+
+
+def test_the_operator_reads_the_secrets_that_are_named_and_no_others() -> None:
+    sources = [
+        {"namespace": "ml-secrets", "names": ["mlflow", "hub"]},
+        {"namespace": "team-flights", "names": ["gcp"]},
+    ]
+    made = render({"operator": {"secretSources": sources}})
+    for each in sources:
+        role, binding = (
+            next(
+                thing
+                for thing in made
+                if thing["kind"] == kind and thing["metadata"]["namespace"] == each["namespace"]
+            )
+            for kind in ("Role", "RoleBinding")
+        )
+        assert role["rules"] == [
+            {
+                "apiGroups": [""],
+                "resources": ["secrets"],
+                "resourceNames": each["names"],
+                "verbs": ["get"],
+            }
+        ]
+        assert binding["roleRef"]["name"] == role["metadata"]["name"] == "glovebox-secret-sources"
+        assert binding["subjects"] == only(made, "RoleBinding", "glovebox-operator")["subjects"]
+    without = render({})
+    assert not [each for each in without if each["metadata"]["name"] == "glovebox-secret-sources"]
 
 
 def test_the_pods_of_tasks_reach_stores_alone() -> None:

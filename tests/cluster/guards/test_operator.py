@@ -288,7 +288,10 @@ def test_it_binds_only_the_tenants_role(experiments: Kubectl) -> None:
 
 
 def test_it_writes_only_the_secret_of_the_credentials(experiments: Kubectl) -> None:
-    names = "'glovebox-artifacts-credentials' and 'glovebox-inputs-credentials', of type Opaque"
+    names = (
+        "'glovebox-artifacts-credentials', 'glovebox-inputs-credentials' and"
+        " 'glovebox-stage-secrets', of type Opaque"
+    )
     message = (
         f"the Glovebox operator may write only the Secrets {names}, and 'glovebox-image-pull', of"
         " type kubernetes.io/dockerconfigjson"

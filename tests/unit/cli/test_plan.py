@@ -439,6 +439,24 @@ def test_what_is_endless_ends(text: str) -> None:
         read_objects(Path("x"), text)
 
 
+@pytest.mark.parametrize("offered", [True, False])
+def test_where_stages_are_given_secrets_no_digest_is_told_that_is_another_one_later(
+    cluster: Cluster, tmp_path: Path, *, offered: bool
+) -> None:
+    """It covers versions that the operator alone reads."""
+    offer = {"name": "tracking", "namespace": "$(team)", "secretName": "mlflow"}
+    for each in cluster.objects:
+        if each["kind"] == "IsolationProfile" and offered:
+            each["spec"] = {**each["spec"], "secrets": [offer]}
+    experiment = flights("Experiment")
+    experiment["spec"]["stages"][0]["secrets"] = [{"name": "tracking", "key": "token"}]
+    told = ask(tmp_path, experiment, options=("-o", "json"))
+    (answer,) = json.loads(told.stdout)
+    assert (told.exit_code, answer["reason"]) == ((0, "") if offered else (1, "SecretNotOffered"))
+    assert not answer["digest"]
+    assert any("the digest covers their versions" in each for each in answer["remarks"]) is offered
+
+
 def test_a_store_that_is_not_granted_refuses(cluster: Cluster, tmp_path: Path) -> None:
     for each in cluster.objects:
         if each["kind"] == "ObjectStore":

@@ -24,6 +24,7 @@ ALL = [
     f"Secret {names.CREDENTIALS_SECRET}",
     f"Secret {names.INPUTS_CREDENTIALS_SECRET}",
     f"Secret {names.PULL_SECRET}",
+    f"Secret {names.STAGE_SECRETS}",
     "JobSet one",
     "JobSet two",
     "Job one",
@@ -32,7 +33,7 @@ ALL = [
     "Pod two",
 ]
 
-WORKLOADS = set(ALL[5:])
+WORKLOADS = set(ALL[6:])
 
 
 class World:
@@ -141,11 +142,22 @@ def test_who_may_not_write_any_more_tries_nothing_else() -> None:
     [
         ({"keep_access": True}, {f"RoleBinding {names.TENANT_ROLE_BINDING}"}),
         ({"keep_workloads": True}, WORKLOADS),
-        ({"keep_own": True}, {"JobSet one", "JobSet two", "Job two", "Pod two"}),
+        ({"keep_given": True}, {f"Secret {names.STAGE_SECRETS}"}),
+        (
+            {"keep_own": True},
+            {
+                # Of its logs what it was given is still to be taken out.
+                f"Secret {names.STAGE_SECRETS}",
+                "JobSet one",
+                "JobSet two",
+                "Job two",
+                "Pod two",
+            },
+        ),
         ({"keep_ended": True}, {"JobSet one", "JobSet two"}),
         ({"may_have_job_set": False}, {"JobSet one", "JobSet two"}),
     ],
-    ids=["access", "workloads", "own", "ended", "no JobSet"],
+    ids=["access", "workloads", "given", "own", "ended", "no JobSet"],
 )
 def test_what_is_to_stay_stays(options: dict[str, bool], left: set[str]) -> None:
     world = World()

@@ -63,6 +63,7 @@ async def test_a_session_that_was_seen_stays_known_when_another_takes_its_place(
     ports: Any = SimpleNamespace(
         reader=server,
         known_secrets={},
+        given_secrets={},
         now=lambda: NOW,
         store_credentials={"primary": Credentials("AKIA", "the-operator's")},
     )
@@ -89,6 +90,7 @@ class Bench:
             reader=self,
             writer=self,
             known_secrets={},
+            given_secrets={},
             now=lambda: self.at,
             store_credentials={},
         )
@@ -152,7 +154,10 @@ async def test_the_session_that_another_process_wrote_is_known_to_who_takes_it_a
     bench = Bench()
     await bench.write(1)
     bench.ports = bench.started()
-    scope: Any = SimpleNamespace(ports=bench.ports, key=KEY, namespace="gbx-1")
+    experiment = SimpleNamespace(spec=SimpleNamespace(stages=()))
+    scope: Any = SimpleNamespace(
+        ports=bench.ports, key=KEY, namespace="gbx-1", experiment=experiment
+    )
     await _in_it(scope)
     bench.live = None
     assert await bench.known() == {"key1=/+"}
@@ -186,7 +191,7 @@ async def test_the_session_of_the_fetcher_is_known_as_well() -> None:
             return secret(7)
 
     ports: Any = SimpleNamespace(
-        reader=Inputs(), known_secrets={}, now=lambda: NOW, store_credentials={}
+        reader=Inputs(), known_secrets={}, given_secrets={}, now=lambda: NOW, store_credentials={}
     )
     assert await known_secrets(ports, KEY, "gbx-1") >= {"key7=/+", "token7=="}
 

@@ -11,7 +11,16 @@ from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.status.experiment_facts import NamespaceFacts
 from glovebox.status.outcome import done, waiting
 
-PHASES = ("claim", "bind", "isolation", "pull_secret", "credentials", "access", "deliver")
+PHASES = (
+    "claim",
+    "bind",
+    "isolation",
+    "pull_secret",
+    "stage_secrets",
+    "credentials",
+    "access",
+    "deliver",
+)
 
 
 @pytest.mark.parametrize("missing", PHASES)

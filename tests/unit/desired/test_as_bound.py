@@ -31,7 +31,9 @@ def bound_of(inputs: ExperimentInputs) -> tuple[ExperimentInputs, AsBound]:
     )
     used = used_accelerators(inputs.experiment, inputs.profile)
     asked = inputs.experiment.spec.network.services
-    text = render_platform(inputs.profile, inputs.store, inputs.input_stores, asked, used)
+    text = render_platform(
+        inputs.profile, inputs.store, inputs.input_stores, asked, used, inputs.secrets
+    )
     inputs = replace(inputs, platform_text=text, bound=entries)
     return inputs, AsBound(read_snapshot(snapshot(inputs)), PROBLEM)
 

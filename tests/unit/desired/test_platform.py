@@ -203,6 +203,44 @@ def test_more_accelerators_than_there_are_can_still_be_written_down_and_read() -
     assert [each.maximum for each in read.profile.spec.accelerators] == [4]
 
 
+MLFLOW: dict[str, Any] = {
+    "name": "tracking",
+    "namespace": "ml-secrets",
+    "secretName": "mlflow",
+    "teams": ["flights"],
+}
+CLOUD: dict[str, Any] = {"name": "cloud", "namespace": "$(team)", "secretName": "gcp"}
+
+
+@pytest.mark.parametrize(
+    ("now", "changes", "why"),
+    [
+        ([CLOUD, MLFLOW], (), "in another order"),
+        ([MLFLOW], (), "what was not asked for is not offered any more"),
+        ([{**MLFLOW, "teams": ["*"]}], (), "to whom else it is offered"),
+        ([{**MLFLOW, "secretName": "other"}], ("secrets",), "another Secret"),
+        ([{**MLFLOW, "namespace": "other"}], ("secrets",), "from another place"),
+        ([CLOUD], ("secrets",), "it is not offered any more"),
+    ],
+)
+def test_an_edit_of_the_secrets_that_are_offered(
+    now: list[dict[str, Any]], changes: tuple[str, ...], why: str
+) -> None:
+    before = profile(secrets=[MLFLOW, CLOUD])
+    stores = (inputs_from().store,)
+    given = {"tracking": "u/7"}
+    read = read_platform(render_platform(before, stores[0], (), (), (), given))
+    assert [each.name for each in read.profile.spec.secrets] == ["tracking"]
+    assert read.secrets == given
+    after = profile(secrets=now)
+    assert profile_changes(read.profile, after) == changes, why
+    was, is_now = (identity(each, stores, (), (), given) for each in (before, after))
+    assert (was == is_now) is not bool(changes), why
+    assert identity(read.profile, stores, secrets=read.secrets) == was, "as the snapshot is checked"
+    assert identity(before, stores, (), (), {"tracking": "u/8"}) != was, "another version"
+    assert "secrets" not in identity(before, stores, (), (), {}), "nobody asks"
+
+
 @pytest.mark.parametrize(
     ("spec", "changes"),
     [

@@ -103,6 +103,19 @@ def services(*names: str) -> dict[str, Any]:
     return experiment(network={"services": list(names)})
 
 
+def gives(**fields: Any) -> dict[str, Any]:
+    entry = {"name": "tracking", "namespace": "ml", "secretName": "mlflow", "teams": ["*"]}
+    return profile(secrets=[{**entry, **fields}])
+
+
+def is_to_have(name: str = "tracking", team: str = "team-flights") -> dict[str, Any]:
+    return {
+        "kind": "Experiment",
+        "metadata": {"namespace": team},
+        "spec": {"stages": {0: {"secrets": [{"name": name, "key": "token"}]}}},
+    }
+
+
 APPROVALS = profile(
     images=[
         {"repository": "registry.example/old", "expireTime": "2026-11-21T12:00:00Z"},
@@ -939,6 +952,72 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
             " name one that it offers (tracking), or ask the platform team to add it to"
             " spec.network.services of the profile"
         ),
+    ),
+    *(
+        (
+            why,
+            [offer, asking],
+            "SecretNotOffered",
+            (
+                f"spec.stages[train].secrets names {name}, which IsolationProfile standard does not"
+                f" offer to namespace {team}: name one that it offers ({listed}), or ask the"
+                " platform team to add it to spec.secrets of the profile"
+            ),
+        )
+        for why, offer, asking, name, team, listed in (
+            (
+                "a secret that the profile does not offer",
+                gives(),
+                is_to_have("cloud"),
+                "cloud",
+                "team-flights",
+                "tracking",
+            ),
+            (
+                "a secret that is offered to other teams",
+                gives(teams=["trains"]),
+                is_to_have(),
+                "tracking",
+                "team-flights",
+                "none",
+            ),
+        )
+    ),
+    (
+        "a secret that the team's own name leads into the operator's namespace",
+        [gives(namespace="glovebox-$(team)", teams=[]), is_to_have(team="system")],
+        "SecretNotOffered",
+        (
+            "spec.stages[train].secrets names tracking, which IsolationProfile standard takes from"
+            f" namespace {OWN}, the operator's own, where the keys of stores and of seals are:"
+            " have the profile name another one"
+        ),
+    ),
+    (
+        "a profile that does not say to whom it offers a secret",
+        [gives(teams=[])],
+        "ProfileInvalid",
+        (
+            "IsolationProfile standard cannot be used, because spec.secrets[tracking].teams does"
+            f" not say who may ask for it: {CURE}"
+        ),
+    ),
+    *(
+        (
+            f"a profile that offers secrets of {namespace}",
+            [gives(namespace=namespace)],
+            "ProfileInvalid",
+            (
+                "IsolationProfile standard cannot be used, because"
+                f" spec.secrets[tracking].namespace {namespace} is {whose}: {CURE}"
+            ),
+        )
+        for namespace, whose in (
+            (OWN, "the operator's own, where the keys of stores and of seals are"),
+            ("kube-system", "the cluster's own"),
+            ("openshift-config", "the cluster's own"),
+            ("gbx-team-x-abcdefghij", "an experiment's, and nothing is taken out of one"),
+        )
     ),
     *(
         (

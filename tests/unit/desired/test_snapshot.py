@@ -80,6 +80,39 @@ def test_what_is_declared_is_the_same_whatever_a_profile_asks_of_the_data() -> N
     )
 
 
+def test_what_is_declared_is_the_same_whatever_a_secret_was_written_or_created_again() -> None:
+    """Else a run would start twice in a cluster whose Secrets were restored with new UIDs."""
+    before, after = (
+        snapshot(each)["data"][KEY_SNAPSHOT] for each in (with_secret("u/7"), with_secret("v/9"))
+    )
+    assert before != after
+    assert declared_digest(before) == declared_digest(after)
+    assert is_declared_so(with_secret("u/7").experiment, after)
+
+
+def with_secret(version: str, **fields: Any) -> ExperimentInputs:
+    """Return an experiment whose stage is given a secret of that version."""
+    secret = {"name": "tracking", "key": "token"} | fields
+    offer = {"name": "tracking", "namespace": "ml", "secretName": "mlflow", "teams": ["*"]}
+    asks = {"kind": "Experiment", "spec": {"stages": {0: {"secrets": [secret]}}}}
+    offers = {"kind": "IsolationProfile", "spec": {"secrets": [offer]}}
+    return dataclasses.replace(inputs_from(asks, offers), secrets={"tracking": version})
+
+
+def test_the_digest_covers_which_secret_a_stage_is_given_and_how() -> None:
+    digests = {
+        digest(each)
+        for each in (
+            with_secret("u/7"),
+            with_secret("u/8"),
+            with_secret("v/7"),
+            with_secret("u/7", key="other"),
+            with_secret("u/7", env="TOKEN"),
+        )
+    }
+    assert len(digests) == 5
+
+
 def test_reasons_for_overlaps_count_once_more_for_each_kind_of_the_leakage_sheet() -> None:
     short, long = (overlapping(letter, "Objects", "Groups") for letter in ("x", "x" * 1001))
     assert declared_size(long.experiment) - declared_size(short.experiment) == 3000

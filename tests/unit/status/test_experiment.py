@@ -14,6 +14,7 @@ from glovebox.desired.drift import Applied, Drift, Result
 from glovebox.errors import (
     Conflict,
     Forbidden,
+    GloveboxError,
     InvalidInput,
     NotReady,
     Refused,
@@ -54,6 +55,7 @@ BUILDING = (
     "namespace",
     "isolation",
     "pull_secret",
+    "stage_secrets",
     "credentials",
     "access",
 )
@@ -88,6 +90,7 @@ def good(**changes: Outcome) -> dict[str, Outcome]:
         "namespace": done(NamespaceFacts("uid-1", latched=True, established=True)),
         "isolation": done(),
         "pull_secret": done(),
+        "stage_secrets": done(),
         "credentials": done(CredentialsFacts("s3://b/p/", "primary", LATER)),
         "access": done(),
         "prove": done(ProofFacts(Finding("True", "Proven"))),
@@ -173,6 +176,7 @@ PHASES = (
     "namespace",
     "isolation",
     "pull_secret",
+    "stage_secrets",
     "credentials",
     "access",
     "run",
@@ -526,6 +530,26 @@ def test_a_registry_that_cannot_be_opened_is_said_of_the_credentials() -> None:
     assert answers(before)["Ready"] == ("False", "PullSecretNotFound")
     after = look(good(pull_secret=missing), provisioned())
     assert answers(after)["Ready"] == ("False", "PullSecretNotFound"), "nothing was copied"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NotReady("SecretNotFound", "Secret 'mlflow' does not exist"),
+        InvalidInput("SecretChanged", "Secret 'mlflow' was written since"),
+    ],
+)
+def test_a_secret_that_no_stage_can_be_given_is_said_of_the_credentials(
+    error: GloveboxError,
+) -> None:
+    for status in ({}, provisioned()):
+        found = answers(look(good(stage_secrets=of_error(error)), status))
+        assert found["CredentialsFresh"] == ("False", error.reason)
+        assert found["Ready"] == ("False", error.reason)
+    both = good(
+        stage_secrets=of_error(error), pull_secret=of_error(NotReady("PullSecretNotFound", "no"))
+    )
+    assert answers(look(both))["CredentialsFresh"][0] == "False"
 
 
 def test_a_copy_whose_source_is_gone_is_as_good_as_before_and_says_so() -> None:

@@ -23,6 +23,40 @@ PULL_SECRET_INVALID: Final = _reason(
     " `kubernetes.io/dockerconfigjson`, cannot be read, or contradicts another one of them.",
     "Replace the Secret in the operator's namespace; name each registry in one of them.",
 )
+SECRET_NOT_OFFERED: Final = _reason(
+    "SecretNotOffered",
+    "Experiment `Ready`",
+    "A stage asks for a secret that the profile does not offer, or not to this namespace.",
+    "Name one that the message lists, or ask the platform team to add it to `spec.secrets` of the"
+    " profile.",
+)
+SECRET_NOT_FOUND: Final = _reason(
+    "SecretNotFound",
+    "Experiment `Ready`, `CredentialsFresh`",
+    "A Secret of which a stage is to be given a key does not exist. Nothing is created before it"
+    " does; what was copied stays.",
+    "Create it where the message says; it goes on within half a minute.",
+)
+SECRET_NOT_READABLE: Final = _reason(
+    "SecretNotReadable",
+    "Experiment `Ready`, `CredentialsFresh`",
+    "The operator has no right to read a Secret of which a stage is to be given a key.",
+    "Add the namespace and the name to `operator.secretSources` of the chart.",
+)
+SECRET_INVALID: Final = _reason(
+    "SecretInvalid",
+    "Experiment `Ready`, `CredentialsFresh`",
+    "A Secret lacks the key that a stage is to be given, is of a type that no run is given, or its"
+    " value fits into no environment variable.",
+    "Correct the Secret, or name another key; it goes on within half a minute.",
+)
+SECRET_CHANGED: Final = _reason(
+    "SecretChanged",
+    "Experiment `Ready`, `CredentialsFresh`, `Stalled`",
+    "What a stage was given has to be copied again, and the Secret is not the one that was bound:"
+    " it was written since, or created again.",
+    "Declare the Experiment under another name: it is bound to the Secret as it is now.",
+)
 PROFILE_NOT_FOUND: Final = _reason(
     "ProfileNotFound",
     "Experiment `Ready`",

@@ -19,6 +19,7 @@ from glovebox.api import reasons
 from glovebox.api.attempt_status import KeptLog, RunContainer, RunNode, RunPod
 from glovebox.api.experiment_status import RunStatus
 from glovebox.controllers.absent import read_or_absent
+from glovebox.controllers.experiment.given_secrets import UNKNOWN, is_given_known
 from glovebox.controllers.experiment.known_secrets import known_secrets
 from glovebox.controllers.experiment.log_redaction import redact_beside
 from glovebox.controllers.experiment.run import run_kind
@@ -188,6 +189,8 @@ class _Logs:
         raw, more = await scope.ports.reader.log_tail(
             scope.namespace, pod.name, container.name, most=LOG_BYTES + _BEFORE
         )
+        if not await is_given_known(scope):
+            raise InvalidInput(reasons.SECRET_NOT_FOUND, UNKNOWN)
         secrets = await known_secrets(scope.ports, scope.key, scope.namespace)
         body, redactions, cut = await redact_beside(scope.ports.redacting, raw, secrets, LOG_BYTES)
         is_final = container.exit_code is not None

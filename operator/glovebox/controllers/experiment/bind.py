@@ -16,7 +16,7 @@ from glovebox.api import reasons
 from glovebox.api.delivery_mode import DeliveryMode
 from glovebox.api.leakage_status import LeakStatus
 from glovebox.controllers.absent import read_or_absent
-from glovebox.controllers.experiment.resolve import Resolved
+from glovebox.controllers.experiment.resolve import Resolved, to_bind
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.remembered import remember
 from glovebox.controllers.team_budgets import claimed
@@ -44,7 +44,7 @@ async def bind(scope: Scope, outcomes: Outcomes) -> Outcome:
         InvalidInput: `SnapshotDiffers`: what is declared is not what was bound.
         Conflict: Somebody wrote in between.
     """
-    resolved = outcomes.need("resolve", Resolved)
+    resolved = to_bind(outcomes)
     compared = outcomes.facts("leakage", LeakageFacts)  # a deletion compares nothing
     sheet = compared.rows if compared is not None else ()
     granted = outcomes.facts("uses", GrantFacts)
@@ -168,6 +168,7 @@ def _render(scope: Scope, resolved: Resolved, sheet: tuple[LeakStatus, ...]) -> 
             purpose_text=purpose_text(status.purpose or scope.experiment.spec.purpose),
             leakage_text=sheet_text(sheet),
             never_reachable=scope.ports.settings.networks_never_reachable,
+            secrets=resolved.platform.secrets,
         )
     )
 

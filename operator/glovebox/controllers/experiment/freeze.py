@@ -40,6 +40,7 @@ async def close_namespace(
     *,
     keep_access: bool = False,
     keep_workloads: bool = False,
+    keep_given: bool = False,
     keep_own: bool = False,
     keep_ended: bool = False,
     may_have_job_set: bool = True,
@@ -52,7 +53,8 @@ async def close_namespace(
         state: What its label says from now on.
         keep_access: Leave the team's RoleBinding; credentials go all the same.
         keep_workloads: Leave all workloads.
-        keep_own: As `freeze`.
+        keep_given: As `drop_credentials`.
+        keep_own: As `freeze`; what its stages were given of secrets is left with it.
         keep_ended: As `freeze`.
         may_have_job_set: As `freeze`.
 
@@ -63,7 +65,7 @@ async def close_namespace(
     take_away = drop_credentials if keep_access else take_access
     steps: list[Step] = [
         partial(ports.writer.set_state_label, live, state),
-        partial(take_away, ports, name),
+        partial(take_away, ports, name, keep_given=keep_given or keep_own),
     ]
     if not keep_workloads:
         steps.append(
@@ -117,10 +119,15 @@ async def _remove_job_set(ports: Ports, namespace: str) -> None:
         await _remove_all(ports, JOB_SET, namespace, "", keep_ended=False)
 
 
-async def take_access(ports: Ports, namespace: str) -> None:
+async def take_access(ports: Ports, namespace: str, *, keep_given: bool = False) -> None:
     """Remove the team's access and the credentials, by live reads.
 
     Whoever lets go for good must not rely on a list that may be older.
+
+    Args:
+        ports: The outside world.
+        namespace: The experiment's.
+        keep_given: As `drop_credentials`.
 
     Raises:
         GloveboxError: The API server failed; the rest was removed, and calling again is safe.
@@ -129,15 +136,21 @@ async def take_access(ports: Ports, namespace: str) -> None:
     await try_all(
         (
             partial(take, ports, ROLE_BINDING, key),
-            partial(drop_credentials, ports, namespace),
+            partial(drop_credentials, ports, namespace, keep_given=keep_given),
         )
     )
 
 
-async def drop_credentials(ports: Ports, namespace: str) -> None:
-    """Remove the Secrets with credentials, by live reads: for the store, and for registries.
+async def drop_credentials(ports: Ports, namespace: str, *, keep_given: bool = False) -> None:
+    """Remove the Secrets with credentials, by live reads: for the store, for registries, of stages.
 
     Sessions that were copied out of them end by their own expiry.
+
+    Args:
+        ports: The outside world.
+        namespace: The experiment's.
+        keep_given: Leave what the stages of the run were given: without it nobody can take that
+            out of their logs, which are still to be read.
 
     Raises:
         GloveboxError: The API server failed; the rest was removed, and calling again is safe.
@@ -148,6 +161,7 @@ async def drop_credentials(ports: Ports, namespace: str) -> None:
             names.CREDENTIALS_SECRET,
             names.INPUTS_CREDENTIALS_SECRET,
             names.PULL_SECRET,
+            *(() if keep_given else (names.STAGE_SECRETS,)),
         )
     )
 

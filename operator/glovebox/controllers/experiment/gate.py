@@ -15,8 +15,9 @@ from glovebox.api.stated_data import StatedData
 from glovebox.controllers.experiment.bind import render_plan
 from glovebox.controllers.experiment.earlier_runs import refuse_what_ran
 from glovebox.controllers.experiment.pull_secret import check_sources
-from glovebox.controllers.experiment.resolve import Resolved
+from glovebox.controllers.experiment.resolve import Resolved, with_secrets
 from glovebox.controllers.experiment.scope import Outcomes, Scope
+from glovebox.controllers.experiment.stage_secrets import read_versions
 from glovebox.controllers.provenance import assess_pin
 from glovebox.controllers.run_work import JOB_SETS_MISSING, JOB_SETS_SECONDS
 from glovebox.controllers.store_connections import encrypting_keys
@@ -41,7 +42,10 @@ PLAN_BYTES_MAX: Final = 1000 * 1024
 
 
 async def check_gate(scope: Scope, outcomes: Outcomes) -> Outcome:
-    """Refuse what the profile, the store or the platform does not allow, and what is not held."""
+    """Refuse what the profile, the store or the platform does not allow, and what is not held.
+
+    Where stages are given secrets, it leaves what is to be bound, with their versions.
+    """
     resolved = outcomes.need("resolve", Resolved)
     if scope.is_bound or resolved.profile is None or resolved.store is None:
         return done()
@@ -50,9 +54,10 @@ async def check_gate(scope: Scope, outcomes: Outcomes) -> Outcome:
     plan = check_declared(scope, resolved)
     check_team_budget(scope.ports, scope.experiment, resolved.profile)
     await check_sources(scope, resolved)
+    secrets = await read_versions(scope, resolved)
     await _require_job_sets(scope, plan)
     await refuse_what_ran(scope, resolved.platform.store, plan)
-    return done()
+    return done(with_secrets(scope, resolved, secrets)) if secrets else done()
 
 
 def check_declared(scope: Scope, resolved: Resolved) -> Plan:

@@ -44,7 +44,8 @@ async def known_secrets(ports: Ports, key: Key, namespace: str) -> frozenset[str
         except GloveboxError:
             continue  # gone, or not to be read: what has the shape of a secret goes all the same
     own = (each.secret_access_key for each in ports.store_credentials.values())
-    return frozenset({*ports.known_secrets.get(key, ()), *own})
+    given = ports.given_secrets.get(key, ())
+    return frozenset({*ports.known_secrets.get(key, ()), *given, *own})
 
 
 def note_secret(ports: Ports, key: Key, secret: Mapping[str, Any]) -> None:

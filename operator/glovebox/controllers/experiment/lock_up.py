@@ -11,10 +11,13 @@ began, while nobody looked would else be sealed as one that was stopped, or that
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.experiment.freeze import close_namespace
+from glovebox.controllers.experiment.given_secrets import is_given_known
 from glovebox.controllers.experiment.known_secrets import known_secrets
 from glovebox.controllers.experiment.namespace import check_own
 from glovebox.controllers.experiment.run import run_kind
@@ -80,6 +83,8 @@ async def _in_it(scope: Scope) -> ClosingFacts:
     """
     ports, namespace = scope.ports, scope.namespace
     await known_secrets(ports, scope.key, namespace)
+    with suppress(GloveboxError):  # it stays until the logs are read
+        await is_given_known(scope)
     try:
         pods = await pods_in(ports, namespace)
     except GloveboxError:

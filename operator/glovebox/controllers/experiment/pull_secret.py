@@ -2,9 +2,7 @@
 
 Before anything is created the Secrets that the profile names have to be there (`check_sources`).
 Afterwards one Secret in the experiment's namespace holds what they hold: it is looked at with every
-look, written again when the sources changed or somebody changed it, and goes with the other
-credentials when the namespace is closed. It opens no access, but nothing starts in a namespace that
-is not closed on all sides, so it is not written before isolation is complete.
+look, and written again when the sources changed or somebody changed it (`copied_secret.py`).
 
 A source that is gone takes nothing away: the last that it said stays until the platform says
 something else.
@@ -13,19 +11,17 @@ something else.
 from __future__ import annotations
 
 from glovebox import names
-from glovebox.api import reasons
-from glovebox.controllers.absent import read_or_absent
+from glovebox.controllers.experiment.copied_secret import read_copy, why_not_copied, write_copy
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.experiment.session_secret import session_metadata
 from glovebox.controllers.pull_secrets import REREAD_SECONDS, render_pull_secret
-from glovebox.desired.drift import Applied, Drift
 from glovebox.desired.pull_secret import is_as_wanted, is_as_written
 from glovebox.errors import NotReady
 from glovebox.kube.kinds import SECRET
 from glovebox.kube.objects import ObjectKey
-from glovebox.status.experiment_facts import NamespaceFacts, PullSecretFacts
-from glovebox.status.outcome import Outcome, done, skipped, waiting
+from glovebox.status.experiment_facts import PullSecretFacts
+from glovebox.status.outcome import Outcome, done
 
 
 async def check_sources(scope: Scope, resolved: Resolved) -> None:
@@ -51,18 +47,11 @@ async def ensure_pull_secret(scope: Scope, outcomes: Outcomes) -> Outcome:
     profile = resolved.platform.profile
     if not profile.spec.image_pull_secrets or not scope.is_open:
         return done()
-    found = outcomes.facts("namespace", NamespaceFacts)
-    if found is None:
-        return skipped("namespace")
-    if not found.latched and not outcomes.is_done("isolation"):
-        return waiting(
-            reasons.ISOLATION_INCOMPLETE,
-            "what opens the registries is copied once isolation is complete",
-        )
+    early = why_not_copied(outcomes, "what opens the registries")
+    if early is not None:
+        return early
     key = ObjectKey(SECRET.kind, scope.namespace, names.PULL_SECRET)
-    live = await read_or_absent(
-        scope.ports, SECRET, key.namespace, key.name, is_expected=found.established
-    )
+    live = await read_copy(scope, outcomes, key)
     is_whole = live is not None and is_as_written(live)
     try:
         metadata = session_metadata(scope.experiment, key)
@@ -74,9 +63,5 @@ async def ensure_pull_secret(scope: Scope, outcomes: Outcomes) -> Outcome:
         return done(PullSecretFacts(problem), retry_seconds=error.retry_seconds)
     if live is not None and is_as_wanted(live, wanted):
         return done(retry_seconds=REREAD_SECONDS)
-    await scope.ports.writer.rotate(wanted, live, watched=False)
-    applied: tuple[Applied, ...] = ()
-    if found.established and not is_whole:
-        drift = Drift(key, "deleted") if live is None else Drift(key, "modified", "data")
-        applied = (Applied(key, "repaired", drift),)
+    applied = await write_copy(scope, outcomes, key, wanted, live, is_whole=is_whole)
     return done(applied=applied, retry_seconds=REREAD_SECONDS)

@@ -1,8 +1,8 @@
 """Read this first: what happens to an Experiment, in which order.
 
     claim -> present -> lock_up -> resolve -> authorise -> gate -> leakage -> uses -> bind
-          -> namespace -> isolation -> pull_secret -> credentials -> access -> prove -> deliver
-          -> run -> attempts -> seal -> conclude -> lineage -> record
+          -> namespace -> isolation -> pull_secret -> stage_secrets -> credentials -> access
+          -> prove -> deliver -> run -> attempts -> seal -> conclude -> lineage -> record
     and, when it is deleted: seal -> retire -> record
 
 Each phase returns an outcome and never raises through another one. A phase runs when those that it
@@ -60,6 +60,7 @@ from glovebox.controllers.experiment.retire import Retiring
 from glovebox.controllers.experiment.run import follow_run
 from glovebox.controllers.experiment.scope import Outcomes, Phase, Scope
 from glovebox.controllers.experiment.seal import ensure_seal
+from glovebox.controllers.experiment.stage_secrets import ensure_stage_secrets
 from glovebox.controllers.experiment.unrecorded import with_earlier
 from glovebox.controllers.experiment.uses import take_uses
 from glovebox.controllers.ledgers import store_with_ledger
@@ -93,6 +94,7 @@ PHASES: Final = (
     Phase("namespace", ensure_namespace, needs=("bind",), keeps=(NAMESPACE,)),
     Phase("isolation", ensure_isolation, needs=("bind",), keeps=ISOLATING),
     Phase("pull_secret", ensure_pull_secret, needs=("bind",)),
+    Phase("stage_secrets", ensure_stage_secrets, needs=("bind",)),
     Phase("credentials", ensure_credentials, needs=("bind",)),
     Phase("access", ensure_access, needs=("bind",), keeps=(ROLE_BINDING,)),
     Phase("prove", prove_isolation, needs=("namespace",)),
@@ -309,6 +311,7 @@ def forget(ports: Ports, key: Key, uid: str) -> None:
     ports.unrecorded.pop(key, None)
     ports.outdated.pop(key, None)
     ports.known_secrets.pop(key, None)
+    ports.given_secrets.pop(key, None)
     ports.held_logs.forget(key)
     ports.failures.forget(key)
     ports.unsealed_runs.discard(uid)

@@ -8,7 +8,7 @@ are only compared with them, so that a change is reported and never acted on.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -29,6 +29,7 @@ from glovebox.desired.platform import (
     read_platform,
     render_platform,
 )
+from glovebox.desired.stage_secrets import asked_secrets
 from glovebox.errors import NotReady, Refused
 from glovebox.kube.kinds import ISOLATION_PROFILE, OBJECT_STORE
 from glovebox.kube.resources import Key
@@ -101,9 +102,9 @@ def _unbound(scope: Scope) -> Resolved:
     bound = bind_inputs(scope, profile)
     named = sorted({entry.store_ref for entry in bound if entry.store_ref})
     input_stores = tuple(_store_to_bind(scope, name) for name in named)
-    used = used_accelerators(scope.experiment, profile)
-    services = scope.experiment.spec.network.services
-    text = render_platform(profile, store, input_stores, services, used)
+    # Of secrets the versions are read once nothing forbids to: by the gate.
+    secrets = dict.fromkeys(asked_secrets(scope.experiment), "")
+    text = _platform_text(scope, profile, store, input_stores, secrets)
     return Resolved(
         platform=read_platform(text),
         platform_text=text,
@@ -116,6 +117,38 @@ def _unbound(scope: Scope) -> Resolved:
         platform_changed=AS_BOUND,
         inputs_granted=inputs_granted(bound, {}),
     )
+
+
+def with_secrets(scope: Scope, resolved: Resolved, secrets: Mapping[str, str]) -> Resolved:
+    """Return what is to be bound, with the versions of the secrets that stages are given.
+
+    Args:
+        scope: The look.
+        resolved: With the live profile and store.
+        secrets: The versions, by the names of the profile.
+    """
+    if resolved.profile is None or resolved.store is None:
+        raise LookupError("what is not bound has its profile and its store")
+    inputs = resolved.platform.input_stores
+    text = _platform_text(scope, resolved.profile, resolved.store, inputs, secrets)
+    return replace(resolved, platform=read_platform(text), platform_text=text)
+
+
+def to_bind(outcomes: Outcomes) -> Resolved:
+    """Return what the Experiment refers to, as the gate left it where it had something to add."""
+    return outcomes.facts("gate", Resolved) or outcomes.need("resolve", Resolved)
+
+
+def _platform_text(
+    scope: Scope,
+    profile: IsolationProfile,
+    store: ObjectStore,
+    input_stores: tuple[ObjectStore, ...],
+    secrets: Mapping[str, str],
+) -> str:
+    used = used_accelerators(scope.experiment, profile)
+    services = scope.experiment.spec.network.services
+    return render_platform(profile, store, input_stores, services, used, secrets)
 
 
 def _bound(scope: Scope) -> Resolved:

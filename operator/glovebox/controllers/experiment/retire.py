@@ -150,7 +150,13 @@ async def shut_out(ports: Ports, retiring: Retiring, live: Mapping[str, Any]) ->
         GloveboxError: The API server failed; the rest was taken, and calling again is safe.
     """
     await close_namespace(
-        ports, live, names.STATE_SEALED, keep_access=retiring.leaves_team, keep_workloads=True
+        ports,
+        live,
+        names.STATE_SEALED,
+        keep_access=retiring.leaves_team,
+        keep_workloads=True,
+        # It goes when the run was followed to its end, or is given up.
+        keep_given=True,
     )
 
 

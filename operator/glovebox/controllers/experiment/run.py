@@ -21,6 +21,7 @@ from glovebox.api import reasons
 from glovebox.api.experiment_status import RunStatus
 from glovebox.api.input_status import BrokenInput
 from glovebox.controllers.experiment.earlier_runs import begin, note, sealed_before
+from glovebox.controllers.experiment.given_secrets import is_given_known
 from glovebox.controllers.experiment.isolation import Stood, was_changed
 from glovebox.controllers.experiment.known_secrets import known_secrets
 from glovebox.controllers.experiment.namespace import is_there
@@ -55,10 +56,22 @@ from glovebox.status.outcome import Outcome, done, waiting
 from glovebox.status.runs import (
     failed_by_input,
     job_lost,
+    without_words,
 )
 
 SUSPENDED: Final = "`spec.suspend` is true: the run starts when it is false"
 NOT_AS_BOUND: Final = "the run starts when what is declared is again what was bound"
+# The phases that have to be done.
+_BEFORE_IT: Final = (
+    "claim",
+    "bind",
+    "isolation",
+    "pull_secret",
+    "stage_secrets",
+    "credentials",
+    "access",
+    "deliver",
+)
 
 
 async def follow_run(  # noqa: PLR0911, C901 - one way out for each state of a run
@@ -164,6 +177,8 @@ async def _follow(scope: Scope, outcomes: Outcomes, work: RunWork, *, started: b
     if work.is_over:
         # What its program said last goes where more people read than may read the pod.
         known = await known_secrets(scope.ports, scope.key, scope.namespace)
+        if not await is_given_known(scope):
+            pods = [without_words(pod) for pod in pods]
     run = with_recorded(work.ended(pods, known), scope.experiment.status.run)
     broken = _broken(scope, outcomes)
     if stops_for_good(broken):
@@ -253,7 +268,7 @@ def _why_not_yet(scope: Scope, outcomes: Outcomes) -> str:
     found = outcomes.facts("namespace", NamespaceFacts)
     if found is None or not found.latched:
         return "the run starts once the namespace is complete"
-    for phase in ("claim", "bind", "isolation", "pull_secret", "credentials", "access", "deliver"):
+    for phase in _BEFORE_IT:
         outcome = outcomes.get(phase)
         if outcome is None or not outcome.is_done:
             message = outcome.message if outcome is not None else ""

@@ -15,7 +15,7 @@ from glovebox.api.access_grant import GrantUse
 from glovebox.api.input_status import MAX_GRANTS, InputGrant, InputStatus
 from glovebox.controllers.experiment.bind import render_plan
 from glovebox.controllers.experiment.grants import require_live
-from glovebox.controllers.experiment.resolve import Resolved
+from glovebox.controllers.experiment.resolve import to_bind
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.grant_records import known_uses, note_uses, open_records
 from glovebox.desired.grants import used_up
@@ -39,7 +39,7 @@ async def take_uses(scope: Scope, outcomes: Outcomes) -> Outcome:
         GloveboxError: The store or the API server does not answer; the next look finds what was
             taken.
     """
-    resolved = outcomes.need("resolve", Resolved)
+    resolved = to_bind(outcomes)
     if scope.is_bound or not any(entry.grants for entry in resolved.bound):
         return done()
     wanted = {_counted(entry, each) for entry in resolved.bound for each in entry.grants}
