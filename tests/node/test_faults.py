@@ -29,7 +29,9 @@ LATEST = 5.0
 # that it started nothing.
 MOST_NEVER_BEGUN = 3
 NOT_STARTED = 128
-# A store that is away for a moment is for the program to bear: it tries again.
+# A store that is away for a moment is for the program to bear: it tries again. One that is killed
+# resets connections; one that is slow is waited for, or what it was asked for before comes when all
+# is sealed.
 USER_CODE = """
 import os, sys, time
 import boto3
@@ -37,7 +39,7 @@ from botocore.config import Config
 print("started", flush=True)
 bucket, _, prefix = os.environ["GLOVEBOX_ARTIFACTS_URI"].removeprefix("s3://").partition("/")
 config = Config(retries={"mode": "standard", "total_max_attempts": 10}, \
-connect_timeout=2, read_timeout=5)
+connect_timeout=2, read_timeout=60)
 boto3.client("s3", config=config).put_object(Bucket=bucket, \
 Key=prefix + "model.bin", Body=sys.argv[1].encode())
 time.sleep(1)

@@ -274,8 +274,12 @@ class Promises:
                 self._break("1b inputs are compared first", f"the sheet says {rows}")
 
     def never_true_of_what_is_not_so(self, obj: Json, now: float, *, lag: float = 0.0) -> None:
-        """No condition says True of what has not been so for longer than the operator may lag."""
-        lag = lag or self._lag
+        """No condition says True of what has not been so for longer than the operator may lag.
+
+        One that was stopped, and still leads when it goes on, has all of that time to hear of.
+        """
+        went_on, stopped_for = self._world.loop.went_on
+        lag = (lag or self._lag) + (stopped_for if now - went_on <= _LAG_SECONDS else 0.0)
         namespace = obj["status"].get("namespace", "")
         standing = self.ledger.namespaces.get(namespace)
         for name, problem in self._contradictions(obj, standing, now, lag):

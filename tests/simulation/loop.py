@@ -67,6 +67,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._at_this_moment = 0
         # What belongs to processes that are stopped, until they go on.
         self._stopped: dict[str, list[asyncio.Handle]] = {}
+        self._stopped_at: dict[str, float] = {}
+        # When a process went on last, and for how long it had been stopped.
+        self.went_on: tuple[float, float] = (0.0, 0.0)
         self.failures: list[dict[str, Any]] = []
         self.set_exception_handler(lambda _, context: self.failures.append(context))
 
@@ -104,10 +107,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def stop_process(self, name: str) -> None:
         """Stop a process as SIGSTOP does: its timers go off when it goes on."""
         self._stopped.setdefault(name, [])
+        self._stopped_at.setdefault(name, self.time())
 
     def continue_process(self, name: str) -> None:
         """Let a process go on."""
         self._ready.extend(self._stopped.pop(name, ()))
+        if name in self._stopped_at:
+            self.went_on = self.time(), self.time() - self._stopped_at.pop(name)
 
     def _is_stopped(self, handle: asyncio.Handle) -> bool:
         context: contextvars.Context = handle._context  # type: ignore[attr-defined]

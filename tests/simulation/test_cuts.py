@@ -17,7 +17,7 @@ from simulation.schedules import Result, Scenario, run
 WRITES = 56
 REQUESTS = 276
 # What a life does before its deletion is the same under each policy: it is cut under one.
-WRITES_BEFORE, REQUESTS_BEFORE = 40, 160
+WRITES_BEFORE, REQUESTS_BEFORE = 40, 150
 FAULTS = {
     "403": Fault("refused", 403),
     "409": Fault("refused", 409),
