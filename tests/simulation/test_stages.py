@@ -12,6 +12,7 @@ from glovebox import names
 from glovebox.api import reasons
 from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT, JOB, JOB_SET, POD, SECRET
 from simulation.api_kinds import SERVED
+from simulation.api_server import Change
 from simulation.stage import Stage, play
 from simulation.test_as_bound import UNREADABLE, bend
 from simulation.test_ends import outcome_of, statements
@@ -116,13 +117,39 @@ def test_a_run_that_is_deleted_on_the_way_is_sealed_as_abandoned() -> None:
         ends(stage, fit=(900.0, True), score=(1.0, True))
         stage.declare(stages=[FIT, SCORE], lifecycle={"deletionPolicy": "Delete"})
         await stage.until("it runs", lambda: phases(stage).get("fit") == "Running", 5 * MINUTE)
-        await stage.until("it has a pod", lambda: "fit" in map(stage_of, pods(stage)), MINUTE)
-        await stage.sleep(1.0)
         stage.world.remove(EXPERIMENT, TEAM, "x")
         await stage.until("it is gone", lambda: stage.world.experiment("x") is None, 30 * MINUTE)
         (statement,) = statements(stage)
         attempts = metadata_of(statement)["glovebox_attempts"]
         assert [each["stage"] for each in attempts] == ["fit"]
+
+    play(scene)
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.01, 0.02, 0.04, 0.08])
+@pytest.mark.parametrize("how", ["deleted", "sealed"])
+def test_a_pod_that_comes_in_while_its_run_is_ended_is_an_attempt(how: str, wait: float) -> None:
+    async def scene(stage: Stage) -> None:
+        made = set[str]()
+
+        def on_change(change: Change) -> None:
+            if change.served.kind == POD and change.old is None and change.new is not None:
+                made.update({change.new["metadata"]["name"]} if stage_of(change.new) else ())
+
+        stage.world.server.on_change.append(on_change)
+        ends(stage, fit=(900.0, True), score=(1.0, True))
+        stage.declare(stages=[FIT, SCORE], lifecycle={"deletionPolicy": "Delete"})
+        await stage.until("it runs", lambda: phases(stage).get("fit") == "Running", 5 * MINUTE)
+        await stage.sleep(wait)
+        if how == "deleted":
+            stage.world.remove(EXPERIMENT, TEAM, "x")
+        else:
+            patch = {"spec": {"lifecycle": {"desired": "Sealed"}}}
+            stage.world.edit(EXPERIMENT, TEAM, "x", patch)
+        await stage.until("it is sealed", lambda: statements(stage), 30 * MINUTE)
+        (statement,) = statements(stage)
+        attempts = metadata_of(statement)["glovebox_attempts"]
+        assert {each["name"] for each in attempts} == made
 
     play(scene)
 

@@ -87,6 +87,28 @@ async def waits(stage: Stage, said: str) -> None:
     assert "seal" not in stage.status()
 
 
+def test_a_read_that_fails_for_a_moment_holds_the_seal_up_for_no_longer() -> None:
+    async def scene(stage: Stage) -> None:
+        await ready(stage)
+        store = stage.world.store
+        serve, left = store.get, [2]
+
+        def get(who: Identity, bucket: str, key: str, version_id: str = "") -> Version:
+            if key.endswith("b.bin") and left[0]:
+                left[0] -= 1
+                raise S3Error(500, "InternalError")
+            return serve(who, bucket, key, version_id)
+
+        store.get = get  # type: ignore[method-assign]  # of this one world
+        await leaves(stage, *NAMES)
+        await stage.until("it is sealed", lambda: stage.status().get("seal"), MINUTE)
+        assert not left[0]
+        (statement,) = statements(stage)
+        assert not any("cannot be read" in each for each in findings_of(statement))
+
+    play(scene)
+
+
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidObjectState"])
 @pytest.mark.parametrize("dies", [False, True], ids=["one process", "it restarts"])
 def test_one_of_three_that_is_denied_is_sealed_as_that_a_day_after_the_run(

@@ -247,7 +247,7 @@ class Reading:
         if until is not None:
             what = f"version {row.version_id} of `{printable(row.key)}`"
             but = "and others are" if is_given else "nor is anything else below the prefix"
-            raise waited_for(what, until, but, error)
+            raise waited_for(what, until, but, error) from error
         self._is_none_read = not is_given
 
     def _answer(self, row: ListedVersion, error: GloveboxError) -> AnswerError | None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from glovebox.api import reasons
-from glovebox.errors import GloveboxError, NotReady
+from glovebox.errors import Forbidden, GloveboxError, NotReady, Unavailable
 from glovebox.store.errors import translated
 from glovebox.store.listing import list_versions
 
@@ -76,15 +76,21 @@ def waited_for(what: str, until: datetime, but: str, error: GloveboxError) -> No
 def paced(error: GloveboxError, waits: Waits, now: datetime) -> GloveboxError:
     """Return an error with when to try again, where it says that a version is waited for.
 
-    Each try lists all that was written, and may be a pod: so it is not tried every minute of a day,
-    and once more when the wait is over.
+    Each try lists all that was written, and may be a pod: so what is denied is not asked for every
+    minute of a day, and once more when the wait is over. A request that came to nothing is made
+    again as soon as any other.
     """
-    if error.reason != reasons.ARTIFACT_UNREAD:
+    if error.reason != reasons.ARTIFACT_UNREAD or _may_pass_soon(error.__cause__):
         return error
     left = waits.at(now)
     ends = [(end - now).total_seconds() for end in (left.one, left.none) if end is not None]
     rests = min(_LOOK_AGAIN_SECONDS, *ends) if ends else 0.0  # it was over before the try was
     return NotReady(error.reason, error.message, retry_seconds=rests)
+
+
+def _may_pass_soon(cause: BaseException | None) -> bool:
+    """Return whether the store did not answer, or failed: most often only for a moment."""
+    return isinstance(cause, Unavailable) and not isinstance(cause, Forbidden)
 
 
 def gives(store: Store, bucket: str, key: str, version: str) -> bool:

@@ -23,6 +23,7 @@ from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
+from glovebox.api.experiment_status import RunStatus
 from glovebox.controllers.bound_seal import patient_until
 from glovebox.controllers.experiment.attempts import record_attempts
 from glovebox.controllers.experiment.bind import bind
@@ -234,8 +235,10 @@ async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) 
     # A Job that a policy keeps makes new pods as fast as they are ended: each would be recorded
     # first, and none of these looks would count as a failed one.
     is_failing = ports.failures.is_failing(retiring.key, _LOCK_UP)
-    if facts is None or not (
-        run is None or is_recorded(run, recorded, whatever_its_pods=is_failing)
+    if (
+        facts is None
+        or not (run is None or is_recorded(run, recorded, whatever_its_pods=is_failing))
+        or (not is_failing and await _may_get_pods(ports, retiring, run))
     ):
         # Recorded first: sealing takes the Job away, and the logs with it.
         _, ending = await run_phases(scope, CLOSE_MEANWHILE)
@@ -247,6 +250,15 @@ async def _seal_first(ports: Ports, retiring: Retiring, obj: Mapping[str, Any]) 
         ending = await _seal_unread_first(ports, retiring, obj, doubt)
         return Outcomes(outcomes | ending) if ending else ending
     return Outcomes(outcomes | ending)
+
+
+async def _may_get_pods(ports: Ports, retiring: Retiring, run: RunStatus | None) -> bool:
+    """Whether a pod may have come in since the run was looked at: no attempt would tell of it."""
+    if run is None or run.completion_time is not None:
+        return False
+    live = await own_namespace(ports, retiring)
+    labels = (live["metadata"].get("labels") or {}) if live is not None else {}
+    return live is not None and labels.get(names.LABEL_STATE) != names.STATE_SEALED
 
 
 async def _seal_unread_first(

@@ -5,16 +5,21 @@ all is taken away by live reads, each thing whatever becomes of the others. It i
 every look until the state is recorded, which happens only when all of it was done; the seal waits
 for that record. Opening is recorded before anything is opened.
 
-The Job of the run goes last, and only once the status holds what it says: a run that ended, or
-began, while nobody looked would else be sealed as one that was stopped, or that never was.
+The Job of the run goes last, and only once the status holds what it and its pods say: a run that
+ended, or began, while nobody looked would else be sealed as one that was stopped, or that never
+was.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.api.attempt_status import MAX_PODS
+from glovebox.api.experiment_status import RunStatus
 from glovebox.controllers.absent import read_or_absent
 from glovebox.controllers.experiment.freeze import close_namespace
 from glovebox.controllers.experiment.given_secrets import is_given_known
@@ -23,7 +28,7 @@ from glovebox.controllers.experiment.namespace import check_own
 from glovebox.controllers.experiment.run import run_kind
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.job_pods import pods_in
-from glovebox.controllers.run_work import find_run
+from glovebox.controllers.run_work import RunWork, find_run, pods_of_run
 from glovebox.errors import GloveboxError
 from glovebox.kube.kinds import JOB_SET, NAMESPACE, SECRET
 from glovebox.kube.objects import ObjectKey
@@ -53,7 +58,7 @@ async def lock_up(scope: Scope, outcomes: Outcomes) -> Outcome:
     facts = await _in_it(scope)
     failure: GloveboxError | None = None
     try:
-        is_news = await _is_news(scope)
+        is_news = await _is_news(scope, live)
     except GloveboxError as error:
         is_news, failure = True, error
     run = status.run
@@ -92,8 +97,8 @@ async def _in_it(scope: Scope) -> ClosingFacts:
     return ClosingFacts(with_tenant_pods(None, pods))
 
 
-async def _is_news(scope: Scope) -> bool:
-    """Whether the run's Job, or a log, says something that the status does not hold yet."""
+async def _is_news(scope: Scope, live: Mapping[str, Any]) -> bool:
+    """Whether the run's Job, a pod or a log says something that the status does not hold yet."""
     recorded = scope.experiment.status.run
     if not scope.experiment.spec.has_run or (recorded is not None and recorded.completion_time):
         return False
@@ -104,4 +109,17 @@ async def _is_news(scope: Scope) -> bool:
         return True
     # Of its pods the logs go with them.
     unread = any(each.log is None for pod in recorded.pods for each in pod.containers)
-    return unread or work.is_over
+    return unread or work.is_over or await _has_new_pods(scope, live, work, recorded)
+
+
+async def _has_new_pods(
+    scope: Scope, live: Mapping[str, Any], work: RunWork, recorded: RunStatus
+) -> bool:
+    """Whether a pod of the run may be there, or come, that is in no attempt."""
+    if len(recorded.pods) >= MAX_PODS or scope.ports.failures.is_failing(scope.key, "lock_up"):
+        # Work that cannot be taken away must not be recorded again and again instead.
+        return False
+    if (live["metadata"].get("labels") or {}).get(names.LABEL_STATE) != scope.state:
+        return True  # until the label is on, pods come in
+    known = {pod.uid for pod in recorded.pods}
+    return any(pod["metadata"]["uid"] not in known for pod in await pods_of_run(scope.ports, work))
