@@ -196,9 +196,12 @@ def test_an_event_that_is_refused_for_good_is_given_up_and_told() -> None:
         await sealed(stage)
         stage.declare("other")
         await stage.until("its end is told", lambda: sink.steps() == ["COMPLETE"], HOUR)
+        await stage.until(
+            "it is given up", lambda: config_maps(stage, names.UNDELIVERED_PREFIX), HOUR
+        )
         (dead,) = config_maps(stage, names.UNDELIVERED_PREFIX)
         assert (dead["data"]["type"], dead["data"]["why"]) == ("START", "it answers 422")
-        assert notes(stage) == []
+        await stage.until("nothing waits", lambda: not notes(stage))
         lost = stage.metric(
             "glovebox_lineage_dead_letters_total", destination="consumer", reason="refused"
         )
@@ -226,6 +229,9 @@ def test_what_was_given_up_is_sent_again_when_somebody_asks_for_it(*, is_mended:
         await sealed(stage)
         stage.declare("other")
         await stage.until("its end is told", lambda: sink.steps() == ["COMPLETE"], HOUR)
+        await stage.until(
+            "it is given up", lambda: config_maps(stage, names.UNDELIVERED_PREFIX), HOUR
+        )
         (dead,) = config_maps(stage, names.UNDELIVERED_PREFIX)
         refuses = not is_mended
         labels = {names.LABEL_LINEAGE: names.LINEAGE_WAITING}

@@ -95,7 +95,10 @@ def test_the_job_controller_adopts_a_pod_that_looks_like_its_own(stage: Stage) -
 
 
 def test_no_field_of_a_team_s_own_resources_names_a_secret(stage: Stage) -> None:
-    """An operator that obeys such a field reads Secrets for its writer (CVE-2026-39961)."""
+    """An operator that obeys such a field reads Secrets for its writer (CVE-2026-39961).
+
+    A stage names what the profile offers, by the profile's own word for it, and a key of that.
+    """
     definitions = stage.api.list("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
     ours = {
         made["spec"]["names"]["kind"]: made
@@ -108,6 +111,11 @@ def test_no_field_of_a_team_s_own_resources_names_a_secret(stage: Stage) -> None
     }
     found = {
         kind: {path for path in paths if "secret" in path.lower()} for kind, paths in naming.items()
+    }
+    offered = ".spec.stages.secrets"
+    assert found.pop("Experiment") == {
+        offered,
+        *(f"{offered}.{each}" for each in ("env", "key", "name")),
     }
     named = {kind for kind, paths in found.items() if paths}
     assert named == {"IsolationProfile", "ObjectStore"}
