@@ -1,7 +1,7 @@
 """What a node needs of the machine: Linux, root, and a few of Debian's packages.
 
-What is missing is named with its cure. So are the packages of Ceph, which one of the stores of
-`make test-stores` is made of: no Go module builds it.
+What is missing is named with its cure. So are the packages that a suite of its own needs and no Go
+module builds: Ceph for `make test-stores`, Redis for `make test-ecosystem`.
 """
 
 from __future__ import annotations
@@ -78,6 +78,16 @@ PACKAGES = (
         "checks routes of alerts in tests",
         for_nodes=False,
         service="prometheus-alertmanager.service",
+    ),
+)
+# Asked for by `make test-ecosystem` alone.
+ECOSYSTEM_PACKAGES = (
+    Package(
+        "redis-server",
+        "redis-server",
+        "keeps what Argo CD has found out, in tests",
+        for_nodes=False,
+        service="redis-server.service",
     ),
 )
 # Asked for by nothing but the tests of other stores.

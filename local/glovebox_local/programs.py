@@ -200,7 +200,7 @@ COSIGN = Program(
     title="cosign 2.6.5",
     seconds=300,
 )
-# Applies our objects as GitOps does, in a test.
+# These apply our objects as GitOps does, in tests.
 _KUSTOMIZE_CONTROLLER = "1.9.5"
 _KUSTOMIZE_CONTROLLER_MODULE = "github.com/fluxcd/kustomize-controller"
 KUSTOMIZE_CONTROLLER = Program(
@@ -209,6 +209,21 @@ KUSTOMIZE_CONTROLLER = Program(
     data=(Data("crds", _KUSTOMIZE_CONTROLLER_MODULE, "config/crd/bases"),),
     title=f"Flux's kustomize-controller {_KUSTOMIZE_CONTROLLER}",
     seconds=420,
+)
+_ARGO_CD = "3.5.7"
+_ARGO_CD_MODULE = "github.com/argoproj/argo-cd/v3"
+ARGO_CD = Program(
+    name="argo-cd",
+    package=".",
+    variables=((f"{_ARGO_CD_MODULE}/common.version", _ARGO_CD),),
+    links=("argocd-application-controller", "argocd-repo-server", "argocd-actions"),
+    data=(
+        Data("crds", _ARGO_CD_MODULE, "manifests/crds"),
+        # The settings that it comes with.
+        Data("config", _ARGO_CD_MODULE, "manifests/base/config"),
+    ),
+    title=f"Argo CD {_ARGO_CD}",
+    seconds=200,
 )
 # Takes our traces, in a test.
 OTEL_COLLECTOR = Program(
@@ -235,7 +250,7 @@ NODE_PROGRAMS = (COREDNS, CONTAINERD, CILIUM)
 # Built by `make test-stores` alone.
 STORE_PROGRAMS = (VERSITYGW, MINIO, COSIGN)
 # Built by `make test-ecosystem` alone, but for JobSet, which a story of the demonstration has too.
-ECOSYSTEM_PROGRAMS = (KUSTOMIZE_CONTROLLER, OTEL_COLLECTOR, JOBSET)
+ECOSYSTEM_PROGRAMS = (KUSTOMIZE_CONTROLLER, ARGO_CD, OTEL_COLLECTOR, JOBSET)
 # Those whose names a person types; they are linked into one folder for PATH.
 _FOR_PEOPLE = ("kubectl", "helm")
 

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox_local.packages import node_obstacle
+from glovebox_local.errors import LocalError
+from glovebox_local.packages import ECOSYSTEM_PACKAGES, install_packages, node_obstacle
 from glovebox_local.programs import ECOSYSTEM_PROGRAMS, PLANE_PROGRAMS
 from glovebox_local.programs import ensure_programs as build_programs
+from support.argo_application import Application
+from support.argo_controller import ArgoCd, running_argo_cd
 from support.cluster import Cluster, build_before_the_first_test, running_cluster
 from support.collector import Collector, running_collector
 from support.flux import Flux, Repository, running_flux
+from support.gitops import team_bucket
 from support.node import ensure_node_programs
 from support.operator_process import (
     PLATFORM_IMAGE,
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from glovebox_local.progress import Progress
 
 _HERE = Path(__file__).parent
+_MISSING = pytest.StashKey[str]()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -45,6 +50,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
     def build(progress: Progress) -> None:
         build_programs(PLANE_PROGRAMS + ECOSYSTEM_PROGRAMS, progress)
+        try:
+            install_packages(progress, ECOSYSTEM_PACKAGES)
+        except LocalError as error:
+            session.config.stash[_MISSING] = f"NOT TESTED: {error}"
         if not node_obstacle():
             ensure_node_programs(progress)
 
@@ -93,6 +102,21 @@ def flux(
         yield running
 
 
+@pytest.fixture(scope="session")
+def argo_cd(
+    request: pytest.FixtureRequest,
+    cluster: Cluster,
+    platform: Team,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[ArgoCd]:
+    """Argo CD's application controller with what it needs."""
+    del platform
+    if reason := request.config.stash.get(_MISSING, ""):
+        pytest.skip(reason)
+    with running_argo_cd(cluster, tmp_path_factory.mktemp("argo")) as running:
+        yield running
+
+
 @pytest.fixture
 def team(cluster: Cluster, platform: Team) -> Team:
     """A fresh team with a namespace of its own."""
@@ -104,3 +128,15 @@ def team(cluster: Cluster, platform: Team) -> Team:
 def repository(flux: Flux, team: Team) -> Repository:
     """A repository of the team's, applied with `wait: true` and `prune: true`."""
     return flux.repository(team.name)
+
+
+@pytest.fixture
+def application(argo_cd: ArgoCd, team: Team) -> Application:
+    """A repository of the team's, synced by itself with prune and self-heal."""
+    return argo_cd.application(team.name)
+
+
+@pytest.fixture
+def bucket(team: Team) -> str:
+    """A versioned bucket of the team's with two files under `train/` and one under `more/`."""
+    return team_bucket(team)

@@ -3,78 +3,21 @@
 from __future__ import annotations
 
 import copy
-import json
 from typing import Any
 
 import pytest
 
-from support.api import path_of
 from support.cluster import Cluster
 from support.flux import FIELD_MANAGER, Flux, Repository
+from support.gitops import RUN, expect_gone, expect_untracked, experiment, pin, versions
 from support.kubelet import end_pod, run_pod
-from support.operator_process import (
-    GLOVEBOX,
-    IMAGE,
-    Operator,
-    Team,
-    experiment_spec,
-    quiet,
-)
+from support.operator_process import IMAGE, Operator, Team, quiet
 from support.waiting import eventually
 
-TRACKING = (
-    "argocd.argoproj.io/",
-    "app.kubernetes.io/instance",
-    "kustomize.toolkit.fluxcd.io/",
-    "helm.toolkit.fluxcd.io/",
-    "meta.helm.sh/",
-    "kubectl.kubernetes.io/",
-)
 KEPT = {"kustomize.toolkit.fluxcd.io/ssa": "IfNotPresent"}
 
 
 pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture
-def bucket(team: Team) -> str:
-    """A versioned bucket with two files under `train/` and one under `more/`."""
-    files = {f"train/{month:02}.parquet": f"month {month}".encode() for month in range(2)}
-    return team.bucket({**files, "more/03.parquet": b"month 3"})
-
-
-def manifest(team: Team, kind: str, name: str, spec: dict[str, Any], **meta: Any) -> dict[str, Any]:
-    metadata = {"name": name, "namespace": team.name, **meta}
-    return {"apiVersion": GLOVEBOX, "kind": kind, "metadata": metadata, "spec": spec}
-
-
-def pin(
-    team: Team, name: str, bucket: str, *, meta: dict[str, Any] | None = None, **changes: Any
-) -> dict[str, Any]:
-    source = {"prefix": {"bucket": bucket, "prefix": "train/"}}
-    spec = {"storeRef": {"name": "primary"}, "source": source, **changes}
-    return manifest(team, "DatasetPin", name, spec, **(meta or {}))
-
-
-def experiment(
-    team: Team, name: str, *pins: str, meta: dict[str, Any] | None = None, **changes: Any
-) -> dict[str, Any]:
-    datasets = [{"name": each, "role": "train", "pinRef": {"name": each}} for each in pins]
-    spec = experiment_spec("standard", "primary", inputs={"datasets": datasets}, **changes)
-    return manifest(team, "Experiment", name, spec, **(meta or {}))
-
-
-def gone(team: Team, kind: str, name: str) -> None:
-    eventually(
-        lambda: team.api.find(team.path(kind, name)) is None or None, what=f"{kind} {name} is gone"
-    )
-
-
-def versions(team: Team) -> dict[str, str]:
-    """Return the resourceVersion of each of the team's objects."""
-    kinds = ("Experiment", "DatasetPin")
-    found = [each for kind in kinds for each in team.api.list(team.path(kind))]
-    return {each["metadata"]["uid"]: each["metadata"]["resourceVersion"] for each in found}
 
 
 def test_an_object_that_the_operator_never_saw_keeps_flux_waiting(
@@ -131,8 +74,7 @@ def test_a_suspended_experiment_keeps_flux_waiting_until_it_is_not(
 def test_a_run_that_ends_sealed_is_healthy_and_its_purpose_may_change(
     team: Team, repository: Repository
 ) -> None:
-    run = {"image": "trainer", "command": ["python", "-m", "train"]}
-    repository.commit(experiment(team, "trained", run=run))
+    repository.commit(experiment(team, "trained", run=RUN))
     # Waits no longer than for the namespace: a run may take days.
     repository.expect("True")
     made = team.read("Experiment", "trained")
@@ -140,7 +82,7 @@ def test_a_run_that_ends_sealed_is_healthy_and_its_purpose_may_change(
     team.expect("Experiment", "trained", "Sealed")
 
     purpose = {"description": "seen once more", "owner": "tests"}
-    repository.commit(experiment(team, "trained", run=run, purpose=purpose))
+    repository.commit(experiment(team, "trained", run=RUN, purpose=purpose))
     repository.expect("True")
     after = team.expect("Experiment", "trained")
     assert after["spec"]["purpose"]["description"] == "seen once more"
@@ -197,8 +139,8 @@ def test_a_pin_is_superseded_and_pruned_when_its_last_user_is(
 
     repository.commit(newer, experiment(team, "next", "newer"))
     repository.expect("True")
-    gone(team, "Experiment", "user")
-    gone(team, "DatasetPin", "older")
+    expect_gone(team, "Experiment", "user")
+    expect_gone(team, "DatasetPin", "older")
     team.expect("Experiment", "next")
 
 
@@ -210,8 +152,8 @@ def test_deleting_the_kustomization_deletes_all_in_whatever_order(
     namespace = team.read("Experiment", "user")["status"]["namespace"]
     team.api.delete(repository.path)
     eventually(lambda: team.api.find(repository.path) is None or None, what="Flux is done")
-    gone(team, "Experiment", "user")
-    gone(team, "DatasetPin", "train")
+    expect_gone(team, "Experiment", "user")
+    expect_gone(team, "DatasetPin", "train")
     eventually(
         lambda: team.api.find(f"/api/v1/namespaces/{namespace}") is None or None,
         what="the experiment's namespace is gone",
@@ -319,30 +261,12 @@ def test_children_carry_nothing_by_which_tools_track(
         "kubectl.kubernetes.io/last-applied-configuration": "{}",
     }
     meta = {"annotations": foreign, "labels": {"app.kubernetes.io/instance": "app"}}
-    run = {"image": "trainer", "command": ["python", "-m", "train"]}
-    declared = experiment(team, "tracked", "train", meta=meta, run=run)
+    declared = experiment(team, "tracked", "train", meta=meta, run=RUN)
     repository.commit(pin(team, "train", bucket), declared)
     repository.expect("True")
     namespace = team.expect("Experiment", "tracked")["status"]["namespace"]
     run_pod(team.api, namespace)
-
-    resources = cluster.kubectl("api-resources", "--namespaced", "--verbs=list", "-o", "name")
-    kinds = ",".join(resources.stdout.split())
-    listed = json.loads(
-        cluster.kubectl("get", kinds, f"--namespace={namespace}", "-o", "json").stdout
-    )
-    children = [*listed["items"], team.api.get(path_of("v1", "namespaces", name=namespace))]
-    assert {"Namespace", "NetworkPolicy", "ResourceQuota", "RoleBinding", "Job", "Pod"} <= {
-        child["kind"] for child in children
-    }
-    tracked = [
-        (child["kind"], child["metadata"]["name"], key)
-        for child in children
-        for field in ("labels", "annotations")
-        for key in child["metadata"].get(field) or ()
-        if key.startswith(TRACKING)
-    ]
-    assert tracked == []
+    expect_untracked(cluster, namespace)
 
 
 def test_fifty_experiments_of_one_kustomization(team: Team, flux: Flux, bucket: str) -> None:

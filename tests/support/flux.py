@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import http.server
 import json
-import os
-import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +23,7 @@ from glovebox_local.ports import LOOPBACK, choose_ports
 from glovebox_local.programs import KUSTOMIZE_CONTROLLER, program_folder
 from support.api import Api, path_of
 from support.cluster import Cluster
+from support.git_folder import GitFolder
 from support.running_stores import running_endpoint
 from support.waiting import eventually
 
@@ -40,7 +39,6 @@ _SOURCE_KINDS = {
     "Bucket": "buckets",
 }
 _KUSTOMIZATIONS = "kustomize.toolkit.fluxcd.io/v1"
-_AUTHOR = ("-c", "user.name=tests", "-c", "user.email=tests@example.org")
 
 
 class _Archives(http.server.ThreadingHTTPServer):
@@ -92,9 +90,7 @@ class Repository:
         self.api: Api = flux.api
         self.name = name
         self._archives = flux.archives
-        self._folder = flux.folder / name
-        self._folder.mkdir()
-        self._git("init", "--quiet", "--initial-branch=main")
+        self._git = GitFolder(flux.folder / name)
         self._spec = dict(spec)
         self.revision = ""
 
@@ -105,13 +101,9 @@ class Repository:
 
     def commit(self, *objects: Mapping[str, Any]) -> None:
         """Make these all that the repository has, and publish the commit."""
-        text = yaml.safe_dump_all(objects)
-        (self._folder / "all.yaml").write_text(text)
-        self._git("add", "--all")
-        self._git("commit", "--quiet", "--allow-empty", "--message=change")
-        head = self._git("rev-parse", "HEAD").decode().strip()
+        head = self._git.commit(*objects)
         self.revision = f"main@sha1:{head}"
-        body = self._git("archive", "--format=tar.gz", "HEAD")
+        body = self._git.archive()
         path = f"/{self.name}/{head}.tar.gz"
         self._archives.bodies[path] = body
         self._announce(path, body)
@@ -215,16 +207,6 @@ class Repository:
             "spec": spec,
         }
         self.api.create(self.path.rpartition("/")[0], body)
-
-    def _git(self, *arguments: str) -> bytes:
-        done = subprocess.run(
-            ["git", *_AUTHOR, *arguments],
-            cwd=self._folder,
-            stdout=subprocess.PIPE,
-            check=True,
-            env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull},
-        )
-        return done.stdout
 
 
 @contextmanager
