@@ -45,7 +45,9 @@ CHILDREN = Counter(
         ("DELETE", "secrets"): 1,
     }
 )
-ACCOUNTS = 2  # the runner's, and `default`, which the controller manager may have made first
+# The runner's, and `default`, which the controller manager makes as well. Where that comes between
+# an answer that there is none and the operator's own creation, two requests more meet it.
+ACCOUNTS = (2, 4)
 
 
 def declare(numbered: Numbered, profile: str) -> str:
@@ -173,7 +175,7 @@ def test_an_experiment_with_a_run_costs_eight_writes_to_itself(numbered: Numbere
     ]
     children = writes_to_the_rest(numbered, name)
     accounts = {key: children.pop(key, 0) for key in list(children) if key[1] == "serviceaccounts"}
-    assert sum(accounts.values()) == ACCOUNTS
+    assert sum(accounts.values()) in ACCOUNTS
     assert children == CHILDREN
 
 
