@@ -5,26 +5,30 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from cluster.guards import objects
 from cluster.guards.actors import (
     ADMINS,
-    CLUSTER_ADMIN,
     EVERYBODY,
     OPERATOR,
-    TENANT,
     Actor,
     Kubectl,
     expect_admitted,
-    expect_denied,
-    expect_no_right,
+)
+from cluster.guards.copied_secrets import (
+    IN_SPACE,
+    SPACE,
+    by_variable,
+    expect_in_no_debugger,
+    expect_in_no_pod,
+    expect_no_tenant_reads,
+    expect_operator_alone_writes,
+    expect_written_anew_and_taken_away,
+    ways_to_read,
 )
 
-SPACE = objects.NAMESPACE
-IN_SPACE = f"--namespace={SPACE}"
 NAME = "glovebox-image-pull"
 TYPE = "kubernetes.io/dockerconfigjson"
 REGISTRIES = {".dockerconfigjson": json.dumps({"auths": {"registry.example": {"auth": "eDp5"}}})}
@@ -48,11 +52,7 @@ def opened(experiments: Kubectl) -> Iterator[Kubectl]:
 
 
 def test_the_operator_writes_it_anew_and_takes_it_away(opened: Kubectl) -> None:
-    live = opened(OPERATOR, "get", "secret", NAME, IN_SPACE, "-o", "json")
-    expect_admitted(live)
-    changed = json.loads(live.out) | {"stringData": REGISTRIES}
-    expect_admitted(opened(OPERATOR, "replace", "--dry-run=server", "-f", "-", manifest=changed))
-    expect_admitted(opened(OPERATOR, "delete", "secret", NAME, IN_SPACE, "--dry-run=server"))
+    expect_written_anew_and_taken_away(opened, NAME, REGISTRIES)
 
 
 @pytest.mark.parametrize(
@@ -76,65 +76,25 @@ def test_the_operator_copies_nothing_out_of_experiments(opened: Kubectl) -> None
 
 @pytest.mark.parametrize("actor", ADMINS)
 def test_nobody_else_writes_it(opened: Kubectl, actor: Actor) -> None:
-    cure = "change, freeze or delete Experiment 'delay' of team 'flights' instead"
-    for verb, answer in (
-        ("update", opened(actor, "label", "secret", NAME, IN_SPACE, "x=y", "--dry-run=server")),
-        ("delete", opened(actor, "delete", "secret", NAME, IN_SPACE, "--dry-run=server")),
-    ):
-        expect_denied(
-            answer,
-            "glovebox-owned-objects",
-            f"only the Glovebox operator may {verb} secrets in the namespace of an experiment;"
-            f" {cure}",
-        )
-    if actor is CLUSTER_ADMIN:
-        forged = secret(space=objects.BARE_NAMESPACE)
-        assert "glovebox-owned-objects" in opened.create(actor, forged).err
+    forged = secret(space=objects.BARE_NAMESPACE)
+    expect_operator_alone_writes(opened, actor, NAME, forged)
 
 
 def test_a_tenant_reads_it_in_no_way(opened: Kubectl) -> None:
-    for verb in (("get", "secret", NAME), ("get", "secrets"), ("describe", "secret", NAME)):
-        expect_no_right(opened(TENANT, *verb, IN_SPACE))
+    expect_no_tenant_reads(opened, NAME)
 
 
-SECRET_KEY = {"secretKeyRef": {"name": NAME, "key": ".dockerconfigjson"}}
-BY_VARIABLE = {"env": [{"name": "KEYS", "valueFrom": SECRET_KEY}]}
-BY_ALL_VARIABLES = {"envFrom": [{"secretRef": {"name": NAME}}]}
-PODS: dict[str, dict[str, Any]] = {
-    "a volume": {"volumes": [{"name": "keys", "secret": {"secretName": NAME}}]},
-    "a projected volume": {
-        "volumes": [{"name": "keys", "projected": {"sources": [{"secret": {"name": NAME}}]}}]
-    },
-    "a variable": {"containers": [objects.container() | BY_VARIABLE]},
-    "all variables": {"containers": [objects.container() | BY_ALL_VARIABLES]},
-    "an init container": {
-        "initContainers": [objects.container(name="first") | BY_VARIABLE],
-    },
-}
+PODS = ways_to_read(NAME, ".dockerconfigjson", "first")
 
 
 @pytest.mark.parametrize("actor", EVERYBODY)
 @pytest.mark.parametrize("how", PODS)
 def test_no_container_reads_it(opened: Kubectl, actor: Actor, how: str) -> None:
-    spec = PODS[how]
-    expect_denied(
-        opened.create(actor, objects.pod(SPACE, **spec)), "glovebox-images", KUBELET_ALONE
-    )
-    expect_denied(
-        opened.create(actor, objects.job(SPACE, **spec)), "glovebox-job-images", KUBELET_ALONE
-    )
+    expect_in_no_pod(opened, actor, PODS[how], KUBELET_ALONE)
 
 
 def test_nor_does_one_that_is_added_to_debug(opened: Kubectl) -> None:
-    name = f"held-{uuid4().hex[:8]}"
-    expect_admitted(opened.create(CLUSTER_ADMIN, objects.pod(SPACE, name), dry_run=False))
-    debug = objects.container(name="debug") | BY_VARIABLE
-    patch = json.dumps({"spec": {"ephemeralContainers": [debug]}})
-    how = ("--subresource=ephemeralcontainers", "--type=strategic", "--dry-run=server")
-    answer = opened(CLUSTER_ADMIN, "patch", "pod", name, IN_SPACE, f"--patch={patch}", *how)
-    expect_denied(answer, "glovebox-images", KUBELET_ALONE)
-    gone = ("delete", "pod", name, IN_SPACE, "--wait=false")
-    expect_admitted(opened(CLUSTER_ADMIN, *gone))
+    expect_in_no_debugger(opened, by_variable(NAME, ".dockerconfigjson"), KUBELET_ALONE)
 
 
 @pytest.mark.parametrize("actor", EVERYBODY)

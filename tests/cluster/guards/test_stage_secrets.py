@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -13,19 +11,26 @@ from cluster.guards import objects
 from cluster.guards.actors import (
     ADMINS,
     BREAK_GLASS,
-    CLUSTER_ADMIN,
     EVERYBODY,
     OPERATOR,
-    TENANT,
     Actor,
     Kubectl,
     expect_admitted,
     expect_denied,
     expect_no_right,
 )
+from cluster.guards.copied_secrets import (
+    IN_SPACE,
+    SPACE,
+    by_variable,
+    expect_in_no_debugger,
+    expect_in_no_pod,
+    expect_no_tenant_reads,
+    expect_operator_alone_writes,
+    expect_written_anew_and_taken_away,
+    ways_to_read,
+)
 
-SPACE = objects.NAMESPACE
-IN_SPACE = f"--namespace={SPACE}"
 NAME = "glovebox-stage-secrets"
 OURS = {"app.kubernetes.io/managed-by": "glovebox"}
 # A Job's pods are made by its controller, which the guard of owned objects lets pass; so it does
@@ -35,11 +40,10 @@ LEFT_OUT = (
     "Secret 'glovebox-stage-secrets' must be left out of volumes and environment variables: it"
     " holds what the stages of the run are given, for their own programs"
 )
-SECRET_KEY = {"secretKeyRef": {"name": NAME, "key": "tracking.token"}}
-BY_VARIABLE = {"env": [{"name": "TOKEN", "valueFrom": SECRET_KEY}]}
+BY_VARIABLE = by_variable(NAME, "tracking.token")
+PODS = ways_to_read(NAME, "tracking.token", "run")
 BY_ALL_VARIABLES = {"envFrom": [{"secretRef": {"name": NAME}}]}
-VOLUME = {"volumes": [{"name": "keys", "secret": {"secretName": NAME}}]}
-PROJECTED = {"volumes": [{"name": "keys", "projected": {"sources": [{"secret": {"name": NAME}}]}}]}
+VOLUME = PODS["a volume"]
 
 
 def secret(name: str = NAME, kind: str = "Opaque", space: str = SPACE) -> dict[str, Any]:
@@ -55,11 +59,7 @@ def given(experiments: Kubectl) -> Iterator[Kubectl]:
 
 
 def test_the_operator_writes_it_of_this_type_and_in_experiments_alone(given: Kubectl) -> None:
-    live = given(OPERATOR, "get", "secret", NAME, IN_SPACE, "-o", "json")
-    expect_admitted(live)
-    changed = json.loads(live.out) | {"stringData": {"x": "y"}}
-    expect_admitted(given(OPERATOR, "replace", "--dry-run=server", "-f", "-", manifest=changed))
-    expect_admitted(given(OPERATOR, "delete", "secret", NAME, IN_SPACE, "--dry-run=server"))
+    expect_written_anew_and_taken_away(given, NAME, {"x": "y"})
     pulls = secret(kind="kubernetes.io/dockerconfigjson", space=objects.BARE_NAMESPACE)
     pulls["stringData"] = {".dockerconfigjson": '{"auths":{}}'}
     assert "glovebox-operator-fence-secrets" in given.create(OPERATOR, pulls).err
@@ -74,42 +74,18 @@ def test_the_operator_reads_no_secret_that_nobody_gave_it(given: Kubectl) -> Non
 
 @pytest.mark.parametrize("actor", ADMINS)
 def test_nobody_else_writes_it(given: Kubectl, actor: Actor) -> None:
-    cure = "change, freeze or delete Experiment 'delay' of team 'flights' instead"
-    for verb, answer in (
-        ("update", given(actor, "label", "secret", NAME, IN_SPACE, "x=y", "--dry-run=server")),
-        ("delete", given(actor, "delete", "secret", NAME, IN_SPACE, "--dry-run=server")),
-    ):
-        expect_denied(
-            answer,
-            "glovebox-owned-objects",
-            f"only the Glovebox operator may {verb} secrets in the namespace of an experiment;"
-            f" {cure}",
-        )
-    if actor is CLUSTER_ADMIN:
-        forged = secret(space=objects.BARE_NAMESPACE)
-        assert "glovebox-owned-objects" in given.create(actor, forged).err
+    forged = secret(space=objects.BARE_NAMESPACE)
+    expect_operator_alone_writes(given, actor, NAME, forged)
 
 
 def test_a_tenant_reads_it_in_no_way(given: Kubectl) -> None:
-    for verb in (("get", "secret", NAME), ("get", "secrets"), ("describe", "secret", NAME)):
-        expect_no_right(given(TENANT, *verb, IN_SPACE))
-
-
-PODS: dict[str, dict[str, Any]] = {
-    "a volume": VOLUME,
-    "a projected volume": PROJECTED,
-    "a variable": {"containers": [objects.container(name="run") | BY_VARIABLE]},
-    "all variables": {"containers": [objects.container(name="run") | BY_ALL_VARIABLES]},
-    "an init container": {"initContainers": [objects.container(name="run") | BY_VARIABLE]},
-}
+    expect_no_tenant_reads(given, NAME)
 
 
 @pytest.mark.parametrize("actor", EVERYBODY)
 @pytest.mark.parametrize("how", PODS)
 def test_no_pod_of_anybody_has_it(given: Kubectl, actor: Actor, how: str) -> None:
-    spec = PODS[how]
-    expect_denied(given.create(actor, objects.pod(SPACE, **spec)), "glovebox-images", LEFT_OUT)
-    expect_denied(given.create(actor, objects.job(SPACE, **spec)), "glovebox-job-images", LEFT_OUT)
+    expect_in_no_pod(given, actor, PODS[how], LEFT_OUT)
 
 
 def pod_of(job: str, labels: dict[str, str], **spec: Any) -> dict[str, Any]:
@@ -168,12 +144,4 @@ def test_nothing_else_of_the_operator_s_has_it(
 
 
 def test_nor_does_one_that_is_added_to_debug(given: Kubectl) -> None:
-    name = f"held-{uuid4().hex[:8]}"
-    expect_admitted(given.create(CLUSTER_ADMIN, objects.pod(SPACE, name), dry_run=False))
-    debug = objects.container(name="run") | BY_VARIABLE
-    patch = json.dumps({"spec": {"ephemeralContainers": [debug]}})
-    how = ("--subresource=ephemeralcontainers", "--type=strategic", "--dry-run=server")
-    answer = given(CLUSTER_ADMIN, "patch", "pod", name, IN_SPACE, f"--patch={patch}", *how)
-    gone = given(CLUSTER_ADMIN, "delete", "pod", name, IN_SPACE, "--wait=false")
-    expect_denied(answer, "glovebox-images", LEFT_OUT)
-    expect_admitted(gone)
+    expect_in_no_debugger(given, BY_VARIABLE, LEFT_OUT, called="run")
