@@ -87,7 +87,10 @@ async def waits(stage: Stage, said: str) -> None:
     assert "seal" not in stage.status()
 
 
-def test_a_read_that_fails_for_a_moment_holds_the_seal_up_for_no_longer() -> None:
+@pytest.mark.parametrize("answer", [(500, "InternalError"), (403, "AccessDenied")])
+def test_a_read_that_fails_for_a_moment_holds_the_seal_up_for_no_longer(
+    answer: tuple[int, str],
+) -> None:
     async def scene(stage: Stage) -> None:
         await ready(stage)
         store = stage.world.store
@@ -96,7 +99,7 @@ def test_a_read_that_fails_for_a_moment_holds_the_seal_up_for_no_longer() -> Non
         def get(who: Identity, bucket: str, key: str, version_id: str = "") -> Version:
             if key.endswith("b.bin") and left[0]:
                 left[0] -= 1
-                raise S3Error(500, "InternalError")
+                raise S3Error(*answer)
             return serve(who, bucket, key, version_id)
 
         store.get = get  # type: ignore[method-assign]  # of this one world

@@ -27,7 +27,7 @@ import structlog
 
 from glovebox import traces
 from glovebox.api import reasons
-from glovebox.engine.backoff import MOST_DOUBLINGS, Backoff
+from glovebox.engine.backoff import LONGEST_SECONDS, MOST_DOUBLINGS, Backoff
 from glovebox.errors import GloveboxError, InvalidInput, NotReady, Unavailable, UnfitData
 from glovebox.tasks.context import Checkpoint, Progress, TaskContext
 from glovebox.tasks.disk import full_disk
@@ -377,6 +377,9 @@ class TaskRunner:
         if not isinstance(error, InvalidInput):
             task.refusals, task.unfit = 0, None
             own = error.retry_seconds if isinstance(error, NotReady) else None
+            if own is not None and own > LONGEST_SECONDS:
+                # It may pass in a moment all the same: such a rest is grown up to.
+                return self._backoff.failed(task, longest=own)
             return max(self._backoff.failed(task), own or 0.0)
         self._backoff.succeeded(task)  # what refuses answers
         said = (error.reason, error.message)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KEYS_PREFIX: Final = ".glovebox/keys/"
 # Whoever may write there can put what cannot be read in front of them.
 _KEYS_TRIED: Final = 64
-# How often what cannot be read is asked for again.
+# How long to rest before what cannot be read is asked for again, in the end; less at first.
 _LOOK_AGAIN_SECONDS: Final = 900.0
 
 
@@ -74,11 +74,11 @@ def waited_for(what: str, until: datetime, but: str, error: GloveboxError) -> No
 
 
 def paced(error: GloveboxError, waits: Waits, now: datetime) -> GloveboxError:
-    """Return an error with when to try again, where it says that a version is waited for.
+    """Return an error that a version is waited for with the longest rest before the next try.
 
     Each try lists all that was written, and may be a pod: so what is denied is not asked for every
-    minute of a day, and once more when the wait is over. A request that came to nothing is made
-    again as soon as any other.
+    minute of a day, though soon at first, and once more when the wait is over. A request that came
+    to nothing is made again as soon as any other.
     """
     if error.reason != reasons.ARTIFACT_UNREAD or _may_pass_soon(error.__cause__):
         return error
