@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from glovebox.metrics.dashboard_files import Panel, Query, expression
+from glovebox.metrics.dashboard_files import Panel, Query, filled
 from glovebox_local.ports import choose_ports
 from pictures.recording import SCRAPE_SECONDS
 
 _STEP: Final = 30
-_VARIABLES: Final = {"$__rate_interval": f"{4 * SCRAPE_SECONDS}s", "$job": "glovebox"}
+_INTERVAL: Final = f"{4 * SCRAPE_SECONDS}s"
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,7 @@ class Answers:
         return [line for query in panel.queries for line in self._ask(query, now=now)]
 
     def _ask(self, query: Query, *, now: bool) -> Iterator[Line]:
-        text = expression(query)
-        for name, value in _VARIABLES.items():
-            text = text.replace(name, value)
-        asked: dict[str, Any] = {"query": text}
+        asked: dict[str, Any] = {"query": filled(query, interval=_INTERVAL)}
         asked |= (
             {"time": self.end} if now else {"start": self.begin, "end": self.end, "step": _STEP}
         )

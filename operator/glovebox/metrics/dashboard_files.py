@@ -116,6 +116,17 @@ def expression(query: Query) -> str:
     return query.expr.replace("$on", _ON)
 
 
+def filled(query: Query, *, interval: str, job: str = "glovebox") -> str:
+    """Return a query's PromQL as Prometheus gets it from Grafana.
+
+    Args:
+        query: Of a panel.
+        interval: What `$__rate_interval` comes to, such as `15s`.
+        job: Whose metrics are shown.
+    """
+    return expression(query).replace("$__rate_interval", interval).replace("$job", job)
+
+
 def grafana(name: str) -> dict[str, Any]:
     """Return a dashboard as Grafana reads it.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from glovebox_local.demo.refusing import quote
 from glovebox_local.demo.stage import EXPERIMENTS, TEAM, Stage
-from glovebox_local.demo.stories.telling import apply, holds
+from glovebox_local.demo.stories.telling import apply, holds, until
 from glovebox_local.errors import LocalError
 from glovebox_local.operator_process import OPERATOR_NAMESPACE
 
@@ -94,13 +94,4 @@ def _order(note: dict[str, Any]) -> tuple[str, bool]:
 
 
 def _until(what: str, is_so: Callable[[], bool]) -> None:
-    """Wait until something holds.
-
-    Raises:
-        LocalError: It does not in time.
-    """
-    deadline = time.monotonic() + _SECONDS
-    while not is_so():
-        if time.monotonic() > deadline:
-            raise LocalError("Waiting for the catalogue", f"not in {_SECONDS} s: {what}")
-        time.sleep(0.5)
+    until("Waiting for the catalogue", lambda: what, is_so, seconds=_SECONDS)

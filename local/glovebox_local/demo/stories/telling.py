@@ -13,12 +13,13 @@ from glovebox_local.demo.stories import Story
 from glovebox_local.errors import LocalError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.console import RenderableType
 
 FILES = Path("docs/examples/stories")
 PINS = "datasetpins.glovebox.dev"
+_POLL_SECONDS = 0.2
 
 
 def apply(stage: Stage, file: str, *, story: Story = Story.DATA, verb: str = "apply") -> str:
@@ -132,6 +133,33 @@ def holds(
     """
     (found,) = waited_for(stage, resource, name, namespace=TEAM, kind=kind, seconds=seconds)
     return found
+
+
+def until(
+    step: str,
+    what: Callable[[], str],
+    is_so: Callable[[], bool],
+    *,
+    seconds: float,
+    log: Path | None = None,
+) -> None:
+    """Wait until something holds.
+
+    Args:
+        step: What is being done.
+        what: Asked in the end what was waited for, and what was seen instead.
+        is_so: Asked until it holds.
+        seconds: How long it may take.
+        log: Where more is said.
+
+    Raises:
+        LocalError: It does not hold in time.
+    """
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise LocalError(step, f"not in {seconds:.0f} s: {what()}", log)
+        time.sleep(_POLL_SECONDS)
 
 
 def expect(step: str, text: str, parts: Sequence[str]) -> None:

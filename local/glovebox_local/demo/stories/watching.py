@@ -9,14 +9,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from glovebox.metrics.dashboard_files import dashboards, expression
+from glovebox.metrics.dashboard_files import dashboards, filled
 from glovebox.metrics.rules import plain_rules
 from glovebox_local.demo.operators import OperatorProcess
 from glovebox_local.demo.refusing import quote
 from glovebox_local.demo.repairing import POLICY
 from glovebox_local.demo.stage import BREAK_GLASS_ADMIN, TEAM, Act, Stage
 from glovebox_local.demo.stories import Story
-from glovebox_local.demo.stories.telling import apply
+from glovebox_local.demo.stories.telling import apply, until
 from glovebox_local.errors import LocalError
 from glovebox_local.prometheus import Prometheus
 
@@ -33,7 +33,8 @@ LINK: Final = "GloveboxBrokenLink"
 ISOLATION: Final = "GloveboxIsolationIncomplete"
 PLANTED: Final = (STORE, LINK, ISOLATION)
 _TIMEOUT: Final = 90.0
-_VARIABLES: Final = {"$__rate_interval": "10s", "$job": "glovebox"}
+# The job of the scrape is called as the dashboards call it.
+_INTERVAL: Final = "10s"
 
 
 def start(stage: Stage, step: Step) -> RenderableType:
@@ -114,21 +115,21 @@ def show_dashboards(stage: Stage, step: Step) -> RenderableType:
     from rich.table import Table  # noqa: PLC0415 - `glovebox --help` must not pay for it
 
     table = Table("dashboard", "panels", "with data now", "drawn from a recorded hour")
-    asked = filled = 0
+    asked = answered = 0
     for name, board in dashboards().items():
         panels = list(board.panels)
         known = sum(
-            any(_asked(stage).query(_resolved(expression(query))) for query in panel.queries)
+            any(_asked(stage).query(filled(query, interval=_INTERVAL)) for query in panel.queries)
             for panel in panels
         )
-        asked, filled = asked + len(panels), filled + known
+        asked, answered = asked + len(panels), answered + known
         picture = f"docs/img/dashboard-{name}.png"
         table.add_row(board.title, str(len(panels)), str(known), picture)
     if wrong := _asked(stage).rule_errors():
         raise LocalError("Asking Prometheus for its rules", f"not evaluated: {wrong}")
-    if not filled:
+    if not answered:
         raise LocalError("Asking what the dashboards ask", "no panel has data")
-    step.say(f"{filled} of {asked} panels have data, no rule has an error")
+    step.say(f"{answered} of {asked} panels have data, no rule has an error")
     return table
 
 
@@ -161,30 +162,35 @@ def _fired(stage: Stage, step: Step, alert: str) -> str:
 def _until(
     stage: Stage, what: str, is_so: Callable[[dict[str, dict[str, Any]]], bool]
 ) -> dict[str, dict[str, Any]]:
-    deadline = time.monotonic() + _TIMEOUT
-    while not is_so(alerts := _asked(stage).alerts()):
-        if time.monotonic() > deadline:
-            why = f"not in {_TIMEOUT:.0f} s: {what}; what fires: {sorted(alerts)}"
-            raise LocalError("Asking Prometheus", why, stage.operator.log)
-        time.sleep(0.2)
+    alerts: dict[str, dict[str, Any]] = {}
+
+    def look() -> bool:
+        nonlocal alerts
+        alerts = _asked(stage).alerts()
+        return is_so(alerts)
+
+    until(
+        "Asking Prometheus",
+        lambda: f"{what}; what fires: {sorted(alerts)}",
+        look,
+        seconds=_TIMEOUT,
+        log=stage.operator.log,
+    )
     return alerts
 
 
 def _until_refused(stage: Stage, space: str) -> None:
     # The API server learns of a policy a moment after it took it.
-    deadline = time.monotonic() + _TIMEOUT
     create = ("create", "--dry-run=server", "--filename=-")
     policy = (
         '{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata":'
         f' {{"name": "asked", "namespace": "{TEAM}"}}, "spec": {{"podSelector": {{}}}}}}'
     )
-    while "needs a ticket" not in (said := stage.tools.try_kubectl(*create, stdin=policy).text):
-        if time.monotonic() > deadline:
-            raise LocalError("Waiting for the policy to act", f"in {space}: {said}")
-        time.sleep(0.2)
+    said = ""
 
+    def look() -> bool:
+        nonlocal said
+        said = stage.tools.try_kubectl(*create, stdin=policy).text
+        return "needs a ticket" in said
 
-def _resolved(text: str) -> str:
-    for name, value in _VARIABLES.items():
-        text = text.replace(name, value)
-    return text
+    until("Waiting for the policy to act", lambda: f"in {space}: {said}", look, seconds=_TIMEOUT)
