@@ -440,7 +440,13 @@ def test_the_operator_reads_the_secrets_that_are_named_and_no_others() -> None:
         {"namespace": "ml-secrets", "names": ["mlflow", "hub"]},
         {"namespace": "team-flights", "names": ["gcp"]},
     ]
-    made = render({"operator": {"secretSources": sources}})
+    again = {"namespace": "ml-secrets", "names": ["hub", "wandb"]}
+    made = render({"operator": {"secretSources": [*sources, again]}})
+    assert (
+        len([thing for thing in made if thing["metadata"]["name"] == "glovebox-secret-sources"])
+        == 4
+    )
+    sources[0] = {"namespace": "ml-secrets", "names": ["mlflow", "hub", "wandb"]}
     for each in sources:
         role, binding = (
             next(
