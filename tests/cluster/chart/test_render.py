@@ -14,7 +14,7 @@ from cluster.chart.rendering import CHART, ROOT, only, render, run_helm
 from cluster.chart.values_table import PAGE, page
 from glovebox import names
 from glovebox.api.kinds import KINDS
-from glovebox.desired.pods import FETCH_CONTAINER
+from glovebox.desired.pods import FETCH_CONTAINER, FETCH_USER, container_security, pod_frame
 from glovebox.desired.quantity import parse as parse_quantity
 from glovebox.settings import PREFIX, Settings
 from glovebox.store.sources import MAX_MANIFEST_BYTES
@@ -324,6 +324,7 @@ def test_the_operator_reaches_its_servers_and_nobody_else() -> None:
     }
     assert ports(narrow) == [{53}, {6443}, {9000}]
     spec = only(render({"networkPolicy": narrow}), "NetworkPolicy")["spec"]
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
     assert [rule.get("to") for rule in spec["egress"]] == [
         None,
         [{"ipBlock": {"cidr": "192.0.2.1/32"}}],
@@ -361,6 +362,51 @@ def test_a_selector_never_names_a_version() -> None:
         "app.kubernetes.io/instance",
         "app.kubernetes.io/name",
     ]
+
+
+def test_whatever_selects_pods_of_the_operator_selects_all_of_them_and_no_others() -> None:
+    made = render({**JOBS, "metrics": {"serviceMonitor": {"enabled": True}}})
+    template = only(made, "Deployment")["spec"]["template"]
+    tasks = only(made, "NetworkPolicy", "glovebox-tasks")["metadata"]["labels"]
+    spread = template["spec"]["topologySpreadConstraints"]
+    metrics = only(made, "Service")
+    selectors = [
+        only(made, "Deployment")["spec"]["selector"]["matchLabels"],
+        only(made, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
+        only(made, "NetworkPolicy", "glovebox-operator")["spec"]["podSelector"]["matchLabels"],
+        metrics["spec"]["selector"],
+        *(each["labelSelector"]["matchLabels"] for each in spread),
+    ]
+    for selector in selectors:
+        assert selector.items() <= template["metadata"]["labels"].items()
+        assert not selector.items() <= tasks.items()
+    watched = only(made, "ServiceMonitor")["spec"]["selector"]["matchLabels"]
+    assert watched.items() <= metrics["metadata"]["labels"].items()
+
+
+def test_the_operator_s_pod_is_held_to_what_the_pods_of_runs_are() -> None:
+    pod = only(render(), "Deployment")["spec"]["template"]["spec"]
+    frame, [container] = pod_frame(), pod["containers"]
+    assert pod["enableServiceLinks"] is frame["enableServiceLinks"]
+    user = dict.fromkeys(("runAsUser", "runAsGroup", "fsGroup"), FETCH_USER)
+    assert pod["securityContext"] == frame["securityContext"] | user
+    own = {"privileged": False, **container["securityContext"], **pod["securityContext"]}
+    wanted = container_security(FETCH_USER)
+    assert {name: own.get(name) for name in wanted} == wanted
+    assert own["privileged"] is False
+
+
+def test_a_replica_that_is_ill_holds_up_no_drain_and_one_that_starts_is_given_time() -> None:
+    budget = only(render(), "PodDisruptionBudget")["spec"]
+    assert budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+    [container] = only(render(), "Deployment")["spec"]["template"]["spec"]["containers"]
+    start, alive = container["startupProbe"], container["livenessProbe"]
+    assert start["httpGet"] == alive["httpGet"]
+
+    def patience(probe: dict[str, Any]) -> int:
+        return int(probe["periodSeconds"] * probe["failureThreshold"])
+
+    assert patience(start) > patience(alive) >= 30
 
 
 def test_guards_and_roles_use_the_names_of_the_code() -> None:

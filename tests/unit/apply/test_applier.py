@@ -13,6 +13,7 @@ from glovebox.kube.answers import NotFound
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import CONFIG_MAP, Kind
 from glovebox.kube.objects import key_of
+from support.virtual_time import run
 
 Json = dict[str, Any]
 SPACE = "gbx-team-exp-0123456789"
@@ -29,6 +30,9 @@ KEY = key_of(CONFIG_MAP, INTENT)
 def stored(uid: str, version: int, obj: Json = INTENT, **metadata: Any) -> Json:
     given = {"uid": uid, "resourceVersion": str(version), **metadata}
     return {**obj, "metadata": {**obj["metadata"], **given}}
+
+
+LEAVING: Json = {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["example.com/held"]}
 
 
 class Server:
@@ -68,8 +72,7 @@ class Server:
         assert self.there is not None
         assert self.there["metadata"]["uid"] == uid
         if self.is_held:
-            held = {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["example.com/held"]}
-            self.there = {**self.there, "metadata": {**self.there["metadata"], **held}}
+            self.there = stored(uid, 8, self.there, **LEAVING)
             return self.there
         answer, self.there = self.there, None
         return answer
@@ -119,6 +122,43 @@ async def test_a_namespace_that_goes_is_waited_for(said: str, error: type[Except
         await applier(Server(create=Forbidden("Forbidden", said))).ensure(INTENT, established=False)
 
 
+@pytest.mark.parametrize("said", ["exceeded quota: q", "status unknown for quota: q"])
+@pytest.mark.parametrize(("times", "is_told"), [(1, False), (3, False), (4, True)])
+def test_a_quota_that_is_counted_behind_is_asked_again_before_it_is_told(
+    said: str,
+    times: int,
+    is_told: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    class Behind(Server):
+        async def create(self, kind: Kind, obj: Json, *, dry_run: bool = False) -> Json:
+            if len(self.sent) < times:
+                self.sent.append("create")
+                raise Forbidden("Forbidden", said)
+            return await super().create(kind, obj, dry_run=dry_run)
+
+    server = Behind()
+    if is_told:
+        with pytest.raises(Forbidden, match=said):
+            run(applier(server).ensure(INTENT, established=False))
+    else:
+        run(applier(server).ensure(INTENT, established=False))
+        assert server.there is not None
+    assert server.sent == ["create"] * min(times + 1, 4)
+
+
+async def test_what_is_gone_before_its_creation_is_answered_is_not_said_to_be_there() -> None:
+    class Overtaken(Server):
+        async def create(self, kind: Kind, obj: Json, *, dry_run: bool = False) -> Json:
+            answer = await super().create(kind, obj, dry_run=dry_run)
+            children.table(CONFIG_MAP).gone(answer)
+            return answer
+
+    children = Children(lambda _: None, lambda: 0.0)
+    overtaken = Applier(cast("Client", Overtaken()), children, lambda: 0.0)
+    with pytest.raises(Conflict, match="was deleted"):
+        await overtaken.ensure(INTENT, established=False)
+
+
 CHANGED = stored("old", 3, {**INTENT, "data": {"a": "edited"}})
 
 
@@ -161,5 +201,97 @@ async def test_one_404_is_no_proof_that_something_is_gone() -> None:
     server = Lying(CHANGED)
     with pytest.raises(Conflict):
         await applier(server).take_away(CONFIG_MAP, KEY, "old", 3)
-    server.there = stored("another", 5)
-    assert await applier(server).take_away(CONFIG_MAP, KEY, "old", 3) == ()
+    for more in (Json(), LEAVING):
+        server.there = stored("another", 5, **more)
+        assert await applier(server).take_away(CONFIG_MAP, KEY, "old", 3) == ()
+
+
+async def test_what_a_finalizer_holds_is_known_to_be_there_until_it_is_gone() -> None:
+    server = Server(CHANGED)
+    server.is_held = True
+    taking = applier(server)
+    held = await taking.remove(CONFIG_MAP, KEY)
+    assert (held.result, held.held_by) == ("held", ("example.com/held",))
+    known = taking._children.get(KEY)
+    assert known is not None
+    assert known.finalizers == held.held_by
+    assert (await taking.remove(CONFIG_MAP, KEY)).result == "held"
+    assert server.sent == ["delete"], "its deletion cannot be asked for twice"
+
+
+class Filling(Server):
+    """Adds a field to whatever is written, in its place and beside it."""
+
+    def __init__(self, there: Json | None = None, **refuses: Exception) -> None:
+        super().__init__(there, **refuses)
+        self.labels = {"cost-centre": "42"}
+
+    def _filled(self, obj: Json) -> Json:
+        return {**obj, "metadata": {**obj["metadata"], "labels": self.labels}}
+
+    async def create(self, kind: Kind, obj: Json, *, dry_run: bool = False) -> Json:
+        return await super().create(kind, self._filled(obj), dry_run=dry_run)
+
+    async def replace(self, kind: Kind, obj: Json, *, dry_run: bool = False) -> Json:
+        del kind
+        self._send("ask" if dry_run else "replace")
+        answer = self._filled(stored("old", 4, obj))
+        self.there = self.there if dry_run else answer
+        return answer
+
+
+EDITED = stored("old", 3, {**INTENT, "data": {"a": "edited"}})
+
+
+@pytest.mark.parametrize(
+    ("refused", "asks_again"),
+    [
+        pytest.param({}, False, id="an answer"),
+        pytest.param({"dry run": Forbidden("Forbidden", "exceeded quota: q")}, False, id="no room"),
+        pytest.param({"dry run": Forbidden("Forbidden", "no right")}, True, id="no right to ask"),
+        pytest.param({"dry run": InvalidInput("Invalid", "a policy")}, True, id="not beside it"),
+        pytest.param({"ask": InvalidInput("Invalid", "a policy")}, True, id="not in its place"),
+    ],
+)
+async def test_a_state_is_asked_about_once_it_was_answered_and_no_sooner(
+    refused: dict[str, Exception],
+    asks_again: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    server = Filling(EDITED, **refused)
+    looking = applier(server)
+    for _ in range(2):
+        applied = await looking.ensure(INTENT, established=True, policy="Alert")
+        assert applied.result == "alerted"
+    assert server.sent.count("ask") == (2 if asks_again else 1)
+
+
+async def test_what_is_asked_for_beside_an_object_has_a_name_that_fits() -> None:
+    class Naming(Filling):
+        async def create(self, kind: Kind, obj: Json, *, dry_run: bool = False) -> Json:
+            named.append(obj["metadata"]["name"])
+            return await super().create(kind, obj, dry_run=dry_run)
+
+    named: list[str] = []
+    long = {**INTENT, "metadata": {**INTENT["metadata"], "name": "n" * 63}}
+    server = Naming(stored("old", 3, {**long, "data": {"a": "edited"}}))
+    await applier(server).ensure(long, established=True, policy="Alert")
+    assert [len(name) for name in named] == [63]
+    assert named != ["n" * 63], "the name is taken"
+
+
+async def test_nothing_is_remembered_of_a_namespace_that_is_given_up() -> None:
+    server = Filling(EDITED)
+    holding = applier(server)
+    await holding.ensure(INTENT, established=True, policy="Alert")
+    for version in range(10, 20):
+        server.there = stored("old", version, {**INTENT, "data": {"a": "edited"}})
+        holding._children.table(CONFIG_MAP).seen(server.there)
+        applied = await holding.ensure(INTENT, established=True)
+    assert applied.result == "contended"
+    kept = (holding._accepted, holding.fights._repairs, holding._as_stored._otherwise)
+    assert all(SPACE in each for each in kept)
+    holding.forget("another")
+    assert all(SPACE in each for each in kept)
+    holding.forget(SPACE)
+    assert not any(kept)
+    assert (await holding.ensure(INTENT, established=True)).result == "repaired"

@@ -221,18 +221,55 @@ def test_releasing_a_namespace_leaves_nothing_of_it_and_all_of_the_others() -> N
     cache = Cache()
     other = "gbx-team-other-0123456789"
     cache.children.claim(other, "Experiment/team/other")
-    cache.wrote(policy(5))
-    cache.wrote(policy(6, namespace=other))
+    for space in (SPACE, other):
+        cache.wrote(namespace(4, "first", space), NAMESPACE)
+        cache.wrote(policy(5, namespace=space))
+        cache.children.table(NETWORK_POLICY).seen(policy(6, namespace=space, egress=[{}]))
     cache.children.release(SPACE)
-    assert cache.children.wanted(key_of(NETWORK_POLICY, policy())) is None
-    assert cache.children.wanted(key_of(NETWORK_POLICY, policy(namespace=other))) is not None
+    # Who is not its owner any more is told nothing, and nothing is kept to be told.
+    cache.children.table(NETWORK_POLICY).seen(policy(7, egress=[{}, {}]))
+    kept = [each for each in vars(cache.children).items() if isinstance(each[1], dict)]
+    assert [name for name, each in kept if SPACE in each] == ["_in_namespace"]
+    assert {name for name, each in kept if other in each} == {
+        "_in_namespace",
+        "_wanted",
+        "_differing",
+        "_owners",
+        "_news",
+        "_uids",
+    }
+
+
+def namespace(version: int, uid: str, name: str = SPACE) -> dict[str, Any]:
+    metadata = {"name": name, "uid": uid, "resourceVersion": str(version)}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+
+
+def test_what_the_watch_told_of_the_next_namespace_before_that_is_seen_stays() -> None:
+    cache = Cache()
+    cache.wrote(namespace(1, "first"), NAMESPACE)
+    cache.wrote(policy(2, name="former"))
+    cache.children.table(NAMESPACE).gone(namespace(8, "first"))
+    cache.children.table(NETWORK_POLICY).seen(policy(10, uid="u2"))
+    cache.children.table(NAMESPACE).seen(namespace(9, "second"))
+    assert cache.children.get(key_of(NETWORK_POLICY, policy(name="former"))) is None
+    assert cache.children.get(key_of(NETWORK_POLICY, policy())) is not None
+
+
+def test_what_is_held_and_was_not_known_is_left_to_its_watch() -> None:
+    cache = Cache()
+    held = policy(5)
+    held["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["x/held"]}
+    cache.children.stayed(NETWORK_POLICY, held)
+    assert cache.children.get(key_of(NETWORK_POLICY, held)) is None
+    cache.wrote(policy(4))
+    cache.children.stayed(NETWORK_POLICY, held)
+    known = cache.children.get(key_of(NETWORK_POLICY, held))
+    assert known is not None
+    assert known.finalizers == ("x/held",)
 
 
 def test_what_was_in_a_namespace_of_the_same_name_before_counts_for_nothing() -> None:
-    def namespace(version: int, uid: str) -> dict[str, Any]:
-        metadata = {"name": SPACE, "uid": uid, "resourceVersion": str(version)}
-        return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
-
     cache = Cache()
     cache.wrote(namespace(1, "first"), NAMESPACE)
     cache.wrote(policy(2))

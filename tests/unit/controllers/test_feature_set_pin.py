@@ -130,6 +130,29 @@ async def test_a_new_one_waits_until_its_input_is_known() -> None:
     assert found["Ready"][0] == "False"
 
 
+async def test_what_was_taken_in_is_not_replaced_by_other_bytes_of_the_same_name() -> None:
+    pin = features()
+    await looked(pin, dataset("True", "Verified"))
+    kept, other = dict(pin["status"]), dataset("True", "Verified")
+    other["status"]["digest"] = "sha256:" + "2" * 64
+    found = await looked(pin, other)
+    assert found["Verified"] == ("False", "DigestMismatch")
+    assert found["Ready"][0] == "False"
+    assert pin["status"]["digest"] == kept["digest"]
+
+
+@pytest.mark.parametrize("verified", ["True", "Unknown"])
+async def test_a_feature_that_reads_what_nobody_declared_is_refused_before_anything_is_waited_for(
+    verified: str,
+) -> None:
+    pin = features()
+    pin["spec"]["features"][0]["inputs"] = ["rows", "planes"]
+    found = await looked(pin, dataset(verified, "Verified"))
+    assert found["Stalled"] == ("True", "FeaturesIncomplete")
+    (ready,) = (each for each in pin["status"]["conditions"] if each["type"] == "Ready")
+    assert "'planes', which is not in `spec.inputs`" in ready["message"]
+
+
 async def test_a_set_that_supersedes_nothing_that_is_there_is_ready_and_says_so() -> None:
     pin = features()
     pin["spec"]["supersedes"] = {"name": "nothing-here"}

@@ -186,10 +186,42 @@ async def test_a_cleared_queue_holds_nothing_and_can_be_used_again() -> None:
     q.add("a")
     q.add("b", Priority.REPAIR)
     q.add_after("c", 0.01)
+    q.add("d", Priority.REPAIR)
+    taken, _ = await q.take()
+    q.add(taken)
     q.clear()
+    q.done(taken)
     await nothing_to_take(q)
     q.add("a")
     await serve(q, "a")
+
+
+@pytest.mark.parametrize(
+    "overtakes",
+    [
+        pytest.param(lambda q: q.add("a"), id="it is ready now"),
+        pytest.param(lambda q: q.add_after("a", 0.5), id="it is ready sooner"),
+        pytest.param(lambda q: q.forget("a"), id="it is gone"),
+        pytest.param(lambda q: q.clear(), id="another replica leads"),
+    ],
+)
+def test_a_delay_that_was_overtaken_shortens_no_later_one(
+    overtakes: Callable[[KeyQueue[str]], None],
+) -> None:
+    async def test() -> tuple[tuple[int, int], tuple[int, int]]:
+        q = queue()
+        q.add_after("a", 2.0)
+        overtakes(q)
+        await asyncio.sleep(1.0)
+        if len(q):
+            await serve(q, "a")
+        q.add_after("a", 10.0)
+        await asyncio.sleep(5.0)
+        early = len(q), q.delayed
+        await asyncio.sleep(6.0)
+        return early, (len(q), q.delayed)
+
+    assert run(test()) == ((0, 1), (1, 0))
 
 
 @in_virtual_time

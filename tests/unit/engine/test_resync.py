@@ -87,6 +87,23 @@ def test_what_is_not_listed_any_more_is_gone_but_not_what_came_during_the_list()
     assert run(test()).gone_reported == [("deleted", "7")]
 
 
+def test_a_list_that_failed_is_no_success() -> None:
+    async def test() -> tuple[float, float, float]:
+        scene = Scene()
+        resync = scene.resync()
+        await resync.sweep("Pin")
+        first = resync.last_success_times["Pin"]
+        scene.errors = [Unavailable("U", "m")]
+        await asyncio.sleep(9)
+        with pytest.raises(Unavailable):
+            await resync.sweep("Pin")
+        failed = resync.last_success_times["Pin"]
+        await resync.sweep("Pin")
+        return first, failed, resync.last_success_times["Pin"]
+
+    assert run(test()) == (1_001.0, 1_001.0, 1_011.0)
+
+
 @pytest.mark.parametrize("error", [Unavailable("U", "m"), RuntimeError("Session is closed")])
 def test_priming_goes_on_until_every_source_was_listed(error: Exception) -> None:
     async def test() -> tuple[bool, int]:

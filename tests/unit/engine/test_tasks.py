@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from glovebox.engine.backoff import LONGEST_SECONDS
 from glovebox.engine.tasks import (
     PROGRESS_SECONDS,
     REFUSED_LONGEST_SECONDS,
@@ -19,7 +20,7 @@ from glovebox.engine.tasks import (
     TaskRunner,
     TaskState,
 )
-from glovebox.errors import GloveboxError, InvalidInput, Unavailable, UnfitData
+from glovebox.errors import GloveboxError, InvalidInput, NotReady, Unavailable, UnfitData
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 Work = Callable[[TaskContext], Awaitable[str]]
@@ -186,6 +187,84 @@ async def test_what_the_store_refuses_is_tried_seldom_and_ever_more_seldom(bench
     rested = [await rests(bench, EMPTY) for _ in range(6)]
     assert rested[:3] == [REFUSED_SECONDS, 2 * REFUSED_SECONDS, 4 * REFUSED_SECONDS]
     assert set(rested[3:]) == {REFUSED_LONGEST_SECONDS}
+
+
+DOWN = Unavailable("StoreUnreachable", "no answer")
+
+
+async def test_a_store_that_answers_again_with_a_refusal_is_not_down_for_long(bench: Bench) -> None:
+    rested = [await rests(bench, DOWN) or 0.0 for _ in range(6)]
+    assert rested == sorted(set(rested)), "ever longer"
+    await rests(bench, EMPTY)
+    assert await rests(bench, DOWN) == rested[0]
+
+
+async def test_what_says_itself_how_long_it_is_waited_for_rests_so_long(bench: Bench) -> None:
+    for seconds in (30.0, LONGEST_SECONDS):
+        waits = NotReady("Waiting", "for something", retry_seconds=seconds)
+        assert await rests(bench, waits) == seconds
+    unknown = await rests(bench, NotReady("Waiting", "for nobody knows how long"))
+    assert unknown is not None
+    assert unknown < LONGEST_SECONDS
+
+
+async def test_a_long_rest_is_grown_up_to_and_never_exceeded(bench: Bench) -> None:
+    hour = NotReady("Waiting", "for an archive", retry_seconds=3600.0)
+    rested = [await rests(bench, hour) or 0.0 for _ in range(20)]
+    assert 0.0 < rested[0] < 1.0, "it may pass in a moment all the same"
+    assert rested == sorted(rested)
+    # Less than the whole, by what chance takes off.
+    assert rested[-1] == pytest.approx(min(3600.0, 0.5 * 2**10) * 0.75)
+
+
+async def test_what_is_asked_for_last_is_what_is_done(clock: Clock) -> None:
+    """Connections and credentials may be others by now."""
+    bench = Bench(clock)
+    key, done = TaskKey("a", "uid", "hash"), []
+
+    def ensure(name: str) -> TaskState[str]:
+        async def work(_: TaskContext) -> str:
+            done.append(name)
+            raise DOWN
+
+        return bench.runner.ensure(key, "v1", work, tenant="team", work_class="data")
+
+    ensure("with the first keys")
+    ensure("with the second keys")
+    running = asyncio.create_task(bench.runner.run())
+    await settle()
+    await bench.pass_time(1.0)
+    ensure("with the third keys")
+    await settle()
+    running.cancel()
+    await asyncio.wait([running])
+    assert done == ["with the second keys", "with the third keys"]
+
+
+async def test_what_is_told_after_the_end_changes_nothing(bench: Bench) -> None:
+    bench.ensure("a")
+    await settle()
+    report = bench.contexts["a"].report
+    report(Progress(objects_done=3))
+    await settle()
+    bench.ends["a"].set_exception(DOWN)
+    await settle()
+    failed, bench.woken[:] = bench.ensure("a"), []
+    await bench.pass_time(0.1)
+    report(Progress(objects_done=9))
+    await settle()
+    assert bench.ensure("a").progress == failed.progress
+    bench.ensure("b", "v1")
+    await settle()
+    former = bench.contexts["b"].report
+    bench.ensure("b", "v2")
+    await settle()
+    former(Progress(objects_done=9))
+    await bench.pass_time(PROGRESS_SECONDS + 1)
+    former(Progress(objects_done=10))
+    await settle()
+    assert bench.ensure("b", "v2").progress == Progress()
+    assert "b" not in bench.woken
 
 
 async def test_what_pinned_bytes_refuse_twice_is_never_tried_again(bench: Bench) -> None:

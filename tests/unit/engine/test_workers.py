@@ -188,6 +188,63 @@ def test_a_repair_that_has_to_pause_goes_on_before_a_crowd(
     assert (waited < 1.3) is (asked is Priority.REPAIR), waited
 
 
+DOWN = Unavailable("U", "m")
+
+
+@pytest.mark.parametrize(
+    ("woken", "result", "waited", "later"),
+    [
+        pytest.param(
+            Priority.NORMAL, Result(error=DOWN), 0.5, Priority.NORMAL, id="as its backoff says"
+        ),
+        pytest.param(
+            Priority.NORMAL, Result(30.0, error=DOWN), 0.5, Priority.NORMAL, id="a later look"
+        ),
+        pytest.param(
+            Priority.NORMAL, Result(0.2, error=DOWN), 0.2, Priority.NORMAL, id="a sooner look"
+        ),
+        pytest.param(
+            Priority.NORMAL,
+            Result(0.0, error=DOWN),
+            0.5,
+            Priority.NORMAL,
+            id="at once is for what goes well",
+        ),
+        pytest.param(
+            Priority.REPAIR,
+            Result(0.2, Priority.NORMAL, DOWN),
+            0.2,
+            Priority.REPAIR,
+            id="a repair stays one",
+        ),
+        pytest.param(
+            Priority.RESYNC,
+            Result(0.2, Priority.REPAIR, DOWN),
+            0.2,
+            Priority.REPAIR,
+            id="a repair that pauses",
+        ),
+    ],
+)
+def test_of_what_failed_in_part_the_next_look_is_no_later_than_the_rest_wants(
+    woken: Priority, result: Result, waited: float, later: Priority
+) -> None:
+    async def test() -> Scene:
+        results = [result]
+
+        async def reconcile(_: str) -> Result:
+            return results.pop() if results else DONE
+
+        scene = Scene(reconcile)
+        scene.workers.wake(KEY, woken)
+        await scene.run(60)
+        return scene
+
+    scene = run(test())
+    assert scene.times() == [0, waited]
+    assert [level for _, _, level in scene.begun] == [woken, later]
+
+
 def test_a_conflict_after_a_thousand_failures_ends_nothing() -> None:
     async def test() -> Scene:
         failures = [Unavailable("U", "m") for _ in range(1_100)]

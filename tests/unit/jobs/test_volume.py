@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from glovebox.data.manifest import DigestSource, Entry
 from glovebox.errors import InvalidInput
 from glovebox.jobs.volume import Volume
 from support.deep_folders import folders_below
@@ -38,6 +41,30 @@ def test_files_and_folders_end_up_read_only_and_alone(tmp_path: Path) -> None:
     }
     volume(tmp_path)
     assert not (tmp_path / ".glovebox/train.json").exists()
+
+
+ENTRY = Entry("a/b", 3, "0" * 64, "data", "rows/a/b", "v1", DigestSource.COMPUTED)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"path": "a/c"},
+        {"sha256": "1" * 64},
+        {"bucket": "data2"},
+        {"key": "rows/a/c"},
+        {"version_id": "v2"},
+        {"bucket": "datar", "key": "ows/a/b"},
+    ],
+    ids=" and ".join,
+)
+def test_bytes_that_wait_are_those_of_one_version_alone(
+    other: dict[str, Any], tmp_path: Path
+) -> None:
+    """What an earlier attempt left of another one is never gone on with."""
+    made = volume(tmp_path)
+    assert made.partial(replace(ENTRY, **other)) != made.partial(ENTRY)
+    assert made.partial(replace(ENTRY)) == made.partial(ENTRY)
 
 
 def test_one_file_too_many_is_named(tmp_path: Path) -> None:

@@ -296,11 +296,31 @@ def test_what_comes_late_does_not_bring_back_what_a_list_did_not_hold() -> None:
     assert told.known == {"a": ("u", 10)}
 
 
+def test_of_what_others_deleted_a_list_leaves_only_what_went_after_it() -> None:
+    told = Told()
+    for number in range(100):
+        told.table.seen(obj(number, name=f"n{number}"))
+        told.table.gone(obj(number + 1, name=f"n{number}"))
+    told.table.gone(obj(201, name="late"))
+    told.table.gone(obj(202, name="foreign"))
+    told.list(200)
+    assert told.table._gone == {"late": 201}
+
+
 def test_what_was_read_besides_the_watch_and_was_not_there_stays_away() -> None:
     told = Told()
     told.table.seen(obj(5))
     told.table.absent("a", 7)
     told.table.record_write(obj(6))
+    assert told.known == {}
+
+
+def test_what_was_not_there_before_it_was_written_is_there() -> None:
+    told = Told()
+    told.table.record_write(obj(8))
+    assert told.table.absent("a", 7) is None
+    assert told.known == {"a": ("u", 8)}
+    told.table.absent("a", 8)
     assert told.known == {}
 
 
