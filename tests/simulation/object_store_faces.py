@@ -42,7 +42,7 @@ def identity_of(credentials: Credentials | None) -> Identity:
 
 def _client_error(operation: str, error: S3Error) -> botocore.ClientError:
     response: Any = {
-        "Error": {"Code": error.code, "Message": error.code},
+        "Error": {"Code": error.code, "Message": error.words or error.code},
         "ResponseMetadata": {"HTTPStatusCode": error.status},
     }
     return botocore.ClientError(response, operation)

@@ -239,11 +239,12 @@ class Applier:
         if known is None:
             return Applied(key, "ignored", Drift(key, "deleted"))
         if not self._as_stored.is_known_to_differ(key, content, known.fingerprint):
+            asked = self._children.moment(kind)
             live = await self.read(kind, key)
             if live is None:
                 return Applied(key, "ignored", Drift(key, "deleted"))
             if await self._as_stored.is_as_stored(kind, key, intent, live):
-                return self._done(kind, key, content, live, "unchanged")
+                return self._done(kind, key, content, live, "unchanged", asked)
         return Applied(key, "ignored", Drift(key, "modified"))
 
     async def _is_as_intended(
@@ -277,11 +278,12 @@ class Applier:
         kind, content = row.kind, fingerprint(intent)
         noticed = self._children.differing_since(key)
         for _ in range(_TRIES):
+            asked = self._children.moment(kind)
             live = await self.read(kind, key)
             if live is not None:
                 owns(live)
                 if await self._is_as_intended(kind, key, intent, live, asks=asks):
-                    return self._done(kind, key, content, live, "unchanged")
+                    return self._done(kind, key, content, live, "unchanged", asked)
             drift = _drift(key, intent, live) if established else None
             if drift is not None and alert:
                 return Applied(key, "alerted", drift)
@@ -356,8 +358,9 @@ class Applier:
         content: bytes,
         answer: Mapping[str, Any],
         result: Result,
+        asked: int | None = None,
     ) -> Applied:
-        child = self._children.wrote(kind, answer)
+        child = self._children.wrote(kind, answer, asked=asked)
         known = self._children.get(key)
         if known is None or known.uid != child.uid:
             # The answer was slower than a watch that told what became of the object.

@@ -212,9 +212,15 @@ class Children:
 
     # What we did ourselves.
 
-    def wrote(self, kind: Kind, answer: Mapping[str, Any]) -> Child:
-        """Remember the answer to a write of ours; the watch will only repeat it."""
-        return self._tables[kind.kind].record_write(answer)
+    def wrote(self, kind: Kind, answer: Mapping[str, Any], *, asked: int | None = None) -> Child:
+        """Remember the answer to a write of ours; the watch will only repeat it.
+
+        Args:
+            kind: The kind.
+            answer: The object.
+            asked: The moment at which it was asked for, where it was as intended and only read.
+        """
+        return self._tables[kind.kind].record_write(answer, asked=asked)
 
     def forgot(self, key: ObjectKey, uid: str, version: int) -> None:
         """Remember that the server took a deletion of ours; of a kind nobody watches, nothing.

@@ -215,6 +215,7 @@ async def operator(
             outbox,
             Liveness(workers.dead),
             registry,
+            client.served,
             elector,
             canary,
         )

@@ -41,6 +41,7 @@ from glovebox.controllers.sealed_pin import seal_to_read
 from glovebox.controllers.statistics import look_at_statistics
 from glovebox.controllers.store_access import source_access
 from glovebox.controllers.store_connections import open_store
+from glovebox.data.due import next_time
 from glovebox.data.proof_levels import Level
 from glovebox.errors import GloveboxError, InvalidInput, NotReady, Refused
 from glovebox.kube.kinds import OBJECT_STORE
@@ -241,8 +242,9 @@ def _blocked_since(ports: Ports, pin: DatasetPin) -> datetime | None:
 def _due_time(ports: Ports, pin: DatasetPin) -> datetime | None:
     if pin.status.manifest is None or pin.status.listed_time is None:
         return None
-    due = pin.status.listed_time + intervals_of(ports, pin)[Level.LIST]
-    return due_on_request(due, pin.status.listed_time, requests_of(pin).get(Level.LIST))
+    last = pin.status.listed_time
+    due = next_time(last, intervals_of(ports, pin)[Level.LIST], ports.now())
+    return due_on_request(due, last, requests_of(pin).get(Level.LIST))
 
 
 def _seconds_until_due(ports: Ports, pin: DatasetPin) -> float:

@@ -35,6 +35,7 @@ from glovebox.controllers.record_comparison import compare_records
 from glovebox.controllers.signing_keys import KeyPlace, ensure_keys
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.data.digest import digest_of
+from glovebox.data.due import next_time
 from glovebox.errors import Conflict, GloveboxError, InvalidInput, Unavailable
 from glovebox.kube.kinds import ISOLATION_PROFILE, OBJECT_STORE
 from glovebox.kube.resources import Key
@@ -302,8 +303,8 @@ def _seconds_until_due(ports: Ports, store: ObjectStore) -> float:
         or status.last_verified_time is None
     ):
         return 0.0
-    due = status.last_verified_time + timedelta(seconds=store.spec.verify_interval_seconds)
-    return (due - ports.now()).total_seconds()
+    interval, now = timedelta(seconds=store.spec.verify_interval_seconds), ports.now()
+    return (next_time(status.last_verified_time, interval, now) - now).total_seconds()
 
 
 def _seconds_of_rest(ports: Ports, store: ObjectStore) -> float:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
+from glovebox import names
 from glovebox.controllers.damaged import damaged
 from glovebox.controllers.empty_namespaces import confirm_empty_namespaces, note_empty_namespaces
 from glovebox.controllers.lineage_outbox import Outbox
@@ -19,6 +20,7 @@ from glovebox.engine.resync import Resync
 from glovebox.engine.tasks import TaskRunner
 from glovebox.engine.workers import Workers
 from glovebox.kube.canary import Canary
+from glovebox.kube.kinds import CUSTOM_KINDS
 from glovebox.kube.lease import Elector
 from glovebox.kube.reflector import Reflector
 from glovebox.kube.resources import Key
@@ -31,6 +33,8 @@ OUT_OF_REACH_SECONDS: Final = 60.0
 class Operator:
     """The parts that run, and the facts that probes ask for.
 
+    `served` returns what the API server offers of a group and version.
+
     Without an elector this process is the only one and always works.
     """
 
@@ -42,8 +46,18 @@ class Operator:
     outbox: Outbox
     liveness: Liveness
     registry: CollectorRegistry
+    served: Callable[[str], Awaitable[Collection[str]]]
     elector: Elector | None = None
     canary: Canary | None = None
+
+    async def missing_kinds(self) -> tuple[str, ...]:
+        """Return which of our own kinds the API server does not offer, by their plural names.
+
+        Raises:
+            GloveboxError: It does not say.
+        """
+        offered = await self.served(names.API_VERSION)
+        return tuple(kind.plural for kind in CUSTOM_KINDS if kind.plural not in offered)
 
     def on_event(self, event_type: str | None, obj: Mapping[str, Any]) -> None:
         """Take in an event about one of our own resources, as kopf tells it."""
@@ -79,16 +93,20 @@ class Operator:
             await self._work()
             return
         await elector.acquire()
-        # What the former leader wrote last may not have come here yet: the truth, before any work.
-        await self.resync.prime()
         try:
             async with asyncio.TaskGroup() as group:
+                # From the first moment on: what comes before the work may take longer than a lease.
                 group.create_task(elector.hold())
-                group.create_task(self._work())
+                group.create_task(self._take_over())
         finally:
             # Only when all work has ended: the next replica begins as soon as it is given back.
             await self.ports.events.flush()
             await elector.release()
+
+    async def _take_over(self) -> None:
+        # What the former leader wrote last may not have come here yet: the truth, before any work.
+        await self.resync.prime()
+        await self._work()
 
     async def _work(self) -> None:
         # While nobody led, an Experiment may have gone without passing by its deletion.

@@ -63,7 +63,7 @@ async def look_at_proofs(
         return _first(ports, obj, look, now)
     proofs = proofs_of(pin)
     intervals = intervals_of(ports, pin)
-    dues = _dues(pin, proofs, intervals)
+    dues = _dues(pin, proofs, intervals, now)
     wanted = [
         level
         for level in PROVEN
@@ -113,7 +113,7 @@ def _first(ports: Ports, obj: Mapping[str, Any], look: Look, now: datetime) -> L
     made = DatasetPin.model_validate({**obj, "status": look.status})
     proofs = proofs_of(made)
     status = with_proofs(obj, look.status, proofs, Standing(), now)
-    first = min(_dues(made, proofs, intervals_of(ports, made)).values())
+    first = min(_dues(made, proofs, intervals_of(ports, made), now).values())
     wait = max(0.0, (first - now).total_seconds())
     return replace(look, status=status, retry_seconds=earlier(look.retry_seconds, wait))
 
@@ -223,9 +223,12 @@ def _count(
 
 
 def _dues(
-    pin: DatasetPin, proofs: Mapping[Level, LevelProof], intervals: Mapping[Level, timedelta]
+    pin: DatasetPin,
+    proofs: Mapping[Level, LevelProof],
+    intervals: Mapping[Level, timedelta],
+    now: datetime,
 ) -> dict[Level, datetime]:
-    past, pinned, asked = past_of(proofs), pinned_time(pin), requests_of(pin)
+    past, pinned, asked = past_of(proofs, now), pinned_time(pin, now), requests_of(pin)
     return {
         level: due_on_request(
             due_time(level, past, intervals[level], pinned),
@@ -247,8 +250,8 @@ def _standing(
 
     What somebody asks for is late once it has been under way for long, whatever moment they named.
     """
-    past, pinned = past_of(proofs), pinned_time(pin)
-    asked = _dues(pin, proofs, intervals)
+    past, pinned = past_of(proofs, now), pinned_time(pin, now)
+    asked = _dues(pin, proofs, intervals, now)
     for level in PROVEN:
         due = due_time(level, past, intervals[level], pinned)
         current = proofs[level].current if level in proofs else None

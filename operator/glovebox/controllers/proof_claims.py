@@ -15,6 +15,7 @@ from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.pin_verification import LevelProof, ProofUnderWay
 from glovebox.controllers.ports import Ports
+from glovebox.data.due import believed
 from glovebox.data.proof_budget import Allowance, Claim, Cost, Given, day_of, share
 from glovebox.data.proof_levels import Level, last_time
 from glovebox.engine.tasks import TaskKey
@@ -29,11 +30,14 @@ _MOST: Final = Cost(64 << 30, 100_000)
 ASK_AGAIN_SECONDS: Final = 600.0
 
 
-def pinned_time(pin: DatasetPin) -> datetime:
-    """Return when the pin was read whole; of one that never was, when it was created."""
+def pinned_time(pin: DatasetPin, now: datetime) -> datetime:
+    """Return when the pin was read whole; of one that never was, when it was created.
+
+    The latter as well where that was recorded by a clock that was ahead: it is the API server's.
+    """
     status = pin.status
     created = pin.metadata.creation_timestamp
-    moment = status.verified_time or created or status.listed_time
+    moment = believed(status.verified_time, now) or created or status.listed_time
     assert moment is not None  # noqa: S101 - the API server sets it
     return moment
 
@@ -55,7 +59,7 @@ def allowance_of(
     given = given_to(ports, pin)
     if given is not None and given.level is level:
         return given.allowance
-    own = _claim(pin, proofs, level)
+    own = _claim(pin, proofs, level, ports.now())
     spent: dict[str, Cost] = {}
     others: list[Claim] = []
     known: dict[str, str] = {}
@@ -105,10 +109,12 @@ def _waiting(pin: DatasetPin, now: datetime) -> Iterator[Claim]:
     for level, each in proofs.items():
         until = each.current.waiting_until_time if each.current is not None else None
         if until is not None and now < until + timedelta(seconds=ASK_AGAIN_SECONDS):
-            yield _claim(pin, proofs, level)
+            yield _claim(pin, proofs, level, now)
 
 
-def _claim(pin: DatasetPin, proofs: Mapping[Level, LevelProof], level: Level) -> Claim:
+def _claim(
+    pin: DatasetPin, proofs: Mapping[Level, LevelProof], level: Level, now: datetime
+) -> Claim:
     current = proofs[level].current
     assert current is not None  # noqa: S101 - told by the caller
     number = number_of(pin, level)
@@ -117,7 +123,7 @@ def _claim(pin: DatasetPin, proofs: Mapping[Level, LevelProof], level: Level) ->
     if level is not Level.HEAD:
         size = max(current.needs, min(_bytes_left(pin, current, level, left), _MOST.bytes), 1)
     each = 2 if level is Level.HEAD else 1
-    last = last_time(level, past_of(proofs)) or pinned_time(pin)
+    last = last_time(level, past_of(proofs, now)) or pinned_time(pin, now)
     # A byte at least: nothing is read of a budget that is used up.
     least = Cost(max(current.needs, min(size, 1)), each)
     want = Cost(size, min(left * each, _MOST.requests))

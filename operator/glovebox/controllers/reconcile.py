@@ -51,6 +51,7 @@ from glovebox.kube.kinds import (
     SPLIT_PIN,
 )
 from glovebox.kube.resources import Key
+from glovebox.status.failed_look import has_lasted, with_failed_look, without_failed_look
 from glovebox.status.in_use import (
     compute_blocked_status,
     compute_held_status,
@@ -62,6 +63,7 @@ from glovebox.status.words import differ_in_words_alone
 
 log = structlog.get_logger(__name__)
 _MARKING: Final = "in use"
+_LOOKING: Final = "look"
 # A look that is to follow at once, of which nothing was written that it could find.
 UNWRITTEN_SECONDS: Final = 2.0
 
@@ -130,7 +132,7 @@ async def _reconcile(
     marked = _Marked(obj)
     if key.kind in HELD:
         marked = await _mark(ports, key, obj)
-    look = await controller.reconcile(ports, marked.obj)
+    look = await _look(ports, key, marked.obj, controller)
     if key.kind in HELD:
         look = _with_marks(ports, look, marked)
     written = await _write(ports, key, look)
@@ -140,6 +142,29 @@ async def _reconcile(
         priority=look.priority,
         error=look.error or marked.outcome.error,
     )
+
+
+async def _look(ports: Ports, key: Key, obj: Mapping[str, Any], controller: Controller) -> Look:
+    """Look at a resource; one that cannot be looked at says so once that has lasted.
+
+    Raises:
+        Conflict: Somebody wrote in between, or it is not there any more.
+    """
+    try:
+        look = await controller.reconcile(ports, obj)
+    except Conflict:
+        raise
+    except Exception as error:
+        outcome = of_error(error)
+        if not isinstance(error, GloveboxError):
+            log.exception("a bug: a look failed unexpectedly")
+        outcome = outcome.with_failure(*ports.failures.note(key, _LOOKING))
+        is_told = has_lasted(outcome, ports.grace)
+        status = with_failed_look(obj, outcome, ports.now()) if is_told else None
+        failure = error if isinstance(error, GloveboxError) else outcome.error
+        return Look(obj, status, error=failure)
+    ports.failures.clear(key, _LOOKING)
+    return replace(look, status=without_failed_look(look.obj, look.status))
 
 
 def next_look(look: Look, written: Written) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -12,11 +12,12 @@ from glovebox import names
 from glovebox.controllers.ports import Ports
 from glovebox.engine.tasks import TaskKey
 from glovebox.errors import Conflict
-from glovebox.kube.kinds import JOB, NAMESPACE
+from glovebox.kube.kinds import CUSTOM_KINDS, JOB, NAMESPACE
 from glovebox.kube.objects import ObjectKey
 from glovebox.kube.resources import Key
 
 log = structlog.get_logger(__name__)
+_OWNERS: Final = frozenset(kind.kind for kind in (*CUSTOM_KINDS, NAMESPACE))
 
 
 class TaskJobSweep:
@@ -101,4 +102,6 @@ def _task_of(job: Mapping[str, Any]) -> TaskKey | None:
     if not is_ours:
         return None
     owner, uid, task = map(str, said)
-    return TaskKey(Key.parse(owner), uid, task)
+    kind, slash, _ = owner.partition("/")
+    # One that somebody edited keeps no other from being swept.
+    return TaskKey(Key.parse(owner), uid, task) if slash and kind in _OWNERS else None

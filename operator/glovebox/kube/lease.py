@@ -11,6 +11,8 @@ running when they fail.
   write takes no longer than what is left. So a replica that was paused, or cut off, writes nothing
   once another one may lead.
 - Each change of the holder is a new term (`leaseTransitions`).
+- A Lease that somebody deletes gives nothing away: whoever saw it held waits as long as for a
+  holder that is gone.
 - The lease is given back only after the work has ended; the next replica takes it within seconds.
 
 What it does not protect against: a process that stops between the fence and the kernel's send, and
@@ -115,6 +117,8 @@ class Elector:
         self._renewed_at = -math.inf
         self._seen_version = ""
         self._seen_at = 0.0
+        # Until when somebody else may lead, by what was last seen of the Lease.
+        self._rival_until = -math.inf
 
     @property
     def leads(self) -> bool:
@@ -199,6 +203,9 @@ class Elector:
         try:
             lease = await self._client.get(LEASE, self._namespace, self._name)
         except NotFound:
+            if _clock() < self._rival_until:
+                # Deleted under whoever holds it, who may write until then without having noticed.
+                return False
             lease = {
                 "apiVersion": LEASE.api_version,
                 "kind": LEASE.kind,
@@ -220,9 +227,11 @@ class Elector:
         holder = spec.get("holderIdentity") or ""
         # Ours without our knowing: the answer to our own write was lost.
         if holder in ("", self.identity):
+            self._rival_until = -math.inf
             return True
         seconds = spec.get("leaseDurationSeconds") or self._timing.lease
-        return _clock() >= self._seen_at + max(seconds, self._timing.lease)
+        self._rival_until = self._seen_at + max(seconds, self._timing.lease)
+        return _clock() >= self._rival_until
 
     async def _renew(self) -> bool:
         """Renew what is held; when somebody else wrote, look whose it is."""

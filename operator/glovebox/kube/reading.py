@@ -14,9 +14,9 @@ import orjson
 
 from glovebox.api import reasons
 from glovebox.errors import Unavailable
-from glovebox.kube.answers import checked_event
+from glovebox.kube.answers import NotFound, checked_event
 from glovebox.kube.exchange import Exchange
-from glovebox.kube.kinds import POD, Kind
+from glovebox.kube.kinds import DISCOVERY, POD, Kind
 from glovebox.kube.transport import TransportError
 
 # Eight kinds are listed at once at the start: what they hold then is what the process keeps. One
@@ -49,6 +49,33 @@ class ApiReader:
             NotFound: It is not there.
         """
         return await self._exchange.request("GET", kind, kind.path(namespace, name))
+
+    async def served(self, api_version: str) -> frozenset[str]:
+        """Return the plural names of what discovery offers of a group; none of one it knows not.
+
+        What it offers is not all that is served: it follows a moment later.
+
+        Args:
+            api_version: Group and version, as objects name them.
+        """
+        group, _, version = api_version.partition("/")
+        everything = await self._discover("/apis")
+        offered = {
+            each["version"]
+            for one in everything.get("groups") or ()
+            if one["name"] == group
+            for each in one.get("versions") or ()
+        }
+        if version not in offered:
+            return frozenset()
+        try:
+            found = await self._discover(f"/apis/{api_version}")
+        except NotFound:
+            return frozenset()
+        return frozenset(each["name"] for each in found.get("resources") or ())
+
+    async def _discover(self, path: str) -> dict[str, Any]:
+        return await self._exchange.request("GET", DISCOVERY, path, verb="DISCOVER")
 
     async def pages(
         self,

@@ -105,7 +105,8 @@ class Session:
                 return False
             self._renewed_at = now()
             try:
-                credentials = await self._log_in()
+                # What they hold may be damaged: a certificate that is none is found out here.
+                self._connect(await self._log_in())
             except GloveboxError:
                 raise
             except Exception as error:
@@ -113,7 +114,6 @@ class Session:
                     reasons.API_UNAVAILABLE,
                     f"logging in to the API server again failed: {error}",
                 ) from error
-            self._connect(credentials)
             self._drain(used)
         return True
 

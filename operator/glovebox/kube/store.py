@@ -9,6 +9,9 @@ whatever order they come, and these rules decide:
 - A deletion counts only for the UID that is known.
 - A complete list replaces: what it does not hold is gone, unless it was written after the list was
   taken.
+- Whoever was asked later knows better: what a list or a read holds is there, whatever an earlier
+  list left out or a watch said to be deleted. One answer that was wrong is so put right by the next
+  one, and not believed until the object changes.
 - A list that is older than what was known before it was asked for means that the API server went
   back in time (its database was restored): from then on the list is the truth, whatever its
   versions.
@@ -26,7 +29,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import structlog
 
@@ -55,10 +58,21 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True, slots=True)
 class _Deletion(Generic[R]):
-    """A deletion of ours: of which object, in which state of it, and the how many-th it was."""
+    """A deletion of ours: of which object, in which state of it, and at which moment."""
 
     record: R
-    number: int
+    moment: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Absence:
+    """That something was not there: at which version, and at which moment that was told."""
+
+    version: int
+    moment: int
+
+
+_NEVER: Final = _Absence(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +161,14 @@ class Table(Generic[K, R]):
         self._changed = changed
         self._belongs = belongs
         self._records: dict[K, R] = {}
-        # What we deleted, until its absence is confirmed; and how many deletions there were.
+        # What we deleted, until its absence is confirmed.
         self._deleted: dict[K, _Deletion[R]] = {}
-        self._deletions = 0
-        # What others deleted since the last complete list: the version at which it was gone.
-        self._gone: dict[K, int] = {}
-        # The version of that list: what is older, and was not in it, had gone by then.
-        self._listed = 0
+        # How often something was said to be absent: what orders that and what is asked for.
+        self._moment = 0
+        # What others deleted since the last complete list.
+        self._gone: dict[K, _Absence] = {}
+        # That list: what is older, and was not in it, had gone by then.
+        self._listed = _NEVER
         # The highest version known by whatever way, answers to our own writes included.
         self._highest = 0
         # Up to which version the watch itself has told everything; an answer is no such word.
@@ -188,7 +203,7 @@ class Table(Generic[K, R]):
 
     def moment(self) -> int:
         """Return the present moment, to be taken before a read is sent; see `seen`."""
-        return self._deletions
+        return self._moment
 
     def seen(self, obj: Mapping[str, Any], *, asked: int | None = None) -> Change[K, R] | None:
         """Take in an object that was added or changed; return the change, if it was one.
@@ -196,7 +211,7 @@ class Table(Generic[K, R]):
         Args:
             obj: The object.
             asked: The moment at which it was asked for, where it was read besides the watch: what
-                was deleted before and is there all the same was not deleted.
+                was deleted or absent before and is there all the same was not.
         """
         self._reach(version_of(obj))
         return self._take(obj, asked=asked)
@@ -214,7 +229,7 @@ class Table(Generic[K, R]):
             return None
         if self._belongs(key):
             # An answer or a page that is still on its way is older than that.
-            self._gone[key] = max(version, self._gone.get(key, 0))
+            self._note_absence(key, version)
         return self._remove(key) if known is not None else None
 
     def absent(self, key: K, version: int) -> Change[K, R] | None:
@@ -222,7 +237,7 @@ class Table(Generic[K, R]):
         known = self._records.get(key)
         if known is None or known.resource_version > version:
             return None
-        self._gone[key] = max(version, self._gone.get(key, 0))
+        self._note_absence(key, version)
         return self._remove(key)
 
     def bookmark(self, version: int) -> None:
@@ -236,14 +251,18 @@ class Table(Generic[K, R]):
 
     # What we did ourselves.
 
-    def record_write(self, answer: Mapping[str, Any]) -> R:
+    def record_write(self, answer: Mapping[str, Any], *, asked: int | None = None) -> R:
         """Remember the answer to a write of ours; the watch will only repeat it.
+
+        Args:
+            answer: The object.
+            asked: As in `seen`, where it was found to be as intended, and only read.
 
         Returns:
             What is kept of the answer, even if something newer is known by now.
         """
         self._highest = max(self._highest, version_of(answer))
-        change = self._take(answer, own=True)
+        change = self._take(answer, own=True, asked=asked)
         if change is not None and change.after is not None:
             return change.after
         return self._keep(answer)
@@ -264,8 +283,8 @@ class Table(Generic[K, R]):
             return None
         if version is not None and known.resource_version > version:
             return None
-        self._deletions += 1
-        self._deleted[key] = _Deletion(known, self._deletions)
+        self._moment += 1
+        self._deleted[key] = _Deletion(known, self._moment)
         return self._remove(key, own=True)
 
     # The rules.
@@ -295,9 +314,8 @@ class Table(Generic[K, R]):
                 return None
         deleted = self._deleted.get(key)
         ours = deleted if deleted is not None and deleted.record.uid == uid else None
-        stayed = ours is not None and asked is not None and asked >= ours.number
-        was_there = max(self._listed, self._gone.get(key, 0))
-        if before is None and not newer and not stayed and version <= was_there:
+        stayed = ours is not None and asked is not None and asked >= ours.moment
+        if before is None and not newer and not stayed and version <= self._absent_at(key, asked):
             return None  # from before its deletion
         if ours is not None and not newer and not stayed:
             held = is_leaving(obj) and version > ours.record.resource_version
@@ -316,9 +334,22 @@ class Table(Generic[K, R]):
         self._changed(change)
         return change
 
+    def _absent_at(self, key: K, asked: int | None) -> int:
+        """Return at which version it was last absent, by what was told since it was asked for."""
+        told = (self._listed, self._gone.get(key, _NEVER))
+        return max(
+            (each.version for each in told if asked is None or asked < each.moment), default=0
+        )
+
+    def _note_absence(self, key: K, version: int) -> None:
+        self._moment += 1
+        version = max(version, self._gone.get(key, _NEVER).version)
+        self._gone[key] = _Absence(version, self._moment)
+
     def _was_listed(self, version: int) -> None:
-        self._listed = version
-        self._gone = {key: at for key, at in self._gone.items() if at > version}
+        self._moment += 1
+        self._listed = _Absence(version, self._moment)
+        self._gone = {key: each for key, each in self._gone.items() if each.version > version}
 
     def _reach(self, version: int) -> None:
         self._highest = max(self._highest, version)
@@ -361,6 +392,7 @@ class Listing(Generic[K, R]):
         table._was_listed(version)  # noqa: SLF001 - as above
         if self._restored:
             table._highest = version  # noqa: SLF001 - as above
+            table._gone.clear()  # noqa: SLF001 - its versions come again, of other objects
             table.restores += 1
             log.error(
                 "the API server went back in time: everything known of this kind was replaced",

@@ -25,6 +25,7 @@ from glovebox.api.pin_verification import (
     ProofUnderWay,
 )
 from glovebox.data.compare import Difference, Findings
+from glovebox.data.due import believed
 from glovebox.data.proof_levels import Level, Past, ProofSlice, last_time
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.dataset_pin import PinFacts, compute_conditions
@@ -69,16 +70,22 @@ def proofs_of(pin: DatasetPin) -> dict[Level, LevelProof]:
     return found
 
 
-def past_of(proofs: Mapping[Level, LevelProof]) -> dict[Level, Past]:
-    """Return when each level was last proven, and whether that found something."""
-    return {level: Past(each.last_time, each.result == "Found") for level, each in proofs.items()}
+def past_of(proofs: Mapping[Level, LevelProof], now: datetime) -> dict[Level, Past]:
+    """Return when each level was last proven, and whether that found something.
+
+    Nobody knows when it was that a clock recorded which was ahead.
+    """
+    return {
+        level: Past(believed(each.last_time, now), each.result == "Found")
+        for level, each in proofs.items()
+    }
 
 
-def last_proof(pin: DatasetPin, level: Level) -> datetime | None:
-    """Return when a pin was last proven at a level, or more strongly."""
+def last_proof(pin: DatasetPin, level: Level, now: datetime) -> datetime | None:
+    """Return when a pin was last proven at a level, or more strongly; None where nobody knows."""
     if level is Level.LIST:
-        return pin.status.listed_time
-    return last_time(level, past_of(proofs_of(pin)))
+        return believed(pin.status.listed_time, now)
+    return last_time(level, past_of(proofs_of(pin), now))
 
 
 def began(proof: LevelProof | None, level: Level, now: datetime, seed: str) -> LevelProof:

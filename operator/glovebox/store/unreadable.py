@@ -87,6 +87,16 @@ def may_pass(why: Unread) -> bool:
     return why in ("Denied", "KeyRefused")
 
 
+def is_lost(error: GloveboxError) -> bool:
+    """Return whether one version is not to be had, now or later, and others may be.
+
+    It was deleted, archived, or written with a key that only its writer has. For what only saves
+    work: whoever needs the version itself asks `why_of`.
+    """
+    why = why_of(error)
+    return error.reason == reasons.OBJECT_NOT_FOUND or (why != "" and not may_pass(why))
+
+
 def is_of_writers_key(answer: AnswerError) -> bool:
     """Return whether a store asks for a key of the customer's own (SSE-C)."""
     return answer.status == _BAD_REQUEST and _OF_WRITERS_KEY.search(answer.words) is not None

@@ -20,9 +20,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from glovebox.api import reasons
 from glovebox.data.delivery import TaskStore
 from glovebox.data.digest import DIGEST_PREFIX, canonical_json
-from glovebox.errors import InvalidInput, Unavailable
+from glovebox.errors import GloveboxError, Unavailable
 from glovebox.store.connection import Stop, Store
 from glovebox.store.errors import translated
+from glovebox.store.unreadable import is_lost
 from glovebox.tasks.context import Progress
 from glovebox.tasks.document import digest_of_bytes
 from glovebox.tasks.marks import marked, unmarked
@@ -188,8 +189,8 @@ class TaskArea:
             with translated(f"read s3://{self._bucket}/{key}"):
                 answer = self._store.s3.get_object(Bucket=self._bucket, Key=key)
                 return answer["Body"].read()
-        except InvalidInput as error:
-            if error.reason != reasons.OBJECT_NOT_FOUND:
+        except GloveboxError as error:
+            if not is_lost(error):
                 raise
             return None
 

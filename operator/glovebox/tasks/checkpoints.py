@@ -8,9 +8,12 @@ from datetime import datetime
 
 import structlog
 
+from glovebox.data.compare import ListedVersion
+from glovebox.errors import GloveboxError
 from glovebox.store.connection import Stop, Store
 from glovebox.store.listing import list_versions
 from glovebox.store.manifests import object_chunks
+from glovebox.store.unreadable import is_lost
 from glovebox.tasks.marks import marked, unmarked
 from glovebox.tasks.short_lived import PREFIX, delete_below, put_short_lived, utc_now
 
@@ -61,17 +64,24 @@ class StoredCheckpoint:
                 continue
             self._count += 1
             self._saved = True
-            stored = b"".join(
-                object_chunks(
-                    self._store, self._bucket, version.key, version.version_id, self._stop
-                )
-            )
-            segment = unmarked(self._store, self._place, stored)
+            stored = self._read(version)
+            segment = unmarked(self._store, self._place, stored) if stored is not None else None
             if segment is None:
-                # Of somebody else, or from before the store's key was changed: read again.
+                # Of somebody else, or from before the store's key was changed: read again. What an
+                # attempt that ends has just deleted, or a rule of the bucket archived, as well.
                 log.warning("a check-point is not the operator's own", key=version.key)
                 continue
             yield segment
+
+    def _read(self, version: ListedVersion) -> bytes | None:
+        """Return what was stored; None where that is not to be had any more."""
+        where = (self._store, self._bucket, version.key, version.version_id, self._stop)
+        try:
+            return b"".join(object_chunks(*where))
+        except GloveboxError as error:
+            if is_lost(error):
+                return None
+            raise
 
     def save(self, segment: bytes) -> str:
         """See `Checkpoint`."""

@@ -17,10 +17,11 @@ import orjson
 import structlog
 
 from glovebox.data.manifest import decompressed, split_lines
-from glovebox.errors import InvalidInput
+from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.store.connection import Stop, Store
 from glovebox.store.listing import list_versions
 from glovebox.store.manifests import object_chunks
+from glovebox.store.unreadable import is_lost
 from glovebox.store.version_lock import Lock
 from glovebox.tasks.short_lived import PREFIX, delete_below, put_short_lived
 
@@ -124,5 +125,13 @@ class StoredLocks:
                     path, mode, until = orjson.loads(line)
                     yield path, Lock(mode, until)
             except (InvalidInput, ValueError) as error:
-                # What it would have said is not compared, and is recorded again by this proof.
-                log.warning("a record of locks cannot be read", key=version.key, error=str(error))
+                _unread(version.key, error)
+            except GloveboxError as error:
+                if not is_lost(error):
+                    raise
+                _unread(version.key, error)
+
+
+def _unread(key: str, error: Exception) -> None:
+    """Say that what a record would have told is not compared; this proof records it again."""
+    log.warning("a record of locks cannot be read", key=key, error=str(error))

@@ -68,3 +68,15 @@ def test_a_job_that_nobody_waits_for(
 )
 def test_what_is_not_ours_is_left_alone(other: dict[str, Any]) -> None:
     assert find_idle([other], frozenset("j"), lambda _: False, lambda _: False) == ([], frozenset())
+
+
+@pytest.mark.parametrize("owner", ["Nonsense/team/rows", "rows", "Nonsense"])
+def test_a_job_whose_owner_somebody_edited_keeps_no_other_from_being_swept(owner: str) -> None:
+    notes = job()["metadata"]["annotations"] | {names.ANNOTATION_OWNER: owner}
+    edited = job(annotations=notes, uid="k")
+
+    def has_owner(key: TaskKey) -> bool:
+        return key != KEY and Key.parse(str(key.owner)).resource is not None
+
+    found, _ = find_idle([edited, job()], frozenset(), has_owner, lambda _: False)
+    assert [each["metadata"]["uid"] for each in found] == ["j"]

@@ -406,3 +406,19 @@ def test_a_crowd_at_the_gate_does_not_cost_the_lease() -> None:
             return leads
 
     assert run(main())
+
+
+@pytest.mark.parametrize("moment", [0.1, 0.6, 1.1, 1.6, 2.1])
+def test_a_lease_that_is_deleted_under_its_holder_is_waited_for_by_whoever_saw_it(
+    moment: float,
+) -> None:
+    """Who leads notices with the next renewal, and writes until then."""
+    api = Api()
+
+    async def story(*_: Any) -> None:
+        await asyncio.sleep(moment)
+        api.lease = None
+        await asyncio.sleep(60)
+
+    run(two(api, story))
+    assert writers(api) == ["a", "b"]

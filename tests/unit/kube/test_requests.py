@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -19,7 +20,13 @@ from glovebox.errors import (
 from glovebox.kube.answers import AlreadyExists, Expired, NotFound
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import CONFIG_MAP, JOB, LEASE, POD, Kind
-from glovebox.kube.transport import REQUESTS_AT_ONCE, Answer, TransportError
+from glovebox.kube.transport import (
+    REQUESTS_AT_ONCE,
+    Answer,
+    Credentials,
+    Transport,
+    TransportError,
+)
 from support.scripted_transport import Asked, User, Wire, answered
 from support.virtual_time import now, run
 
@@ -150,6 +157,26 @@ def test_due_credentials_are_used_on_while_no_new_ones_can_be_had() -> None:
 
     use(wire, get, login=login)
     assert [asked.user for asked in wire.asked] == ["user1"]
+
+
+def test_credentials_that_are_damaged_leave_the_old_ones_in_use() -> None:
+    """A certificate that is none is found when a connection is made of it."""
+    wire = Wire(lambda _: answered(200))
+    made: list[str] = []
+
+    def transport(credentials: Credentials) -> Transport:
+        if made:
+            raise ssl.SSLError("no start line")
+        made.append("one")
+        return wire.transport(credentials)
+
+    async def main() -> None:
+        async with Client(lambda: Due("user1"), transport=transport) as client:
+            await get(client)
+            await get(client)
+
+    run(main())
+    assert [asked.user for asked in wire.asked] == ["user1", "user1"]
 
 
 # 429

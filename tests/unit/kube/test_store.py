@@ -355,3 +355,45 @@ def test_what_was_told_is_said_by_the_watch_and_by_lists_alone() -> None:
     assert told.table.told == 8
     told.list(2, obj(2))
     assert told.table.told == 2, "the API server went back in time"
+
+
+def test_what_one_list_left_out_the_next_one_brings_back_as_it_is() -> None:
+    """Nobody changed the object: its version is older than the list that did not hold it."""
+    told = Told()
+    told.list(9, obj(5), obj(6, name="b", uid="v"))
+    told.list(20, obj(6, name="b", uid="v"))
+    assert "a" not in told.known
+    told.list(20, obj(5), obj(6, name="b", uid="v"))
+    assert told.known == {"a": ("u", 5), "b": ("v", 6)}
+
+
+def test_what_a_list_left_out_is_there_when_it_is_read_afterwards() -> None:
+    told = Told()
+    told.list(9, obj(5))
+    before = told.table.moment()
+    told.list(20)
+    told.table.seen(obj(5), asked=before)
+    told.table.record_write(obj(5), asked=before)
+    assert told.known == {}, "it was asked for before the list was complete"
+    told.table.record_write(obj(5), asked=told.table.moment())
+    assert told.known == {"a": ("u", 5)}
+
+
+def test_what_a_watch_said_to_be_gone_is_there_when_it_is_listed_afterwards() -> None:
+    told = Told()
+    told.table.seen(obj(5))
+    late = told.table.listing()
+    told.table.gone(obj(7))
+    late.page(7, [obj(5)])
+    assert told.known == {}, "a page that was on its way is older than the deletion"
+    told.list(9, obj(5))
+    assert told.known == {"a": ("u", 5)}
+
+
+def test_after_a_restore_nothing_is_older_than_a_deletion_from_before() -> None:
+    told = Told()
+    told.list(50, obj(5))
+    told.table.gone(obj(60))
+    assert told.list(20) is True
+    told.table.seen(obj(30, uid="new"))
+    assert told.known == {"a": ("new", 30)}

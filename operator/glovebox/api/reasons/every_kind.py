@@ -126,6 +126,14 @@ TASK_NAME_TAKEN: Final = _reason(
     "A Job that the operator did not make has the name of the Job of a task.",
     "Delete the Job that the message names. The operator never adopts it and never deletes it.",
 )
+LOOK_FAILED: Final = _reason(
+    "LookFailed",
+    "every kind `Reconciling`",
+    "The operator has failed to look at the resource for longer than the grace time, by a bug or"
+    " because of what the message names; its other conditions say what was seen before.",
+    "Follow the message; report a bug with the operator's log. The operator retries with backoff,"
+    " and takes this back with the first look that succeeds.",
+)
 INTERNAL_ERROR: Final = _reason(
     "InternalError",
     "every kind `Ready`, `Reconciling`",

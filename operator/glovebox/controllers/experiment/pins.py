@@ -234,7 +234,7 @@ def _require_recent(scope: Scope, reference: _Reference, pin: DatasetPin) -> Non
     if reference.max_age is None:
         return
     for level, most in ages_of(reference.max_age).items():
-        last = last_proof(pin, level)
+        last = last_proof(pin, level, scope.now)
         if last is not None and scope.now - last <= most:
             continue
         is_ours = pin.namespace == scope.experiment.namespace

@@ -23,6 +23,7 @@ from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.job_pods import pods_of
 from glovebox.controllers.job_waits import look_at_job
+from glovebox.data.due import next_time
 from glovebox.desired.plan import Plan
 from glovebox.desired.probe import Probe
 from glovebox.errors import Conflict, GloveboxError, NamespaceGone
@@ -133,7 +134,7 @@ def _recorded(scope: Scope, found: NamespaceFacts) -> IsolationStatus | None:
 
 def _is_overdue(scope: Scope, recorded: IsolationStatus) -> bool:
     """Whether the next check is due for as long as a verdict counts; a restart changes nothing."""
-    return scope.now > recorded.verified_time + 2 * _DAY
+    return scope.now > next_time(recorded.verified_time, 2 * _DAY, scope.now)
 
 
 async def _go_on(scope: Scope, probe: Probe, recorded: IsolationStatus | None) -> _Step:
@@ -191,7 +192,8 @@ def _due(
         again = _DAY
     else:
         return None
-    return max(0.0, (recorded.verified_time + again - scope.now).total_seconds())
+    due = next_time(recorded.verified_time, again, scope.now)
+    return max(0.0, (due - scope.now).total_seconds())
 
 
 def _finding(

@@ -1,0 +1,111 @@
+"""kopf looks once which kinds there are: it does not begin before all of ours are offered."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import fields
+from typing import Any
+
+import kopf
+import pytest
+
+from glovebox import names
+from glovebox.controllers.operator import Operator
+from glovebox.handlers.watching import watch
+from glovebox.kube.client import Client
+from glovebox.kube.kinds import CUSTOM_KINDS
+from glovebox.kube.login import ApiCredentials
+from glovebox.kube.transport import Answer
+from support.scripted_transport import Asked, User, Wire, answered
+from support.virtual_time import now, run
+
+ALL = tuple(kind.plural for kind in CUSTOM_KINDS)
+GROUP = {"name": names.GROUP, "versions": [{"version": names.VERSION}]}
+
+
+class Discovery:
+    """What an API server offers of our group.
+
+    Args:
+        groups: What `/apis` lists.
+        plurals: What the group has; None where it is not there.
+    """
+
+    def __init__(self, groups: list[Any], plurals: tuple[str, ...] | None) -> None:
+        self.groups, self.plurals = groups, plurals
+
+    def answer(self, asked: Asked) -> Answer:
+        if asked.path == "/apis":
+            return answered(200, {"groups": self.groups})
+        assert asked.path == f"/apis/{names.API_VERSION}"
+        if self.plurals is None:
+            return answered(404)
+        return answered(200, {"resources": [{"name": each} for each in self.plurals]})
+
+
+def offered_by(client: Client) -> Operator:
+    """Return an operator of which nothing else is asked."""
+    parts: dict[str, Any] = dict.fromkeys(each.name for each in fields(Operator))
+    return Operator(**parts | {"served": client.served})
+
+
+async def _no_login() -> ApiCredentials:
+    raise AssertionError("kopf does not begin here")
+
+
+@pytest.mark.parametrize(
+    ("groups", "plurals"),
+    [
+        pytest.param([], None, id="an API server that has just started"),
+        pytest.param([GROUP], None, id="a group that is going"),
+        pytest.param([GROUP], ALL[1:], id="one CRD is missing"),
+        pytest.param([], ALL, id="not listed among the groups yet"),
+    ],
+)
+def test_kopf_begins_once_all_of_our_kinds_are_offered(
+    groups: list[Any], plurals: tuple[str, ...] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began: list[float] = []
+
+    async def operator(**_: object) -> None:
+        began.append(now())
+
+    monkeypatch.setattr(kopf, "operator", operator)
+    discovery = Discovery(groups, plurals)
+
+    async def main() -> float:
+        wire = Wire(discovery.answer)
+        async with Client(lambda: User("a"), transport=wire.transport) as client:
+            running = offered_by(client)
+            watching = asyncio.create_task(watch(running, asyncio.Event(), _no_login))
+            await asyncio.sleep(60)
+            assert not began
+            discovery.groups, discovery.plurals = [GROUP], ALL
+            offered = now()
+            await watching
+            return offered
+
+    assert run(main()) <= began[0]
+
+
+def test_an_api_server_that_does_not_answer_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    began: list[float] = []
+
+    async def operator(**_: object) -> None:
+        began.append(now())
+
+    monkeypatch.setattr(kopf, "operator", operator)
+    discovery, down = Discovery([GROUP], ALL), [True]
+
+    async def main() -> None:
+        wire = Wire(lambda asked: answered(503) if down else discovery.answer(asked))
+        async with Client(lambda: User("a"), transport=wire.transport) as client:
+            running = offered_by(client)
+            watching = asyncio.create_task(watch(running, asyncio.Event(), _no_login))
+            await asyncio.sleep(60)
+            assert not began
+            down.clear()
+            await watching
+
+    run(main())
+    assert began
