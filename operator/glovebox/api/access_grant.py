@@ -17,7 +17,7 @@ from glovebox.api.base import Model, Resource, Status, TolerantModel
 from glovebox.api.experiment_inputs import Role
 from glovebox.api.ledger_entry_status import LedgerEntryStatus
 from glovebox.api.references import LocalPinRef, StoreRef
-from glovebox.api.scalars import Digest, DnsLabel, Text, Time, Word
+from glovebox.api.scalars import DeclaredTime, Digest, DnsLabel, Text, Time, Word
 from glovebox.api.schema import FORBIDDEN, list_atomic, list_map, list_set, rule, rules
 
 MAX_USES = 1000
@@ -136,7 +136,7 @@ class AccessGrantSpec(Model):
             " it. When empty: any purpose."
         ),
     )
-    expire_time: Time = Field(
+    expire_time: DeclaredTime = Field(
         description=(
             "When the grant ends. Nothing is bound by it from then on, and no credentials for the"
             " content are issued or renewed."

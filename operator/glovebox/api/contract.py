@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from glovebox.api.base import Model
 from glovebox.api.coverage import Column
 from glovebox.api.references import LocalPinRef
-from glovebox.api.scalars import Time
+from glovebox.api.scalars import DeclaredTime
 from glovebox.api.schema import list_atomic, list_map, list_set, rule, rules
 
 MAX_COLUMNS = 256
@@ -251,7 +251,7 @@ class Freshness(Model):
         json_schema_extra={"format": "int64"},
         description="How many seconds before `atTime` the newest value may lie at most.",
     )
-    at_time: Time = Field(
+    at_time: DeclaredTime = Field(
         description="The moment that counts. It is fixed, so that the answer is always the same."
     )
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model
-from glovebox.api.scalars import Time
+from glovebox.api.scalars import DeclaredTime
 from glovebox.api.schema import list_set, rule, rules, taught
 
 _COLUMN = r"^[A-Za-z_][A-Za-z0-9_.-]*$"
@@ -40,8 +40,10 @@ class TimeWindow(Model):
             " column."
         )
     )
-    from_time: Time = Field(description="The first moment that may occur in the column.")
-    until_time: Time = Field(description="The first moment after all that occur in the column.")
+    from_time: DeclaredTime = Field(description="The first moment that may occur in the column.")
+    until_time: DeclaredTime = Field(
+        description="The first moment after all that occur in the column."
+    )
 
 
 class Groups(Model):

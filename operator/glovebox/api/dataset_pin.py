@@ -27,7 +27,7 @@ from glovebox.api.pin_use import PinUse
 from glovebox.api.pin_verification import Verification
 from glovebox.api.provenance import Provenance
 from glovebox.api.references import LocalPinRef, StoreRef
-from glovebox.api.scalars import Digest, ImageReference, Text, Time, Word
+from glovebox.api.scalars import DeclaredTime, Digest, ImageReference, Text, Word
 from glovebox.api.schema import FORBIDDEN, Extra, rule, rules
 from glovebox.api.statistics import (
     HAS_COLUMNS,
@@ -69,7 +69,7 @@ NOT_COLLECTED = rule(
 class Retention(Model):
     """How long the data may be kept. It is recorded and shown; nothing is deleted for it."""
 
-    until_time: Time | None = Field(
+    until_time: DeclaredTime | None = Field(
         default=None, description="Until when they may be kept. When absent: without an end."
     )
     why: Text = Field(

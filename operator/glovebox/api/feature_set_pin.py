@@ -17,7 +17,7 @@ from glovebox.api.dataset_pin_status import PinUsers
 from glovebox.api.materialized import Materialized, MaterializedStatus, Seconds
 from glovebox.api.pin_checks import PinProgress
 from glovebox.api.references import LocalPinRef
-from glovebox.api.scalars import Digest, DnsLabel, SourceRepository, Text, Time, Word
+from glovebox.api.scalars import DeclaredTime, Digest, DnsLabel, SourceRepository, Text, Time, Word
 from glovebox.api.schema import Extra, list_atomic, list_map, list_set, rule, rules, taught
 from glovebox.api.validity import Validity
 
@@ -140,7 +140,7 @@ class FeatureInput(Model):
 class Migration(Model):
     """What becomes of the pin that this one supersedes, and what its users have to do."""
 
-    deprecate_time: Time | None = Field(
+    deprecate_time: DeclaredTime | None = Field(
         default=None,
         description=(
             "From when on the older pin is deprecated. It can be used all the same, until its own"

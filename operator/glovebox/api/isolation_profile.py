@@ -19,10 +19,10 @@ from glovebox.api.placement import Accelerator, Scheduling
 from glovebox.api.profile_limits import BudgetEntry, Limits, QuotaRange, RetentionRange, RunRules
 from glovebox.api.profile_network import ProfileNetwork
 from glovebox.api.scalars import (
+    DeclaredTime,
     ImageRepository,
     ObjectName,
     Text,
-    Time,
 )
 from glovebox.api.schema import FORBIDDEN, list_atomic, list_map, rule, rules
 from glovebox.api.stage_secrets import MAX_OFFERED, OfferedSecret
@@ -50,7 +50,7 @@ class ApprovedImages(Model):
             " approves `registry.example/team/trainer`, not `registry.example/team2/trainer`."
         )
     )
-    expire_time: Time | None = Field(
+    expire_time: DeclaredTime | None = Field(
         default=None,
         description=(
             "When the approval ends. From then on new Experiments with these images are refused;"

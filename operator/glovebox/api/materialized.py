@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from glovebox.api.base import Model, TolerantModel
 from glovebox.api.coverage import Column
 from glovebox.api.references import LocalPinRef
-from glovebox.api.scalars import Digest, Time
+from glovebox.api.scalars import DeclaredTime, Digest, Time
 from glovebox.api.schema import list_atomic, list_set, rule, rules
 
 MAX_KEYS: Final = 8
@@ -26,11 +26,11 @@ _TIMES = "[has(self.eventTime) ? self.eventTime : '', has(self.knownTime) ? self
 class AsOf(Model):
     """Up to when the values may know anything."""
 
-    event_time: Time | None = Field(
+    event_time: DeclaredTime | None = Field(
         default=None,
         description="The last moment that may occur in the column `eventTime`. When absent: any.",
     )
-    known_time: Time | None = Field(
+    known_time: DeclaredTime | None = Field(
         default=None,
         description="The last moment that may occur in the column `knownTime`. When absent: any.",
     )

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from glovebox.api.base import Model
 from glovebox.api.experiment_inputs import Role
-from glovebox.api.scalars import Time
+from glovebox.api.scalars import DeclaredTime
 from glovebox.api.schema import list_set
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class PinUse(Model):
             " slice that is not to be used twice. When empty: none."
         ),
     )
-    embargo_until_time: Time | None = Field(
+    embargo_until_time: DeclaredTime | None = Field(
         default=None,
         description="Until when a use takes a grant in every role. When absent: no embargo.",
     )

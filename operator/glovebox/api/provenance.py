@@ -14,7 +14,14 @@ from glovebox.api.parameters import (
     SHORT_NAMES,
 )
 from glovebox.api.references import PinRef
-from glovebox.api.scalars import Digest, ImageReference, SourceRepository, Text, Time, Word
+from glovebox.api.scalars import (
+    DeclaredTime,
+    Digest,
+    ImageReference,
+    SourceRepository,
+    Text,
+    Word,
+)
 from glovebox.api.schema import list_atomic, list_set, rule, rules
 
 MAX_SOURCES = 32
@@ -92,8 +99,8 @@ class TimeRange(Model):
         )
     )
 
-    from_time: Time = Field(description="The first moment that was taken.")
-    until_time: Time = Field(description="The first moment after all that were taken.")
+    from_time: DeclaredTime = Field(description="The first moment that was taken.")
+    until_time: DeclaredTime = Field(description="The first moment after all that were taken.")
 
 
 class Transformation(Model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, BeforeValidator, Field
@@ -54,6 +55,9 @@ IMAGE_MESSAGE: Final = (
     " digits>'; a tag can be moved to other content. Find the digest with 'docker buildx imagetools"
     " inspect IMAGE:TAG' or 'crane digest IMAGE:TAG' and leave the tag out"
 )
+
+FIRST_TIME: Final = "1000-01-01T00:00:00Z"
+LAST_TIME: Final = "9999-12-31T23:59:59Z"
 
 LINK_LOCAL: Final = tuple(ipaddress.ip_network(text) for text in ("169.254.0.0/16", "fe80::/10"))
 CIDR_MESSAGE: Final = (
@@ -123,6 +127,10 @@ def _is_host(text: str) -> bool:
     return str(address) == text and not (
         isinstance(address, ipaddress.IPv6Address) and (address.ipv4_mapped or address.scope_id)
     )
+
+
+def _is_within_the_calendar(moment: datetime) -> bool:
+    return datetime.fromisoformat(FIRST_TIME) <= moment <= datetime.fromisoformat(LAST_TIME)
 
 
 def _is_quantity(text: str) -> bool:
@@ -332,6 +340,16 @@ QuotaResource = Annotated[
 ]
 Port = Annotated[int, Field(ge=1, le=65535, json_schema_extra={"format": "int32"})]
 Time = AwareDatetime
+# A moment that somebody declares. At the ends of the calendar there is none a day earlier, and in
+# UTC some are in no year at all.
+DeclaredTime = Annotated[
+    Time,
+    Checked(
+        _is_within_the_calendar,
+        f"self >= timestamp('{FIRST_TIME}') && self <= timestamp('{LAST_TIME}')",
+        "must be a time from the year 1000 to the year 9999, in UTC",
+    ),
+]
 Protocol = Literal["TCP", "UDP", "SCTP"]
 RetentionMode = Literal["Compliance", "Governance"]
 Days = Annotated[int, Field(ge=1, le=36500, json_schema_extra={"format": "int32"})]

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model
 from glovebox.api.coverage import Column
-from glovebox.api.scalars import ObjectKey, Time
+from glovebox.api.scalars import DeclaredTime, ObjectKey
 from glovebox.api.schema import list_atomic, list_map, rule, rules
 
 MAX_PARTS = 16
@@ -51,7 +51,9 @@ class TimeRule(Model):
             " `<column>=<value>/`, with a value such as `2013-01-31`."
         )
     )
-    boundaries: Annotated[tuple[Time, ...], Field(min_length=1, max_length=MAX_PARTS - 1)] = Field(
+    boundaries: Annotated[
+        tuple[DeclaredTime, ...], Field(min_length=1, max_length=MAX_PARTS - 1)
+    ] = Field(
         json_schema_extra=list_atomic(),
         description=(
             "The first moment of each part but the first one, ascending; one fewer than there are"

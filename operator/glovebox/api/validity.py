@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model
-from glovebox.api.scalars import Time
+from glovebox.api.scalars import DeclaredTime
 from glovebox.api.schema import rule, rules
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ class Validity(Model):
         )
     )
 
-    not_before_time: Time | None = Field(
+    not_before_time: DeclaredTime | None = Field(
         default=None, description="From when on the pin may be used. When absent: immediately."
     )
-    not_after_time: Time | None = Field(
+    not_after_time: DeclaredTime | None = Field(
         default=None, description="Until when the pin may be used. When absent: without end."
     )
 

@@ -28,6 +28,8 @@ REDACTED: Final = "[redacted]"
 SHORTEST_SECRET: Final = 6
 # A piece of a known secret at a cut: fewer letters give nothing away.
 _SHORTEST_PIECE: Final = 8
+# In so many places of a secret a piece is looked for: each look copies up to all of it.
+_PLACES_MAX: Final = 16
 
 _PEM: Final = re.compile(
     r"-----BEGIN [A-Z0-9 ]{1,40}-----(?:(?!-----END)[\s\S])*+(?:-----END [A-Z0-9 ]{1,40}-----)?"
@@ -178,14 +180,43 @@ def _spellings(secrets: Iterable[str]) -> list[str]:
 
 def _without_pieces(text: str, secret: str) -> str:
     """Take out the end of a secret at the text's beginning, and its beginning at the end."""
-    for length in range(min(len(secret) - 1, len(text)), _SHORTEST_PIECE - 1, -1):
-        if text.startswith(secret[-length:]):
-            text = REDACTED + text[length:]
-            break
-    for length in range(min(len(secret) - 1, len(text)), _SHORTEST_PIECE - 1, -1):
-        if text.endswith(secret[:length]):
-            return text[:-length] + REDACTED
+    if length := _begins_with_an_end(text, secret):
+        text = REDACTED + text[length:]
+    if length := _ends_with_a_beginning(text, secret):
+        text = text[:-length] + REDACTED
     return text
+
+
+def _begins_with_an_end(text: str, secret: str) -> int:
+    """Return with how many letters of a secret's end a text begins; 0 when with fewer than eight.
+
+    Only where its first letters occur in the secret a piece can begin. They may occur everywhere,
+    in a secret that was made so: after some places that were none, all is taken out that may be.
+    """
+    head = text[:_SHORTEST_PIECE]
+    at = secret.find(head, max(1, len(secret) - len(text)))
+    for _ in range(_PLACES_MAX):
+        if at < 0 or len(head) < _SHORTEST_PIECE:
+            return 0
+        if text.startswith(secret[at:]):
+            return len(secret) - at
+        at = secret.find(head, at + 1)
+    return len(secret) - at if at >= 0 else 0
+
+
+def _ends_with_a_beginning(text: str, secret: str) -> int:
+    """Return with how many letters of a secret's beginning a text ends, as above."""
+    tail = text[-_SHORTEST_PIECE:]
+    most = min(len(secret) - 1, len(text))
+    at = secret.rfind(tail, 0, most)
+    for _ in range(_PLACES_MAX):
+        length = at + len(tail)
+        if at < 0 or len(tail) < _SHORTEST_PIECE:
+            return 0
+        if text.endswith(secret[:length]):
+            return length
+        at = secret.rfind(tail, 0, length - 1)
+    return at + len(tail) if at >= 0 else 0
 
 
 def _but_the_name(found: re.Match[str]) -> str:

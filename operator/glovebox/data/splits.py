@@ -41,6 +41,9 @@ HASH_BYTES: Final = 16
 MOMENT_BYTES: Final = 8
 # A moment that is none.
 NO_MOMENT: Final = -(1 << 63)
+# All of these years, in every zone, has nanoseconds since 1970 in 64 bits.
+_FIRST_YEAR: Final = 1678
+_LAST_YEAR: Final = 2261
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Granularity = Literal["Rows", "Objects"]
@@ -200,6 +203,8 @@ def nanoseconds(moment: datetime) -> int:
 def moment_of_text(text: str) -> int | None:
     """Return the moment that a text stands for, in nanoseconds; None when it stands for none.
 
+    Moments before 1678 or after 2261 have no nanoseconds in 64 bits: they are none.
+
     Args:
         text: A date, which is its first moment in UTC, or a moment, in ISO 8601; one without a zone
             is taken for UTC.
@@ -207,11 +212,13 @@ def moment_of_text(text: str) -> int | None:
     try:
         if len(text) == len("2013-01-01"):
             day = date.fromisoformat(text)
-            return nanoseconds(datetime(day.year, day.month, day.day, tzinfo=UTC))
-        moment = datetime.fromisoformat(text)
+            moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        else:
+            moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return nanoseconds(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
+    found = nanoseconds(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
+    return found if _FIRST_YEAR <= moment.year <= _LAST_YEAR else None
 
 
 def time_of(nanos: int) -> datetime:

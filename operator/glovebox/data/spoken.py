@@ -33,12 +33,14 @@ def spoken(encoded: str) -> Iterator[str]:
 
 
 def _texts(document: object) -> Iterator[str]:
-    if isinstance(document, str):
-        yield document
-        yield from (line.strip() for line in document.splitlines())
-    elif isinstance(document, Mapping):
-        for value in document.values():
-            yield from _texts(value)
-    elif isinstance(document, list):
-        for value in document:
-            yield from _texts(value)
+    # Whoever wrote it chose how deep it is: a call for each depth would be too many.
+    left = [document]
+    while left:
+        each = left.pop()
+        if isinstance(each, str):
+            yield each
+            yield from (line.strip() for line in each.splitlines())
+        elif isinstance(each, Mapping):
+            left += each.values()
+        elif isinstance(each, list):
+            left += each

@@ -103,7 +103,8 @@ def _value(work: Splitting, entry: Entry) -> bytes:
             raise UnfitData(
                 reasons.KEY_MISSING,
                 f"the folder `{rule.columns[0]}=` of `{printable(entry.path)}` names no moment in"
-                " ISO 8601, such as 2013-01-31: write it so, or pin what is split by another rule",
+                " ISO 8601 from 1678 to 2261, such as 2013-01-31: write it so, or pin what is split"
+                " by another rule",
             )
         return moment_bytes(moment)
     key = canonical_key(values)

@@ -252,6 +252,7 @@ _BEYOND: Final[dict[str, tuple[str, Json, str, str]]] = {
 def attempts(namespace: str) -> Iterator[Attempt]:
     """Return all attacks in the namespace of the tenant's experiment."""
     yield from _endless(namespace)
+    yield from _held(namespace)
     yield from _misled(namespace)
     yield from _greedy(namespace)
     twin = creation(objects.pod(namespace))
@@ -459,6 +460,28 @@ def _endless(namespace: str) -> Iterator[Attempt]:
         )
 
 
+def _held(namespace: str) -> Iterator[Attempt]:
+    """Return the ways to have what was stopped stay, and with it the namespace."""
+    pod, job, template = objects.pod(namespace), objects.job(namespace), objects.job(namespace)
+    for thing in (pod, job):
+        thing["metadata"]["finalizers"] = ["example.com/held"]
+    template["spec"]["template"]["metadata"] = {"finalizers": ["example.com/held"]}
+    for thing, what, twin in (
+        (pod, "a pod that somebody has to let go", objects.pod(namespace)),
+        (job, "a Job that somebody has to let go", objects.job(namespace)),
+        (template, "a Job whose pods somebody has to let go", objects.job(namespace)),
+    ):
+        yield Attempt(
+            "T56",
+            what,
+            TENANT,
+            creation(thing),
+            "guard glovebox-workload-finalizers",
+            "finalizer 'example.com/held' must be left out",
+            creation(twin),
+        )
+
+
 def _misled(namespace: str) -> Iterator[Attempt]:
     """Return the ways to have a name of the store mean a server of one's own."""
     names = "`hostAliases`, and `nameservers` and `searches` of `dnsConfig`"
@@ -516,6 +539,17 @@ def _greedy(namespace: str) -> Iterator[Attempt]:
         "maximum memory usage per Container",
         pod({"memory": "1Gi"}, {"memory": "1Mi"}),
     )
+    whole = {"limits": {"memory": "64Ti"}, "requests": {"memory": "1Gi"}}
+    for make, by, what in ((objects.pod, PODS, "a pod"), (objects.job, JOBS, "a Job's pod")):
+        yield Attempt(
+            "T27",
+            f"{what} that says itself how much memory its containers may leave behind",
+            TENANT,
+            creation(make(namespace, resources=whole)),
+            by,
+            "`resources` of the pod as a whole must be left out",
+            creation(make(namespace)),
+        )
     yield Attempt(
         "T27",
         "accelerators that no quota counts",

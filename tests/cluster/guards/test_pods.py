@@ -64,6 +64,11 @@ GRACE = (
     " out: what is stopped must end soon, and not be forgotten before it has ended"
 )
 
+WHOLE = (
+    "`resources` of the pod as a whole must be left out: say them for each container, where the"
+    " limits of the experiment hold"
+)
+
 
 def probed(probe: str, seconds: int) -> dict[str, Any]:
     """Return containers with a probe that gives so many seconds."""
@@ -113,6 +118,14 @@ ATTACKS = [
         },
         GRACE,
         id="the same, in a sidecar",
+    ),
+    pytest.param(
+        {"resources": {"limits": {"memory": "64Ti"}, "requests": {"memory": "1Mi"}}},
+        WHOLE,
+        id="memory that no limit of a container bounds",
+    ),
+    pytest.param(
+        {"resources": {"requests": {"memory": "1Mi"}}}, WHOLE, id="requests of no container"
     ),
     pytest.param({"serviceAccountName": "default"}, RUNNER, id="another ServiceAccount"),
     pytest.param(
@@ -203,6 +216,7 @@ def test_a_job_with_such_a_template_is_refused(
         pytest.param(resolving("single-request-reopen"), id="an option without a number"),
         pytest.param(resolving("attempts:3"), id="an option in one word"),
         pytest.param({"os": {"name": "linux"}}, id="what it runs on anyway"),
+        pytest.param({"resources": {}}, id="nothing asked for the pod as a whole"),
     ],
 )
 def test_what_lies_beside_a_rule_is_admitted(experiments: Kubectl, change: dict[str, Any]) -> None:

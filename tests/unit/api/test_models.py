@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,8 +16,9 @@ from glovebox.api import conditions, reasons
 from glovebox.api.experiment import Experiment
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.kinds import BY_NAME, KINDS
-from glovebox.api.scalars import Cidr, HostAddress, Quantity
+from glovebox.api.scalars import Cidr, DeclaredTime, HostAddress, Quantity
 from glovebox.api.validity import Validity
+from glovebox.status.text import format_time
 from support.examples import FLIGHTS, REPOSITORY, documents, flights, merged
 
 _CASES = REPOSITORY / "tests" / "cluster" / "api"
@@ -244,3 +245,25 @@ def test_every_reason_says_one_thing() -> None:
     assert sorted(words) == sorted(set(words))
     # And no module of the package hides the word of another one.
     assert sorted(words) == sorted(reasons.MEANINGS)
+
+
+@pytest.mark.parametrize("text", ["1000-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_a_declared_time_has_one_a_month_before_it_and_one_in_utc(text: str) -> None:
+    moment = TypeAdapter(DeclaredTime).validate_python(text)
+    assert moment.astimezone(UTC) - timedelta(days=31) < moment
+    assert format_time(moment) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0001-01-01T00:00:00+14:00",
+        "0001-01-05T00:00:00Z",
+        "0999-12-31T23:59:59Z",
+        "9999-12-31T23:59:59.5Z",
+        "9999-12-31T23:59:59-12:00",
+    ],
+)
+def test_what_lies_at_the_end_of_the_calendar_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError, match="must be a time from the year 1000"):
+        TypeAdapter(DeclaredTime).validate_python(text)

@@ -140,6 +140,43 @@ def test_no_text_takes_long(piece: str) -> None:
     assert time.process_time() - begun < 5
 
 
+@pytest.mark.parametrize(
+    "secret",
+    [
+        pytest.param('"%é' * 87_000, id="a long one that no two encodings spell alike"),
+        pytest.param("a" * 262_143 + "b", id="one whose pieces occur everywhere in it"),
+    ],
+)
+def test_no_secret_makes_it_take_long(secret: str) -> None:
+    """Whoever writes a Secret that stages are given chooses it, and others wait meanwhile."""
+    begun = time.process_time()
+    redacted("a" * 262_144, [secret])
+    # A search for its pieces whose time grows with the square takes a minute and more.
+    assert time.process_time() - begun < 5
+
+
+@given(
+    st.text("ab", min_size=9, max_size=60).flatmap(
+        lambda secret: st.tuples(
+            st.just(secret), st.integers(8, len(secret)), st.integers(8, len(secret))
+        )
+    )
+)
+def test_no_piece_of_a_secret_is_left_at_a_cut_however_it_repeats_itself(
+    cut: tuple[str, int, int],
+) -> None:
+    secret, end, beginning = cut
+    left = redacted(f"{secret[-end:]} {secret[:beginning]}", [secret])
+    assert left.startswith(REDACTED)
+    assert left.endswith(REDACTED)
+
+
+def test_of_a_secret_that_repeats_itself_too_much_is_taken_out_rather_than_too_little() -> None:
+    secret = "ab" * 100 + "c"
+    assert redacted(f"{'ab' * 60}!", [secret]).startswith(REDACTED)
+    assert redacted(f"!{'ba' * 60}", [secret]).endswith(REDACTED)
+
+
 @given(
     st.lists(
         st.sampled_from(

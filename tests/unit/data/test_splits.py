@@ -25,6 +25,7 @@ from glovebox.data.splits import (
     ByTime,
     hash_of,
     moment_bytes,
+    moment_of,
     moment_of_text,
     nanoseconds,
     time_of,
@@ -171,10 +172,24 @@ def test_a_list_says_parts_and_nothing_of_other_keys() -> None:
         pytest.param("2013-01-01T12:00:00.000001Z", None, id="a millionth"),
         pytest.param("yesterday", None, id="a word"),
         pytest.param("2013-13-01", None, id="no date"),
+        pytest.param("9999-12-31", None, id="a day that means for ever"),
+        pytest.param("1600-01-01T00:00:00Z", None, id="a moment of too long ago"),
+        pytest.param(
+            "1678-01-01T00:00:00+14:00",
+            datetime(1677, 12, 31, 10, tzinfo=UTC),
+            id="the first of all",
+        ),
+        pytest.param(
+            "2261-12-31T23:59:59-12:00",
+            datetime(2262, 1, 1, 11, 59, 59, tzinfo=UTC),
+            id="the last of all",
+        ),
     ],
 )
 def test_moments_of_text(text: str, moment: datetime | None) -> None:
     found = moment_of_text(text)
+    if found is not None:
+        assert moment_of(moment_bytes(found)) == found
     if text.endswith("001Z"):
         assert found == nanoseconds(NOON) + 1000
     else:
