@@ -46,6 +46,8 @@ def operator_part(
         "GLOVEBOX_NAMESPACE": OPERATOR_NAMESPACE,
         "GLOVEBOX_HTTP_HOST": LOOPBACK,
         "GLOVEBOX_HTTP_PORT": str(port),
+        # Only this machine reads them.
+        "GLOVEBOX_EXPERIMENT_SERIES": "100",
         "PYTHONSAFEPATH": "1",
         # As in the image: an arena for each thread that reads from a store would stay half empty.
         "MALLOC_ARENA_MAX": "2",

@@ -237,6 +237,16 @@ class Settings(BaseModel):
             " The chart sets it from its `traces`."
         ),
     )
+    experiment_series: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description=(
+            "How many Experiments have metrics of their own, some 40 series each: those that are"
+            " not sealed first, of them the newest. 0: none, since whoever reads /metrics then"
+            " reads names of Experiments, pins and contents of all teams."
+        ),
+    )
     store_threads: int = Field(
         default=16, ge=1, le=64, description="Threads for blocking S3 and STS calls."
     )

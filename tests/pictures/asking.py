@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,11 +30,13 @@ class Line:
         name: As the legend has it.
         labels: All of its labels.
         points: Unix time and value.
+        query: That it answers.
     """
 
     name: str
     labels: dict[str, str]
     points: tuple[tuple[float, float], ...]
+    query: Query
 
 
 class Answers:
@@ -44,13 +46,23 @@ class Answers:
         self._url = f"http://127.0.0.1:{port}/api/v1"
         self.begin, self.end = begin, end
 
-    def of(self, panel: Panel) -> list[Line]:
-        """Return the series that a panel shows; of a number or a table, as they are at the end."""
-        now = panel.kind in {"stat", "table"}
-        return [line for query in panel.queries for line in self._ask(query, now=now)]
+    def of(self, panel: Panel, chosen: Mapping[str, str]) -> list[Line]:
+        """Return the series that a panel shows; of a number or a table, as they are at the end.
 
-    def _ask(self, query: Query, *, now: bool) -> Iterator[Line]:
-        asked: dict[str, Any] = {"query": filled(query, interval=_INTERVAL)}
+        Args:
+            panel: Of a dashboard.
+            chosen: What the dashboard's variables are.
+        """
+        now = panel.kind in {"stat", "table"}
+        return [line for query in panel.queries for line in self._ask(query, chosen, now=now)]
+
+    def labels(self, expression: str) -> list[dict[str, str]]:
+        """Return the labels of what an expression finds at the end."""
+        asked = {"query": expression, "time": self.end}
+        return [each["metric"] for each in self._get("query", asked)]
+
+    def _ask(self, query: Query, chosen: Mapping[str, str], *, now: bool) -> Iterator[Line]:
+        asked: dict[str, Any] = {"query": filled(query, interval=_INTERVAL, chosen=chosen)}
         asked |= (
             {"time": self.end} if now else {"start": self.begin, "end": self.end, "step": _STEP}
         )
@@ -63,6 +75,7 @@ class Answers:
                 legend or ", ".join(each["metric"].values()),
                 each["metric"],
                 tuple((float(at), float(value)) for at, value in points),
+                query,
             )
 
     def _get(self, path: str, asked: dict[str, Any]) -> list[dict[str, Any]]:

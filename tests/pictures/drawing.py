@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,19 +27,33 @@ _INK, _QUIET, _GOOD, _BAD = "#1d2530", "#5b6675", "#19703f", "#a3232f"
 _COLORS: Final = ("#2f6db5", "#c46a1b", "#3a8f5c", "#8a4fa3", "#b03a48", "#6f7a21", "#2a8c93")
 # So many series are told apart in a picture.
 _MOST: Final = 7
-_ROWS: Final = 8
 _NAME: Final = 40
+# Letters between two columns of a table.
+_GAP: Final = 3
 # What stands alone between gaps is seen as well.
 _POINTS: Final[dict[str, Any]] = {"marker": ".", "markersize": 2}
 
 
-def draw(name: str, board: Dashboard, answers: Answers, path: Path) -> None:
-    """Draw a dashboard into a file."""
+def draw(
+    name: str, board: Dashboard, answers: Answers, path: Path, chosen: Mapping[str, str]
+) -> None:
+    """Draw a dashboard into a file.
+
+    Args:
+        name: Of the dashboard's file.
+        board: The dashboard.
+        answers: What Prometheus says.
+        path: Where to.
+        chosen: What the dashboard's variables are.
+    """
     places = grafana(name)["panels"]
     height = max(each["gridPos"]["y"] + each["gridPos"]["h"] for each in places)
     figure = Figure(figsize=(_COLUMNS * _WIDE, height * _HIGH + 0.5))
     total = height * _HIGH + 0.5
     figure.text(0.008, 1 - 0.3 / total, board.title, fontsize=13, color=_INK, weight="bold")
+    if board.choice:
+        said = f"{chosen['namespace']} / {chosen['experiment'].replace('|', ', ')}"
+        figure.text(0.992, 1 - 0.3 / total, said, fontsize=10, color=_QUIET, ha="right")
     panels = iter(board.panels)
     for each in places:
         place = each["gridPos"]
@@ -50,7 +65,7 @@ def draw(name: str, board: Dashboard, answers: Answers, path: Path) -> None:
         left, wide = place["x"] / _COLUMNS, place["w"] / _COLUMNS
         box = (left, 1 - (top + place["h"] * _HIGH) / total, wide, place["h"] * _HIGH / total)
         panel = next(panels)
-        _draw_panel(figure, panel, answers.of(panel), box, (answers.begin, answers.end))
+        _draw_panel(figure, panel, answers.of(panel, chosen), box, (answers.begin, answers.end))
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=_DPI)
     # A palette makes it a third of the size.
@@ -92,14 +107,35 @@ def _table(axes: Any, panel: Panel, lines: Sequence[Line]) -> None:
     if not lines:
         axes.text(0.5, 0.5, "No data", ha="center", color=_QUIET)
         return
-    columns = list(lines[0].labels)
-    rows = [[each.labels.get(name, "") for name in columns] for each in lines[:_ROWS]]
-    rows = [[*row, _shown(panel.unit, each.points[-1][1])] for row, each in zip(rows, lines)]  # noqa: B905
-    for down, row in enumerate([[*columns, "Value"], *rows]):
+    names = list(dict.fromkeys(name for each in lines for name in each.labels))
+    shown = [each for each in panel.queries if each.legend]
+    cells: dict[tuple[str, ...], dict[str, str]] = {}
+    for each in lines:
+        row = cells.setdefault(tuple(each.labels.get(name, "") for name in names), {})
+        value = _shown(each.query.unit or panel.unit, each.points[-1][1])
+        row[each.query.legend] = value
+    rows = [
+        [*labels, *(values.get(query.legend, "") for query in shown)]
+        for labels, values in list(cells.items())[: panel.rows]
+    ]
+    _cells(axes, [[*names, *(query.legend for query in shown)], *rows], panel.rows)
+
+
+def _cells(axes: Any, rows: Sequence[Sequence[str]], most: int) -> None:
+    """Write rows, the first one of headings, in columns as wide as what is in them.
+
+    Args:
+        axes: Where.
+        rows: Of one length.
+        most: For so many rows below the headings there is room.
+    """
+    widths = [max(len(cell) for cell in column) + _GAP for column in zip(*rows, strict=True)]
+    left = list(accumulate([0, *widths]))
+    for down, row in enumerate(rows):
         for across, cell in enumerate(row):
             axes.text(
-                across / len(row) + 0.01,
-                0.95 - down / (_ROWS + 1),
+                left[across] / left[-1] + 0.01,
+                0.95 - down / (most + 1),
                 cell,
                 color=_QUIET if down == 0 else _INK,
                 va="top",
@@ -146,6 +182,8 @@ def _scales(axes: Any, panel: Panel, shown: Sequence[Line], span: tuple[float, f
 
 def _shown(unit: str, value: float) -> str:
     """Return a value in a unit of Grafana's."""
+    if unit == "bool_yes_no":
+        return "Yes" if value else "No"
     for shown in _units(unit, value):
         return shown
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
@@ -168,4 +206,4 @@ def _units(unit: str, value: float) -> Iterator[str]:
     elif unit == "percentunit":
         yield f"{value:.0%}"
     elif unit.startswith("dateTime"):
-        yield f"{datetime.fromtimestamp(value / 1000, UTC):%Y-%m-%d %H:%M}"
+        yield f"{datetime.fromtimestamp(value / 1000, UTC):%Y-%m-%d %H:%M:%S}"

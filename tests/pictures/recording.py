@@ -73,7 +73,8 @@ def record(seed: int) -> tuple[list[str], float, float]:
 
 
 def _happenings(world: World, dice: random.Random) -> Iterator[Any]:
-    world.declare(DATASET_PIN, "set", pin_spec())
+    world.declare(DATASET_PIN, "months", pin_spec())
+    world.declare(DATASET_PIN, "later-months", pin_spec("later/"))
     for number in range(_EXPERIMENTS):
         yield _one(world, f"run-{number:02}", dice.uniform(1, 62) * _MINUTE, dice)
     yield _refused(world)
@@ -83,11 +84,18 @@ def _happenings(world: World, dice: random.Random) -> Iterator[Any]:
 
 async def _one(world: World, name: str, begins: float, dice: random.Random) -> None:
     await asyncio.sleep(begins)
-    pin = "set" if dice.random() < 0.6 else ""
-    world.declare(EXPERIMENT, name, experiment_spec(pin=pin))
+    world.declare(EXPERIMENT, name, experiment_spec(**_inputs(dice)))
     if dice.random() < 0.25:
         await asyncio.sleep(dice.uniform(4, 14) * _MINUTE)
         world.remove(EXPERIMENT, TEAM, name)
+
+
+def _inputs(dice: random.Random) -> dict[str, Any]:
+    """Return what one reads: some nothing, and a few learn from what others are judged by."""
+    drawn = dice.random()
+    if drawn < 0.1:
+        return {"pin": "later-months"}
+    return {"pin": "months", "test_pin": "later-months"} if drawn < 0.7 else {}
 
 
 async def _refused(world: World) -> None:

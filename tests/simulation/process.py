@@ -150,6 +150,7 @@ class Process:
             leader_election=self._elects,
             identity=self.identity,
             lineage=self._lineage.model_dump_json(by_alias=True),
+            experiment_series=100,
         )
         registry, metrics = process_registry()
         try:

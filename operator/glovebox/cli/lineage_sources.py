@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 from typing import TYPE_CHECKING, Any
 
 from glovebox.cli.experiments import KubeconfigCluster
-from glovebox.store.connection import Stores, StoreSettings
+from glovebox.jobs.in_store import in_store
 from glovebox.store.lineage_records import list_lineage, read_lineage
 
 if TYPE_CHECKING:
-    from glovebox.store.connection import Stop
+    from glovebox.store.connection import Stop, Store
 
 Json = dict[str, Any]
 
@@ -32,21 +30,10 @@ def read_events(bucket: str) -> list[bytes]:
     Raises:
         GloveboxError: The store does not answer, or denies it.
     """
-    return asyncio.run(_read_events(bucket))
 
+    def job(store: Store, stop: Stop) -> list[bytes]:
+        keys = list(list_lineage(store, bucket, stop))
+        found = (read_lineage(store, bucket, key, stop) for key in keys)
+        return [body for body in found if body is not None]
 
-async def _read_events(bucket: str) -> list[bytes]:
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    stores = Stores()
-    try:
-        store = stores.open(StoreSettings(endpoint or f"https://s3.{region}.amazonaws.com", region))
-
-        def job(stop: Stop) -> list[bytes]:
-            keys = list(list_lineage(store, bucket, stop))
-            found = (read_lineage(store, bucket, key, stop) for key in keys)
-            return [body for body in found if body is not None]
-
-        return await store.run_job(job)
-    finally:
-        await stores.close()
+    return in_store(job)

@@ -10,6 +10,7 @@ import typer
 
 from glovebox.cli import access_review as access_review_command
 from glovebox.cli import adopt as adopt_command
+from glovebox.cli import compare as compare_command
 from glovebox.cli import contract as contract_command
 from glovebox.cli import croissant as croissant_command
 from glovebox.cli import drift as drift_command
@@ -39,6 +40,7 @@ app.command("why")(why_command.why)
 app.command("report")(report_command.report)
 app.command("status")(status_command.status)
 app.command("tree")(tree_command.tree)
+app.command("compare")(compare_command.compare)
 app.command("drift")(drift_command.drift)
 app.command("plan")(plan_command.plan)
 app.command("render")(render_command.render)

@@ -6,8 +6,6 @@ the operator takes over nothing that no key of its own signed.
 
 from __future__ import annotations
 
-import asyncio
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,12 +15,12 @@ from pydantic import ValidationError
 from glovebox.api.experiment import Experiment
 from glovebox.desired.declared import is_declared_so
 from glovebox.desired.snapshot import KEY_SNAPSHOT
-from glovebox.store.connection import Stores, StoreSettings
+from glovebox.jobs.in_store import in_store
 from glovebox.store.record_listing import list_records
 from glovebox.store.run_records import RunRecord, read_run
 
 if TYPE_CHECKING:
-    from glovebox.store.connection import Stop
+    from glovebox.store.connection import Stop, Store
 
 Finding = Literal[
     "adoptable", "declared differently", "adopted", "no experiment", "only in the cluster"
@@ -107,22 +105,10 @@ def read_store(bucket: str) -> OnRecord:
     Raises:
         GloveboxError: The store does not answer, or denies it.
     """
-    return asyncio.run(_read_store(bucket))
 
+    def job(store: Store, stop: Stop) -> OnRecord:
+        listed = list_records(store, bucket, stop)
+        found = (read_run(store, bucket, key, None, stop) for key in sorted(listed.runs))
+        return OnRecord(tuple(run for run in found if run is not None), listed.seals)
 
-async def _read_store(bucket: str) -> OnRecord:
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    settings = StoreSettings(endpoint or f"https://s3.{region}.amazonaws.com", region)
-    stores = Stores()
-    try:
-        store = stores.open(settings)
-
-        def job(stop: Stop) -> OnRecord:
-            listed = list_records(store, bucket, stop)
-            found = (read_run(store, bucket, key, None, stop) for key in sorted(listed.runs))
-            return OnRecord(tuple(run for run in found if run is not None), listed.seals)
-
-        return await store.run_job(job)
-    finally:
-        await stores.close()
+    return in_store(job)

@@ -12,6 +12,8 @@ from glovebox.cli.failing import Failing
 from glovebox.cli.named import kind_named, namespaced
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from glovebox.api.dataset_pin import DatasetPin
     from glovebox.cli.experiments import KubeconfigCluster
     from glovebox.report.page import Page
@@ -53,27 +55,29 @@ def report(
             save.write_text(text, encoding="utf-8")
 
 
-def _of_pin(cluster: KubeconfigCluster, namespace: str, name: str) -> Page:
+def _now() -> datetime:
     from datetime import UTC, datetime
 
+    return datetime.now(UTC)
+
+
+def _of_pin(cluster: KubeconfigCluster, namespace: str, name: str) -> Page:
     from glovebox.api.dataset_pin import DatasetPin
     from glovebox.cli.experiments import parsed
     from glovebox.report.pin import pin_page
 
     found = parsed(DatasetPin, cluster.dataset_pin(namespace, name))
     readings = _readings(cluster, found.status.digest)
-    return pin_page(found, readings, datetime.now(UTC))
+    return pin_page(found, readings, _now())
 
 
 def _of_experiment(cluster: KubeconfigCluster, namespace: str, name: str) -> Page:
-    from datetime import UTC, datetime
-
     from glovebox.api.experiment import Experiment
     from glovebox.cli.experiments import parsed
     from glovebox.report.experiment import experiment_page
 
     found = parsed(Experiment, cluster.experiment(namespace, name))
-    return experiment_page(found, datetime.now(UTC), _pins(cluster, namespace))
+    return experiment_page(found, _now(), _pins(cluster, namespace))
 
 
 def _pins(cluster: KubeconfigCluster, namespace: str) -> list[DatasetPin]:

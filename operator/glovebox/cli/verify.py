@@ -36,6 +36,7 @@ class Output(StrEnum):
 
 
 def verify(
+    context: typer.Context,
     source: Annotated[
         str,
         typer.Argument(
@@ -104,6 +105,7 @@ def verify(
     and so on.
     """
     from glovebox.cli.shown import as_document
+    from glovebox.cli.watching import watching
     from glovebox.data.printable import printable
     from glovebox.errors import GloveboxError
     from glovebox.evidence.keys import read_bundle
@@ -127,7 +129,10 @@ def verify(
             locks=not allow_unlocked,
         )
         if source.startswith("s3://"):
-            verified = verify_store(source, demand, read_bytes=read_bytes, save=save)
+            with watching(is_plain=context.color is False) as watcher:
+                verified = verify_store(
+                    source, demand, read_bytes=read_bytes, save=save, watcher=watcher
+                )
         else:
             verified = verify_folder(Path(source), demand)
         if policy is not None:

@@ -202,6 +202,7 @@ async def operator(
             canary=canary.delay_seconds if canary is not None else None,
             drifting=lambda: (kind for kinds in ports.drifting.values() for kind in kinds),
             tells_lineage=settings.lineage.enabled,
+            most_experiments=settings.experiment_series,
         )
     )
     registry.register(LineageCollector(outbox.waiting))

@@ -5,8 +5,6 @@ It changes nothing and asks no cluster. The store is found as every S3 tool find
 
 from __future__ import annotations
 
-import asyncio
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,6 +15,7 @@ from typing import Final, TypeVar
 from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX, is_digest
 from glovebox.errors import InvalidInput
+from glovebox.jobs.in_store import in_store
 from glovebox.jobs.ledger_folder import FolderSource, checkpoints_with_witnesses, proof_from
 from glovebox.ledger import findings as words
 from glovebox.ledger.checkpoint import parse_checkpoint
@@ -29,7 +28,7 @@ from glovebox.ledger.proof import Proof
 from glovebox.ledger.source import Source
 from glovebox.ledger.stated import compare_objects, compare_seals
 from glovebox.ledger.verification import LedgerDemand, verify_ledger
-from glovebox.store.connection import Stop, Stores, StoreSettings
+from glovebox.store.connection import Stop
 from glovebox.store.ledger_init import pause_longer
 from glovebox.store.ledger_objects import LedgerPlace, read_oldest
 from glovebox.store.ledger_source import BucketSource
@@ -79,7 +78,7 @@ def with_ledger(where: str, act: Callable[[OpenLedger], T]) -> T:
 
 def with_bucket(bucket: str, act: Callable[[LedgerPlace, Stop], T]) -> T:
     """Do something with a bucket, as the environment says where it is."""
-    return asyncio.run(_with_bucket(bucket, act))
+    return in_store(lambda store, stop: act(LedgerPlace(store, bucket, pause_longer), stop))
 
 
 def parse_address(where: str) -> tuple[str, str]:
@@ -251,15 +250,3 @@ def _opened(place: LedgerPlace, organisation: str, stop: Stop) -> OpenLedger:
             " emptied or restored?",
         )
     return OpenLedger(epochs, place, stop)
-
-
-async def _with_bucket(bucket: str, act: Callable[[LedgerPlace, Stop], T]) -> T:
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    settings = StoreSettings(endpoint or f"https://s3.{region}.amazonaws.com", region)
-    stores = Stores()
-    try:
-        store = stores.open(settings)
-        return await store.run_job(lambda stop: act(LedgerPlace(store, bucket, pause_longer), stop))
-    finally:
-        await stores.close()

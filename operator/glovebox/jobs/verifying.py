@@ -6,8 +6,6 @@ look at as well.
 
 from __future__ import annotations
 
-import asyncio
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -46,6 +44,7 @@ from glovebox.evidence.verify_after import (
     check_supplement,
     stated_logs,
 )
+from glovebox.jobs.in_store import in_store, seal_place
 from glovebox.jobs.verifying_locks import (
     check_evidence_locks,
     check_locks,
@@ -54,7 +53,6 @@ from glovebox.jobs.verifying_locks import (
     tell_hidden,
 )
 from glovebox.store.artifact_reading import read_artifacts
-from glovebox.store.connection import Stores, StoreSettings
 from glovebox.store.evidence_objects import EvidenceObject, read_beside, read_evidence
 
 if TYPE_CHECKING:
@@ -95,6 +93,19 @@ class Verified:
     ledger: InLedger | None = None
 
 
+class Watcher:
+    """Is told how far a verification is; this one does nothing with it."""
+
+    def begin(self, versions: int, size: int) -> None:
+        """Learn how much there is to look at; a size of 0 where no bytes are read."""
+
+    def looked_at(self) -> None:
+        """Learn that one more version was looked at."""
+
+    def read(self, size: int) -> None:
+        """Learn that so many more bytes were read; called by several threads."""
+
+
 def verify_folder(folder: Path, demand: Demand, now: datetime | None = None) -> Verified:
     """Verify the evidence in a folder, without any store.
 
@@ -119,7 +130,14 @@ def verify_folder(folder: Path, demand: Demand, now: datetime | None = None) -> 
     return Verified(report, 0, (_DOCUMENTS_CHECKED, _BESIDE_CHECKED), unchecked)
 
 
-def verify_store(uri: str, demand: Demand, *, read_bytes: bool, save: Path | None) -> Verified:
+def verify_store(
+    uri: str,
+    demand: Demand,
+    *,
+    read_bytes: bool,
+    save: Path | None,
+    watcher: Watcher | None = None,
+) -> Verified:
     """Verify a seal in a store, with every version that it lists.
 
     Args:
@@ -127,38 +145,24 @@ def verify_store(uri: str, demand: Demand, *, read_bytes: bool, save: Path | Non
         demand: What is asked for.
         read_bytes: Read and hash every version; else only look whether it is there and locked.
         save: Folder in which the evidence is kept.
+        watcher: Is told how far it is.
 
     Raises:
         InvalidInput: There is no seal.
         GloveboxError: The store does not answer, or denies it.
     """
-    return asyncio.run(_verify_store(uri, demand, read_bytes=read_bytes, save=save))
+    bucket, folder = seal_place(uri)
+
+    def job(store: Store, stop: Stop) -> Verified:
+        return verify_seal(
+            store, bucket, folder, demand, stop, read_bytes=read_bytes, save=save, watcher=watcher
+        )
+
+    return in_store(job)
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-async def _verify_store(
-    uri: str, demand: Demand, *, read_bytes: bool, save: Path | None
-) -> Verified:
-    bucket, _, rest = uri.removeprefix("s3://").partition("/")
-    folder = f"{rest.rstrip('/')}/"
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    settings = StoreSettings(endpoint or f"https://s3.{region}.amazonaws.com", region)
-    stores = Stores()
-    try:
-        store = stores.open(settings)
-
-        def job(stop: Stop) -> Verified:
-            return verify_seal(
-                store, bucket, folder, demand, stop, read_bytes=read_bytes, save=save
-            )
-
-        return await store.run_job(job)
-    finally:
-        await stores.close()
 
 
 def verify_seal(
@@ -171,6 +175,7 @@ def verify_seal(
     read_bytes: bool = True,
     save: Path | None = None,
     now: datetime | None = None,
+    watcher: Watcher | None = None,
 ) -> Verified:
     """Verify the seal in a folder of a store. Blocks.
 
@@ -179,26 +184,7 @@ def verify_seal(
         GloveboxError: The store does not answer, or denies it.
     """
     now = now or _now()
-
-    # The folder is of one Experiment: the seal of another one has no business there.
-    uid = demand.expected.uid or folder.rstrip("/").rpartition("/")[2]
-    experiment = demand.expected.experiment
-
-    def is_its(envelope: bytes) -> bool:
-        if experiment and not is_statement_of(envelope, experiment, uid):
-            return False
-        return stated_uid(envelope) == uid
-
-    # As the operator looks for it; it knows besides when the run ended.
-    judge = Judge(Rule(demand.trust), is_its, defect_of_seal)
-    objects = read_evidence(store, bucket, folder, stop, judge)
-    if STATEMENT_NAME in objects and judge(_stored(objects)) is Standing.FOREIGN:
-        # There is none: what there is instead is told.
-        objects = read_evidence(store, bucket, folder, stop, Judge(Rule(demand.trust)))
-    documents = {name: found.body for name, found in objects.items()}
-    _save(save, documents)
-    demand = replace(demand, expected=replace(demand.expected, uid=uid))
-    report = _verify(documents, demand, f"s3://{bucket}/{folder}")
+    objects, report, judge = read_seal(store, bucket, folder, demand, stop, save=save)
     if report.findings:
         return Verified(report, 0, (_DOCUMENTS_CHECKED,), ("the artifacts",))
     check_written(report, objects[STATEMENT_NAME].written)
@@ -209,7 +195,7 @@ def verify_seal(
         ),
         *(f"cannot be read, and is not the seal: {each}" for each in judge.unread.values()),
     ]
-    seal = documents[STATEMENT_NAME]
+    seal = objects[STATEMENT_NAME].body
 
     def beside_it(predicate_type: str) -> Judge:
         digest = envelope_digest(seal)
@@ -232,7 +218,56 @@ def verify_seal(
     _check_beside(report, seal, found, demand, now, written)
     check_evidence_locks(report, objects | beside, now, demanded=demand.locks)
     control = (objects[SNAPSHOT_NAME].key, objects[SNAPSHOT_NAME].version_id)
-    return _compare(store, bucket, control, report, demand, stop, read_bytes=read_bytes, now=now)
+    return _compare(
+        store,
+        bucket,
+        control,
+        report,
+        demand,
+        stop,
+        read_bytes=read_bytes,
+        now=now,
+        watcher=watcher,
+    )
+
+
+def read_seal(
+    store: Store,
+    bucket: str,
+    folder: str,
+    demand: Demand,
+    stop: Stop,
+    *,
+    save: Path | None = None,
+) -> tuple[dict[str, EvidenceObject], Report, Judge]:
+    """Read the three documents of a seal and verify them; nothing else is looked at. Blocks.
+
+    Returns:
+        The documents by name, what was found, and what judged the statements.
+
+    Raises:
+        InvalidInput: There is no seal.
+        GloveboxError: The store does not answer, or denies it.
+    """
+    # The folder is of one Experiment: the seal of another one has no business there.
+    uid = demand.expected.uid or folder.rstrip("/").rpartition("/")[2]
+    experiment = demand.expected.experiment
+
+    def is_its(envelope: bytes) -> bool:
+        if experiment and not is_statement_of(envelope, experiment, uid):
+            return False
+        return stated_uid(envelope) == uid
+
+    # As the operator looks for it; it knows besides when the run ended.
+    judge = Judge(Rule(demand.trust), is_its, defect_of_seal)
+    objects = read_evidence(store, bucket, folder, stop, judge)
+    if STATEMENT_NAME in objects and judge(_stored(objects)) is Standing.FOREIGN:
+        # There is none: what there is instead is told.
+        objects = read_evidence(store, bucket, folder, stop, Judge(Rule(demand.trust)))
+    documents = {name: found.body for name, found in objects.items()}
+    _save(save, documents)
+    demand = replace(demand, expected=replace(demand.expected, uid=uid))
+    return objects, _verify(documents, demand, f"s3://{bucket}/{folder}"), judge
 
 
 def _stored(objects: Mapping[str, EvidenceObject]) -> Stored:
@@ -284,6 +319,7 @@ def _compare(
     *,
     read_bytes: bool,
     now: datetime,
+    watcher: Watcher | None,
 ) -> Verified:
     place = str(report.definition["internalParameters"]["artifacts"]).removeprefix("s3://")
     stated, _, prefix = place.partition("/")
@@ -291,21 +327,26 @@ def _compare(
         report.remarks.append(f"it was sealed in bucket {stated}; the copy in {bucket} was checked")
     unreadable: set[tuple[str, str]] = set()
     hidden: set[tuple[str, str]] = set()
-    found = list(
-        read_artifacts(
-            store,
-            bucket,
-            prefix,
-            stop,
-            control=control,
-            unreadable=unreadable,
-            hidden=hidden,
-            hashed=read_bytes,
-        )
-    )
+    watcher = watcher or Watcher()
+    expected = (*report.artifacts, *report.later)
+    watcher.begin(len(expected), sum(each.size for each in expected) if read_bytes else 0)
+    found = []
+    for each in read_artifacts(
+        store,
+        bucket,
+        prefix,
+        stop,
+        control=control,
+        unreadable=unreadable,
+        hidden=hidden,
+        hashed=read_bytes,
+        on_bytes=watcher.read,
+    ):
+        watcher.looked_at()
+        found.append(each)
     # What came after the seal is signed as well: its last listing has hashes and locks.
     later = {id_of(artifact) for artifact in report.later}
-    sealed = {id_of(artifact): artifact for artifact in (*report.artifacts, *report.later)}
+    sealed = {id_of(artifact): artifact for artifact in expected}
     readable = [each for each in found if id_of(each) not in unreadable]
     # What cannot be read is there, and nothing more can be said of it; nor of a hidden lock.
     check_versions(

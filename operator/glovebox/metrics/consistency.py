@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
 from cryptography import x509
@@ -20,6 +19,7 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, FEATURE_SET_PIN, OBJECT_STORE, SPLIT_PIN
 from glovebox.metrics.earliest import Earliest
+from glovebox.metrics.moments import unix
 from glovebox.status.kstatus import condition_of
 
 K = TypeVar("K", bound=Hashable)
@@ -236,7 +236,7 @@ def _waits_for_seal(spec: Mapping[str, Any], status: Mapping[str, Any]) -> float
     held = frozen or bool(status.get("brokenInputs"))
     if held and status.get("state") != names.STATE_SEALED:
         return None
-    return _unix((status.get("run") or {}).get("completionTime"))
+    return unix((status.get("run") or {}).get("completionTime"))
 
 
 def _is_incomplete(obj: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
@@ -280,14 +280,5 @@ def _authorities(spec: Mapping[str, Any]) -> float | None:
         certificates = x509.load_pem_x509_certificates(bundle.encode())
         # While authorities change both are listed: what counts is the last to end.
         return max((each.not_valid_after_utc.timestamp() for each in certificates), default=None)
-    except ValueError:
-        return None
-
-
-def _unix(text: str | None) -> float | None:
-    if not text:
-        return None
-    try:
-        return datetime.fromisoformat(text).timestamp()
     except ValueError:
         return None

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
 from glovebox.api import generated
-from glovebox.metrics import engine, lineage, state
+from glovebox.metrics import engine, lineage, one_by_one, state
 from glovebox.metrics.labels import REASONS
 from glovebox.metrics.tally import StateTally
 
@@ -27,10 +27,15 @@ _INTRODUCTION: Final = f"""\
 # Metrics
 
 The operator serves Prometheus metrics at `/metrics` on its health port (8080); the chart brings a
-ServiceMonitor (`metrics.serviceMonitor.enabled`). Every label value is from a short fixed list,
-but for `glovebox_object_unhealthy`, which is cut at {state.MOST_OBJECT_SERIES} series; its `reason`
-is a word of the [conditions page](conditions.md). The `reason` of `glovebox_reconcile_errors_total`
-is one of {_REASONS}. A histogram has the usual `_bucket`,
+ServiceMonitor (`metrics.serviceMonitor.enabled`). Every label value is from a short fixed list, but
+for two groups. `glovebox_object_unhealthy` and `glovebox_distribution_worst_psi` are cut at
+{state.MOST_OBJECT_SERIES} series each. What bears the name of an Experiment
+(`glovebox_experiment_*` with
+`resource_namespace` and `name`) is there where `operator.settings.experimentSeries` is more than 0:
+of so many Experiments, those that are not sealed first, and of them the newest, and of
+{one_by_one.MOST_INPUTS} inputs of each. The `reason` of an object or a condition is a word of the
+[conditions page](conditions.md); that of `glovebox_reconcile_errors_total` is one of
+{_REASONS}. A histogram has the usual `_bucket`,
 `_sum` and `_count`; histograms and counters have a `_created` as well, since when they count.
 """
 
@@ -78,6 +83,27 @@ WATCH: Final = {
     "glovebox_experiments_isolated": (
         "`status=False` above 0: the network plugin does not keep an experiment isolated."
     ),
+    "glovebox_experiments_left_out": (
+        "Above 0: the dashboards of one and of several do not know all; `glovebox status` and"
+        " `glovebox compare` do."
+    ),
+    "glovebox_experiment_info": "Join it to what others say of `target_namespace`.",
+    "glovebox_experiment_step_timestamp_seconds": (
+        "`RunEnded` without `Sealed` for long: see the condition `Sealed`."
+    ),
+    "glovebox_experiment_condition": "`status` other than expected: see the page of its `reason`.",
+    "glovebox_experiment_input_bytes": "One `content` in several Experiments: they share data.",
+    "glovebox_experiment_leakage": (
+        "Above 0: data are shared. 0 with `level=Unknown`: nobody looked."
+    ),
+    "glovebox_experiment_attempts": "Above 1: pods failed, or lost their node.",
+    "glovebox_experiment_drift_repairs": "Grows: somebody changes what is managed.",
+    "glovebox_experiment_drift_outstanding": "Above 0: isolation may be incomplete.",
+    "glovebox_experiment_tenant_pods": "Above 0: the run was not alone.",
+    "glovebox_experiment_lineage_events": "0 after a run, where lineage is on: the store is late.",
+    "glovebox_experiment_sealed_versions": "Absent before the seal.",
+    "glovebox_experiment_sealed_bytes": "Absent before the seal.",
+    "glovebox_experiment_seal_findings": "Above 0: read them in `status.seal.findings`.",
     "glovebox_reconcile_total": "The rate by result shows what the operator does.",
     "glovebox_reconcile_errors_total": (
         "A lasting rate: see the operator's log. `internal` is a bug."

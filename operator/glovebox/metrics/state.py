@@ -13,6 +13,7 @@ from glovebox.api import conditions as types
 from glovebox.api.data_terms import PROVENANCE_LEVELS
 from glovebox.api.evolution import COMPATIBILITIES
 from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN
+from glovebox.metrics import one_by_one
 from glovebox.metrics.consistency import LINKS, SCHEMAS
 from glovebox.metrics.tally import (
     CONTRACTS,
@@ -44,6 +45,7 @@ class StateCollector(Collector):
         canary: For how long what is known of the Lease has not come back by its watch (seconds);
             None: there is no Lease.
         drifting: The kinds of objects that differ now, one entry for each object.
+        most_experiments: So many Experiments have series of their own.
         tells_lineage: Whether events of lineage are written.
     """
 
@@ -57,6 +59,7 @@ class StateCollector(Collector):
         drifting: Callable[[], Iterable[str]],
         canary: Callable[[], float] | None = None,
         tells_lineage: bool = False,
+        most_experiments: int = 0,
     ) -> None:
         self._tally = tally
         self._queues = queues
@@ -65,6 +68,7 @@ class StateCollector(Collector):
         self._drifting = drifting
         self._canary = canary
         self._tells_lineage = tells_lineage
+        self._most_experiments = most_experiments
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Yield the families as they are at this moment."""
@@ -74,6 +78,7 @@ class StateCollector(Collector):
         yield from self._datasets()
         yield from self._consistency()
         yield from self._engine()
+        yield from one_by_one.families(self._tally.newest.first(self._most_experiments))
 
     def _objects(self) -> Iterable[GaugeMetricFamily]:
         objects = GaugeMetricFamily(
@@ -101,7 +106,12 @@ class StateCollector(Collector):
             value=max(0, self._tally.number_unhealthy - MOST_OBJECT_SERIES)
             + max(0, self._tally.number_moved - MOST_OBJECT_SERIES),
         )
-        yield from (objects, unobserved, unhealthy, left_out)
+        hidden = GaugeMetricFamily(
+            "glovebox_experiments_left_out",
+            "Experiments without series of their own, beyond the newest.",
+            value=max(0, len(self._tally.newest) - self._most_experiments),
+        )
+        yield from (objects, unobserved, unhealthy, left_out, hidden)
 
     def _experiments(self) -> Iterable[GaugeMetricFamily]:
         isolated = GaugeMetricFamily(

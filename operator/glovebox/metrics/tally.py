@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
@@ -23,6 +22,8 @@ from glovebox.data.proof_levels import Level
 from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, FEATURE_SET_PIN
 from glovebox.metrics.consistency import Consistency
 from glovebox.metrics.earliest import Earliest
+from glovebox.metrics.moments import unix
+from glovebox.metrics.newest import Newest
 from glovebox.status.kstatus import condition_of, kstatus
 
 K = TypeVar("K", bound=Hashable)
@@ -131,8 +132,8 @@ def read_facts(obj: Mapping[str, Any]) -> Facts:
         psi=_psi(obj) if is_pin else None,
         retiring=_retiring(status) if kind == FEATURE_SET_PIN.kind else "",
         unhealthy=unhealthy,
-        expires=_unix(artifacts.get("credentialsExpireTime")) if is_experiment else None,
-        checked=_unix(status.get("listedTime")) if is_pin else None,
+        expires=unix(artifacts.get("credentialsExpireTime")) if is_experiment else None,
+        checked=unix(status.get("listedTime")) if is_pin else None,
         proven=_proven(status) if is_pin else (),
         proofs=_proofs(status) if is_pin else "",
         content=str(status.get("digest") or "") if is_pin else "",
@@ -174,10 +175,12 @@ class StateTally(Generic[K]):
         self.proofs: Counter[str] = Counter()
         self.proven: dict[str, Earliest[K]] = {level: Earliest() for level in LEVELS}
         self.consistency: Consistency[K] = Consistency()
+        self.newest: Newest[K] = Newest()
 
     def upsert(self, key: K, obj: Mapping[str, Any]) -> None:
         """Count an object that is new or changed."""
         self.consistency.upsert(key, obj)
+        self.newest.put(key, obj if obj["kind"] == EXPERIMENT.kind else None)
         before, facts = self._facts.get(key), read_facts(obj)
         if facts == before:
             return
@@ -190,6 +193,7 @@ class StateTally(Generic[K]):
     def delete(self, key: K) -> None:
         """Count an object no more."""
         self.consistency.delete(key)
+        self.newest.put(key, None)
         facts = self._facts.pop(key, None)
         if facts is not None:
             self._count(facts, -1)
@@ -325,7 +329,7 @@ def _psi(obj: Mapping[str, Any]) -> tuple[str, str, float] | None:
 
 def _proven(status: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
     entries = status.get("verification") or ()
-    times = ((entry.get("level"), _unix(entry.get("lastTime"))) for entry in entries)
+    times = ((entry.get("level"), unix(entry.get("lastTime"))) for entry in entries)
     return tuple((level, time) for level, time in times if level in LEVELS and time is not None)
 
 
@@ -338,12 +342,3 @@ def _proofs(status: Mapping[str, Any]) -> str:
 def _provenance(status: Mapping[str, Any]) -> str:
     level = (status.get("provenance") or {}).get("level")
     return str(level) if level in PROVENANCE_LEVELS else types.UNKNOWN
-
-
-def _unix(text: str | None) -> float | None:
-    if not text:
-        return None
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        return None

@@ -66,6 +66,7 @@ def read_artifacts(
     unreadable: set[tuple[str, str]],
     hidden: set[tuple[str, str]],
     hashed: bool = True,
+    on_bytes: Callable[[int], None] = lambda size: None,  # noqa: ARG005 - nobody listens
 ) -> Iterator[Artifact]:
     """Yield every version below a prefix as it is now, with its lock. Blocks.
 
@@ -79,8 +80,9 @@ def read_artifacts(
         hidden: Gets those of which the store does not show how they are locked: they are told as if
             they were not.
         hashed: Read and hash the bytes as well.
+        on_bytes: Is told of bytes as they are read, by several threads.
     """
-    reading = Reading(store, bucket, control, stop, final=True, hashed=hashed)
+    reading = Reading(store, bucket, control, stop, final=True, hashed=hashed, on_bytes=on_bytes)
     reading.unreadable, reading.hidden = unreadable, hidden
 
     def work(row: ListedVersion) -> Artifact:

@@ -214,5 +214,7 @@ def test_alerts_fire_and_resolve_while_one_watches(sight: _Demo) -> None:
         assert alert in text, sight.output
     assert text.count("resolved after") == 3
     assert "no rule has an error" in text
+    for board in ("One experiment", "Several experiments"):
+        assert re.search(rf"Glovebox / {board} │ \d+ │ [1-9]", text), sight.output
     assert sight.processes() == []
     assert sight.records() == []

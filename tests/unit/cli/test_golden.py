@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +18,7 @@ from kubernetes import client
 from typer.testing import CliRunner
 
 from glovebox.api import reasons
-from glovebox.cli import experiments, lineage_sources
+from glovebox.cli import experiments, lineage_sources, report
 from glovebox.cli.main import app
 from glovebox.controllers.experiment.preview import assumed_ready
 from glovebox.errors import Refused, Unavailable
@@ -34,6 +35,7 @@ OBJECTS: Final[list[Json]] = [
     yaml.safe_load((FOLDER.parents[1] / "report" / "experiment.yaml").read_text(encoding="utf-8")),
     *yaml.safe_load((FOLDER / "cluster.yaml").read_text(encoding="utf-8")),
 ]
+BESIDE: Final[Json] = yaml.safe_load((FOLDER / "beside.yaml").read_text(encoding="utf-8"))
 PLANNED_INTO: Final = [
     *assumed_ready(
         each for each in documents(FLIGHTS) if each["kind"] not in {"Experiment", "Namespace"}
@@ -41,6 +43,7 @@ PLANNED_INTO: Final = [
     {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team-flights"}},
 ]
 ENDED: Final[Json] = {"spec": {"holderIdentity": "a", "renewTime": "2026-03-01T12:00:00.000000Z"}}
+MOMENT: Final = datetime(2026, 3, 3, 8, tzinfo=UTC)
 IDS: Final = [case["name"] for case in CASES]
 
 
@@ -96,6 +99,12 @@ class Cluster:
             raise missing(HTTPStatus.NOT_FOUND)
         return found
 
+    def dataset_pin(self, namespace: str, name: str) -> Json:
+        found = self.find(Key("DatasetPin", namespace, name))
+        if found is None:
+            raise missing(HTTPStatus.NOT_FOUND)
+        return found
+
     def experiments(self, namespace: str = "") -> list[Json]:
         return self._read("Experiment", namespace)
 
@@ -121,9 +130,12 @@ def shown(
 ) -> str:
     """Return what a case prints, to both of its streams."""
     objects_there = PLANNED_INTO if case.get("flights") else OBJECTS
+    if case.get("beside"):
+        objects_there = [*objects_there, BESIDE]
     cluster = Cluster(case.get("hidden", []), objects_there, ENDED if case.get("idle") else None)
     for module in (experiments, lineage_sources):
         monkeypatch.setattr(module, "KubeconfigCluster", lambda *_: cluster)
+    monkeypatch.setattr(report, "_now", lambda: MOMENT)
     planned = tmp_path / "planned.yaml"
     objects = [(FLIGHTS / "experiment.yaml"), (REFUSALS / "tag-image.yaml")]
     planned.write_text("\n---\n".join(each.read_text(encoding="utf-8") for each in objects))

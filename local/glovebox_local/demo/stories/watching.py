@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from glovebox.metrics.dashboard_files import dashboards, filled
+from glovebox.metrics.dashboard_files import dashboards, filled, variables
 from glovebox.metrics.rules import plain_rules
 from glovebox_local.demo.operators import OperatorProcess
 from glovebox_local.demo.refusing import quote
@@ -106,6 +106,10 @@ def resolves(alert: str, file: str) -> Act:
     return act
 
 
+# The Experiments that a dashboard can choose.
+_INFO: Final = "max by (resource_namespace, name, target_namespace) (glovebox_experiment_info)"
+
+
 def show_dashboards(stage: Stage, step: Step) -> RenderableType:
     """Ask what each panel of each dashboard asks.
 
@@ -116,10 +120,17 @@ def show_dashboards(stage: Stage, step: Step) -> RenderableType:
 
     table = Table("dashboard", "panels", "with data now", "drawn from a recorded hour")
     asked = answered = 0
+    there = [each["metric"] for each in _asked(stage).query(_INFO)]
+    chosen = {"one": variables(there[:1]), "several": variables(there)}
     for name, board in dashboards().items():
         panels = list(board.panels)
         known = sum(
-            any(_asked(stage).query(filled(query, interval=_INTERVAL)) for query in panel.queries)
+            any(
+                _asked(stage).query(
+                    filled(query, interval=_INTERVAL, chosen=chosen.get(board.choice))
+                )
+                for query in panel.queries
+            )
             for panel in panels
         )
         asked, answered = asked + len(panels), answered + known
