@@ -119,8 +119,8 @@ test-stores: environment ## The same questions to SeaweedFS, MinIO, Ceph, versit
 	@$(BIN)/pytest tests/stores -m stores $(ARGS)
 
 .PHONY: test-ecosystem
-test-ecosystem: environment ## Flux, Argo CD, JobSet, traces, Grafana's types; not in CI
-	$(call say,pytest: Flux, Argo CD, JobSet, traces; they take minutes to build the first time)
+test-ecosystem: environment ## Flux, Argo CD, JobSet, Kueue, traces, Grafana; not in CI
+	$(call say,pytest: Flux, Argo CD, JobSet, Kueue, traces; they take minutes to build the first time)
 	@$(BIN)/pytest tests/ecosystem -m ecosystem $(ARGS)
 
 .PHONY: test-only

@@ -76,7 +76,7 @@ class JobSetController:
         shipped = self._shipped()
         self._webhooks = [each for each in shipped if each["kind"].endswith("WebhookConfiguration")]
         for webhook in self._webhooks:
-            _find_on_loopback(webhook, ports["webhook"], authority.certificate)
+            find_on_loopback(webhook, ports["webhook"], authority.certificate)
         self._create([thing for thing in shipped if thing not in self._webhooks])
         await_kind(self._kubectl)
         settings = self._folder / "jobset-settings.yaml"
@@ -143,7 +143,14 @@ def await_kind(kubectl: Kubectl) -> None:
         kubectl("wait", f"--for={what}", definition, f"--timeout={_KIND_SECONDS}s")
 
 
-def _find_on_loopback(configuration: dict[str, Any], port: int, authority: bytes) -> None:
+def find_on_loopback(configuration: dict[str, Any], port: int, authority: bytes) -> None:
+    """Have the API server call webhooks on a loopback port, and not by their Service.
+
+    Args:
+        configuration: A webhook configuration; changed in place.
+        port: Where the webhooks are served.
+        authority: The certificate that theirs is issued by, as PEM.
+    """
     bundle = base64.b64encode(authority).decode()
     for webhook in configuration["webhooks"]:
         path = webhook["clientConfig"]["service"]["path"]

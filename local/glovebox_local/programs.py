@@ -244,13 +244,25 @@ JOBSET = Program(
     title=f"JobSet {_JOBSET}",
     seconds=240,
 )
+# Lets runs wait for their turn, in tests.
+_KUEUE = "0.17.0"
+_KUEUE_MODULE = "sigs.k8s.io/kueue"
+KUEUE = Program(
+    name="kueue",
+    package=f"{_KUEUE_MODULE}/cmd/kueue",
+    variables=((f"{_KUEUE_MODULE}/pkg/version.GitVersion", f"v{_KUEUE}"),),
+    # Its manifests, as `kubectl kustomize` reads them.
+    data=(Data("config", _KUEUE_MODULE, "config"),),
+    title=f"Kueue {_KUEUE}",
+    seconds=300,
+)
 # What a cluster and its tools need, and what one with nodes needs beside.
 PLANE_PROGRAMS = (ETCD, KUBERNETES, HELM)
 NODE_PROGRAMS = (COREDNS, CONTAINERD, CILIUM)
 # Built by `make test-stores` alone.
 STORE_PROGRAMS = (VERSITYGW, MINIO, COSIGN)
 # Built by `make test-ecosystem` alone, but for JobSet, which a story of the demonstration has too.
-ECOSYSTEM_PROGRAMS = (KUSTOMIZE_CONTROLLER, ARGO_CD, OTEL_COLLECTOR, JOBSET)
+ECOSYSTEM_PROGRAMS = (KUSTOMIZE_CONTROLLER, ARGO_CD, OTEL_COLLECTOR, JOBSET, KUEUE)
 # Those whose names a person types; they are linked into one folder for PATH.
 _FOR_PEOPLE = ("kubectl", "helm")
 

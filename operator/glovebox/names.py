@@ -115,6 +115,12 @@ CACHE_PREFIX: Final = "glovebox-cache-"
 TASK_PREFIX: Final = "glovebox-task-"
 # The run: a Job, or a JobSet with the headless Service by which its pods find each other.
 RUN_JOB: Final = "glovebox-run"
+# Where a run waits for its turn, in Kueue. Not `default`: that one takes in what names no queue.
+LOCAL_QUEUE: Final = "glovebox"
+# On what is to wait, and on Kueue's own record of it.
+LABEL_QUEUE: Final = "kueue.x-k8s.io/queue-name"
+LABEL_QUEUE_PRIORITY: Final = "kueue.x-k8s.io/priority-class"
+LABEL_QUEUED_UID: Final = "kueue.x-k8s.io/job-uid"
 PROBE_JOB: Final = "glovebox-probe"
 RUNNER_SERVICE_ACCOUNT: Final = "glovebox-runner"
 TENANT_ROLE_BINDING: Final = "glovebox-tenant"

@@ -32,6 +32,7 @@ from simulation.story import Story
 Json = dict[str, Any]
 _LAST: Final = (POD,)
 _BACKOFF_SECONDS: Final = 5.0
+_RESUMED_SECONDS: Final = 1.0
 
 
 class Actors:
@@ -308,7 +309,9 @@ class Actors:
                 self._end_job(live, status, "Failed", "BackoffLimitExceeded")
                 return
             if live["spec"].get("suspend"):
-                pass
+                for pod in pods:
+                    if pod not in done and not _dying(pod):
+                        self._delete(POD, pod, "job-controller")
             elif not self._make_missing(live, pods):
                 await asyncio.sleep(_BACKOFF_SECONDS)
                 continue
@@ -320,11 +323,16 @@ class Actors:
 
     async def _until_pods_change(self, job: Json) -> bool:
         before = [(pod["metadata"]["uid"], _phase(pod)) for pod in self._pods_of(job)]
+        suspended = bool(job["spec"].get("suspend"))
         while True:
-            await self._server.changed(POD)
+            # A queue suspends and resumes Jobs, and no pod tells of it.
+            is_queued = names.LABEL_QUEUE in job["metadata"].get("labels", {})
+            await self._server.changed(POD, _RESUMED_SECONDS if is_queued else 3600.0)
             live = self._now(JOB, job)
             if live is None or _dying(live):
                 return False
+            if bool(live["spec"].get("suspend")) != suspended:
+                return True
             if [(pod["metadata"]["uid"], _phase(pod)) for pod in self._pods_of(live)] != before:
                 return True
 

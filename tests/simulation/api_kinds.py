@@ -45,6 +45,8 @@ SERVED = {
         Served(kinds.POD, has_status=True, fixed=("spec.containers",)),
         Served(kinds.JOB, has_status=True, counts=True, fixed=("spec.template", "spec.selector")),
         Served(kinds.JOB_SET, has_status=True, counts=True, fixed=("spec",)),
+        Served(kinds.LOCAL_QUEUE, has_status=True, counts=True, fixed=("spec.clusterQueue",)),
+        Served(kinds.QUEUE_ENTRY, has_status=True, counts=True),
         Served(kinds.PERSISTENT_VOLUME, has_status=True),
         Served(kinds.PERSISTENT_VOLUME_CLAIM, has_status=True),
         Served(kinds.NODE, has_status=True),

@@ -21,6 +21,7 @@ _PROGRAMS = (
     "cilium-",
     "coredns/",
     "jobset/",
+    "kueue/",
 )
 # What is meant: no Job makes a pod where none may start, or one that another policy has changed.
 _MEANT = {("system:serviceaccount:kube-system:job-controller", "create", "pods")}

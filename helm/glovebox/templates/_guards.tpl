@@ -61,6 +61,11 @@ request.userInfo.username in {{ .Values.guards.controllers | toJson }}
 request.userInfo.username in {{ list .Values.guards.jobSetController | compact | toJson }}
 {{- end }}
 
+{{/* Kueue's controller, where the platform has it: it suspends and resumes runs that wait in a queue. */}}
+{{- define "glovebox.guard.isKueueController" -}}
+request.userInfo.username in {{ list .Values.guards.kueueController | compact | toJson }}
+{{- end }}
+
 {{/*
 Whether an annotation (the variable k) belongs to one of the listed domains: by its domain, one
 below it, or one that begins with it.

@@ -73,6 +73,8 @@ ARTIFACTS_PROTECTED: Final = "ArtifactsProtected"
 CREDENTIALS_FRESH: Final = "CredentialsFresh"
 # Experiment: only without `spec.stages`, and with inputs.
 INPUTS_DELIVERED: Final = "InputsDelivered"
+# Experiment: only with stages, under a profile with `spec.queue`; no part of Ready.
+ADMITTED: Final = "Admitted"
 SUCCEEDED: Final = "Succeeded"
 SEALED: Final = "Sealed"
 PLATFORM_CHANGED: Final = "PlatformChanged"
@@ -321,6 +323,12 @@ TYPE_MEANINGS: Final = {
         "not yet, not any more, or not at all; the reason says which",
         "not observed yet, or the store or the API server could not be asked for longer than the"
         " grace time. The condition is absent with `spec.stages`, and without inputs",
+    ),
+    ADMITTED: TypeMeaning(
+        "Experiment (with stages, where its profile has `spec.queue`)",
+        "Kueue admitted the run: it has a place in the queue's quota",
+        "the run waits in the queue, or was put back into it",
+        "the run was not created yet, or is over, or Kueue says nothing of it",
     ),
     SUCCEEDED: TypeMeaning(
         "Experiment",

@@ -61,6 +61,15 @@ class RunStatus(TolerantModel):
         json_schema_extra={"format": "int32"},
         description="How many pods were started for it.",
     )
+    evictions: int = Field(
+        default=0,
+        ge=0,
+        json_schema_extra={"format": "int32"},
+        description=(
+            "How often Kueue took back the run's place after it was admitted: for another one, or"
+            " because its queue was stopped. Its pods were ended, and others were started later."
+        ),
+    )
     record: str = Field(
         default="",
         max_length=1024,

@@ -18,6 +18,7 @@ from glovebox.api.leakage_rules import LeakageRules
 from glovebox.api.placement import Accelerator, Scheduling
 from glovebox.api.profile_limits import BudgetEntry, Limits, QuotaRange, RetentionRange, RunRules
 from glovebox.api.profile_network import ProfileNetwork
+from glovebox.api.queue import Queue
 from glovebox.api.scalars import (
     DeclaredTime,
     ImageRepository,
@@ -255,6 +256,13 @@ class IsolationProfileSpec(Model):
         description=(
             "Where runs and isolation checks are scheduled, and as what. Experiments have no say in"
             " it. When absent: as the cluster does with any pod."
+        ),
+    )
+    queue: Queue | None = Field(
+        default=None,
+        description=(
+            "Where runs wait for their turn: a queue of Kueue, which has to be installed."
+            " Experiments have no say in it. When absent: a run begins as soon as it can."
         ),
     )
     images: tuple[ApprovedImages, ...] = Field(

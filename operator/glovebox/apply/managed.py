@@ -109,6 +109,8 @@ ROWS: Final = (
     # Workloads and volumes: their specs cannot be changed, and what they did cannot be undone.
     _row(kinds.JOB, Strategy.ONCE, Strategy.REMOVE),
     _row(kinds.JOB_SET, Strategy.ONCE, Strategy.REMOVE),
+    # Kueue lets nobody change where it leads.
+    _row(kinds.LOCAL_QUEUE, Strategy.ONCE),
     _row(kinds.POD, Strategy.REMOVE),
     _row(kinds.PERSISTENT_VOLUME, Strategy.ONCE, Strategy.REMOVE),
     _row(kinds.PERSISTENT_VOLUME_CLAIM, Strategy.ONCE, Strategy.REMOVE),

@@ -72,7 +72,7 @@ async def look_at_job(
         return JobWait(why_no_pod(job))
     if lacks:
         # The next pod may be refused as the first one may.
-        again = _again(seconds_since(pods[-1], ports.now()))
+        again = ask_again(seconds_since(pods[-1], ports.now()))
         return JobWait(why_no_next_pod(await _events_of(ports, job)), again)
     if held is None and pods:
         return JobWait(None)
@@ -83,7 +83,7 @@ async def look_at_job(
     age = seconds_since(about, ports.now())
     if age < _PATIENCE_SECONDS:
         return JobWait(wait, _PATIENCE_SECONDS)
-    return JobWait(why_by_events(wait, await _events_of(ports, about)), _again(age))
+    return JobWait(why_by_events(wait, await _events_of(ports, about)), ask_again(age))
 
 
 async def look_at_run(ports: Ports, work: RunWork, pods: Sequence[Mapping[str, Any]]) -> JobWait:
@@ -98,7 +98,7 @@ async def look_at_run(ports: Ports, work: RunWork, pods: Sequence[Mapping[str, A
     if not going:
         # Between two stages too, where the next Job is to come. The watch tells of it, and of a
         # JobSet that somebody resumes; of one whose controller is away nothing does.
-        return JobWait(why_no_job(work.live), _again(_idle_seconds(ports, work)))
+        return JobWait(why_no_job(work.live), ask_again(_idle_seconds(ports, work)))
     found: list[JobWait] = []
     for stage, job in going.items():
         own = [pod for pod in pods if is_made_for(pod, job["metadata"]["uid"])]
@@ -120,7 +120,7 @@ def _idle_seconds(ports: Ports, work: RunWork) -> float:
     return max(0.0, min(begun + since))
 
 
-def _again(age: float) -> float:
+def ask_again(age: float) -> float:
     """Return in how many seconds to ask again about what is as old as that."""
     return min(max(age / 4, _SOONEST_SECONDS), _LATEST_SECONDS)
 

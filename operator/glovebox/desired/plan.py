@@ -21,6 +21,7 @@ from glovebox.desired.metadata import KubernetesObject
 from glovebox.desired.namespace import namespace
 from glovebox.desired.network_policy import network_policies
 from glovebox.desired.probe import Probe, probe_of
+from glovebox.desired.queue import local_queue
 from glovebox.desired.quota import limit_range, resource_quota
 from glovebox.desired.run import run_of, stage_jobs
 from glovebox.desired.snapshot import KEY_DIGEST, KEY_IMAGES, KEY_SNAPSHOT, snapshot
@@ -36,6 +37,8 @@ class Plan:
         access: Written last, once every isolation object is there.
         digest: The identity of the experiment, as the snapshot holds it.
         run: The Job, or the JobSet, created once and never kept; None when no run was asked for.
+        queue: The LocalQueue that the run waits in, created before it and never kept; None where it
+            waits in none.
         stages: Of what the run is made: each stage with the `spec` of its Job.
         probe: The isolation check; None where nothing is to be checked.
         snapshot: What the digest was computed from, as canonical JSON.
@@ -48,6 +51,7 @@ class Plan:
     access: tuple[KubernetesObject, ...]
     digest: str
     run: KubernetesObject | None
+    queue: KubernetesObject | None
     stages: tuple[tuple[Stage, Mapping[str, Any]], ...]
     probe: Probe | None
     snapshot: str
@@ -99,6 +103,7 @@ def desired_objects(inputs: ExperimentInputs) -> Plan:
         access=(role_binding(inputs),),
         digest=digest,
         run=run_of(inputs, jobs),
+        queue=local_queue(inputs),
         stages=jobs,
         probe=probe_of(inputs, policies),
         snapshot=frozen["data"][KEY_SNAPSHOT],

@@ -48,6 +48,7 @@ from glovebox.desired.pods import (
     failure_rules,
     pod_frame,
 )
+from glovebox.desired.queue import queued
 from glovebox.desired.run_amounts import WHICH, disk_amount, run_amounts
 from glovebox.desired.run_environment import (
     ARTIFACTS_FOLDER,
@@ -82,14 +83,15 @@ def run_of(inputs: ExperimentInputs, jobs: StageJobs) -> KubernetesObject | None
     if not jobs:
         return None
     if needs_job_set(inputs.experiment.spec.stages):
-        return run_job_set(inputs, jobs)
+        return queued(run_job_set(inputs, jobs), inputs.profile)
     ((_, spec),) = jobs
-    return {
+    job = {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": owned_metadata(names.RUN_JOB, inputs),
         "spec": spec,
     }
+    return queued(job, inputs.profile)
 
 
 def stage_jobs(inputs: ExperimentInputs, digest: str) -> StageJobs:

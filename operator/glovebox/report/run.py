@@ -58,6 +58,7 @@ def run_section(experiment: Experiment) -> Section | None:
                 ("What it says", run.message),
                 ("Exit code", "" if run.exit_code is None else str(run.exit_code)),
                 ("Attempts", words.number(run.attempts)),
+                ("Evictions", words.number(run.evictions) if run.evictions else ""),
                 ("Took", words.between(run.start_time, run.completion_time)),
             ),
             *stages,

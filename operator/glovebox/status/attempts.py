@@ -76,6 +76,7 @@ def with_recorded(run: RunStatus, recorded: RunStatus | None) -> RunStatus:
             "pods": tuple(found.values())[:MAX_PODS],
             "nodes": recorded.nodes,
             "attempts": max(run.attempts, len(found), recorded.attempts),
+            "evictions": max(run.evictions, recorded.evictions),
         }
     )
 

@@ -6,6 +6,7 @@
     InputsDelivered (without a run)                      <- deliver (gate where it refuses)
     Isolated                                             <- prove
     Succeeded                                            <- run (gate and deliver where they refuse)
+    Admitted (in a queue)                                <- run
     Sealed                                               <- seal
     DriftDetected                                        <- what was applied
     Ready                                                <- all of these
@@ -54,6 +55,7 @@ from glovebox.status.experiment_work import mark_run, mark_seal, not_sealed, pla
 from glovebox.status.job_waits import WAITS
 from glovebox.status.ledger import HeldBack, hold_back, hold_ready, record_entries
 from glovebox.status.outcome import Outcome, Verdict
+from glovebox.status.queueing import mark_admitted, shows_admission
 from glovebox.status.references import AS_BOUND
 from glovebox.status.text import format_time, held_by
 
@@ -115,6 +117,7 @@ _KEPT: Final = frozenset(
         types.CREDENTIALS_FRESH,
         types.INPUTS_DELIVERED,
         types.DRIFT_DETECTED,
+        types.ADMITTED,
     }
 )
 _NOT_KEPT: Final = (
@@ -140,7 +143,8 @@ def condition_types(obj: Mapping[str, Any]) -> tuple[str, ...]:
     inputs = (obj.get("status") or {}).get("inputs") or ()
     granted = (types.INPUTS_GRANTED,) if any(each.get("grants") for each in inputs) else ()
     delivered = (types.INPUTS_DELIVERED,) if delivers_to_people(obj) else ()
-    return (*CONDITIONS, *granted, *delivered)
+    admitted = (types.ADMITTED,) if shows_admission(obj) else ()
+    return (*CONDITIONS, *granted, *delivered, *admitted)
 
 
 def compute_bound_status(
@@ -217,6 +221,7 @@ def compute_status(seen: Seen) -> dict[str, Any]:
     mark_copies(builder, seen)
     _mark_isolated(builder, seen)
     mark_run(builder, seen.outcome("run"), seen.outcome("deliver"), provisioned=seen.is_provisioned)
+    mark_admitted(builder, seen.outcome("run"))
     mark_delivery(builder, seen)
     mark_seal(builder, seen.outcome("seal"), unseen=_unseen_seal(seen))
     applied = tuple(one for outcome in seen.outcomes.values() for one in outcome.applied)
@@ -338,6 +343,7 @@ def _retiring(builder: StatusBuilder, seen: Seen) -> dict[str, Any]:
     run = seen.outcome("run")
     if run.verdict is not Verdict.SKIPPED:
         mark_run(builder, run, seen.outcome("deliver"), provisioned=True)
+        mark_admitted(builder, run)
     _record_work(builder, seen)
     mark_seal(builder, seen.outcome("seal"), unseen=_unseen_seal(seen))
     _hold_back(builder, seen)
@@ -371,6 +377,7 @@ def _unkept(builder: StatusBuilder, seen: Seen) -> dict[str, Any]:
     run = seen.facts("run", RunFacts)
     if run is not None:
         mark_run(builder, seen.outcome("run"), seen.outcome("deliver"), provisioned=True)
+        mark_admitted(builder, seen.outcome("run"))
         _record_work(builder, seen)
     elif not (seen.previous.get("run") or {}).get("completionTime"):
         builder.mark_unknown(types.SUCCEEDED, outcome.reason, message)

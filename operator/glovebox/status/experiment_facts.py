@@ -112,6 +112,7 @@ class RunFacts:
         leaving: UIDs of pods that somebody ends: their logs go with them.
         tenant_pods: Who else had pods; None when nobody was seen.
         broken: What is done about a broken input for which it has not started; empty for none.
+        admitted: What Admitted says; None where it waits in no queue, or nobody knows.
     """
 
     requested: bool
@@ -123,6 +124,7 @@ class RunFacts:
     leaving: tuple[str, ...] = ()
     tenant_pods: TenantPods | None = None
     broken: Literal["", "Freeze", "Fail"] = ""
+    admitted: Finding | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,9 @@ WAITS: Final = frozenset(
         reasons.CONTAINER_NOT_STARTED,
         reasons.VOLUME_NOT_MOUNTED,
         reasons.JOB_SUSPENDED,
+        reasons.QUEUED,
+        reasons.EVICTED,
+        reasons.QUEUE_UNANSWERED,
     }
 )
 _FETCH: Final = "fetch"
@@ -185,19 +188,19 @@ def why_by_events(wait: Wait, events: Iterable[Mapping[str, Any]]) -> Wait:
             continue
         if event.get("reason") == "Pulling":
             return Wait(
-                reasons.RUN_PENDING, f"the node pulls an image: {_words(said)}", by_event=True
+                reasons.RUN_PENDING, f"the node pulls an image: {quoted(said)}", by_event=True
             )
         if event.get("reason") in _MOUNTING:
             return Wait(
                 reasons.VOLUME_NOT_MOUNTED,
-                f"a volume of the pod cannot be mounted: {_words(said)}. The kubelet tries again by"
+                f"a volume of the pod cannot be mounted: {quoted(said)}. The kubelet tries again by"
                 " itself; the platform's operators look at the storage class, its driver and the"
                 " node",
             )
         if event.get("reason") == "FailedCreatePodSandBox":
             return Wait(
                 reasons.CONTAINER_NOT_STARTED,
-                f"the node cannot start the pod: {_words(said)}. The kubelet tries again by itself;"
+                f"the node cannot start the pod: {quoted(said)}. The kubelet tries again by itself;"
                 " the platform's operators look at the node's runtime and network plugin",
             )
     return wait
@@ -218,7 +221,7 @@ def seconds_since(made: Mapping[str, Any], now: datetime) -> float:
 
 
 def _refused(said: str) -> Wait:
-    words = _words(said)
+    words = quoted(said)
     if "exceeded quota" in said or ("must specify" in said and "quota" in said):
         return Wait(
             reasons.QUOTA_EXCEEDED,
@@ -240,7 +243,7 @@ def _refused(said: str) -> Wait:
 
 
 def _container(name: str, reason: str, said: str) -> Wait:
-    words = f"container `{name}` waits: {reason}: {_words(said)}"
+    words = f"container `{name}` waits: {reason}: {quoted(said)}"
     if reason in _IMAGE:
         return Wait(
             reasons.IMAGE_NOT_PULLED,
@@ -252,7 +255,7 @@ def _container(name: str, reason: str, said: str) -> Wait:
 
 
 def _unscheduled(condition: Mapping[str, Any]) -> Wait:
-    words = _words(str(condition.get("message", "")))
+    words = quoted(str(condition.get("message", "")))
     if condition.get("reason") == "SchedulingGated":
         return Wait(
             reasons.UNSCHEDULABLE,
@@ -266,7 +269,7 @@ def _unscheduled(condition: Mapping[str, Any]) -> Wait:
     )
 
 
-def _words(said: str) -> str:
+def quoted(said: str) -> str:
     """Return what Kubernetes says, without what changes with each attempt."""
     plain = _COUNTED.sub("a while", _POD_NAME.sub("the pod", said.strip()))
     return redact(plain)[0][:_WORDS_MAX].rstrip(". \n") or "Kubernetes does not say why"

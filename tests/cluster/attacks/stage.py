@@ -27,6 +27,7 @@ from glovebox_local.operator_process import OPERATOR_NAMESPACE
 from support.api import Api, ApiError, path_of
 from support.cluster import Cluster
 from support.jobset import define_jobsets
+from support.kueue import define_queues
 from support.operator_process import Team, experiment_spec, profile_spec, store_spec
 from support.waiting import eventually
 
@@ -80,8 +81,9 @@ class Stage:
 def build(cluster: Cluster) -> Stage:
     """Have the operator make both experiments, and bind people as an administrator would."""
     platform = Team(cluster, "platform")
-    # Without it nobody asks who may write one.
+    # Without them nobody asks who may write one.
     define_jobsets(cluster)
+    define_queues(cluster)
     access = {"subjects": [{"kind": "Group", "name": "glovebox:team:$(team)"}]}
     profile = profile_spec(access=access)
     # With room for Services, so that their types are what is refused.

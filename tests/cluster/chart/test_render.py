@@ -19,6 +19,7 @@ from glovebox.desired.quantity import parse as parse_quantity
 from glovebox.settings import PREFIX, Settings
 from glovebox.store.sources import MAX_MANIFEST_BYTES
 from support.jobset import CONTROLLER
+from support.kueue import CONTROLLER as KUEUE
 
 LINEAGE = {
     "enabled": True,
@@ -218,15 +219,23 @@ def test_the_guards_take_the_release_s_service_account_for_the_operator() -> Non
     assert policy["spec"]["matchConditions"] == [{"name": "the-operator", "expression": expected}]
 
 
-def test_the_guards_take_the_account_that_is_named_for_jobset_s_controller() -> None:
+@pytest.mark.parametrize(
+    ("value", "name", "account"),
+    [
+        ("jobSetController", "glovebox-jobset-controller", CONTROLLER),
+        ("kueueController", "glovebox-kueue-controller", KUEUE),
+    ],
+)
+def test_the_guards_take_the_account_that_is_named_for_a_controller(
+    value: str, name: str, account: str
+) -> None:
     def who(values: dict[str, Any]) -> str:
-        rendered = render({"guards": values})
-        policy = only(rendered, "ValidatingAdmissionPolicy", "glovebox-jobset-controller")
+        policy = only(render({"guards": values}), "ValidatingAdmissionPolicy", name)
         return str(policy["spec"]["matchConditions"][0]["expression"])
 
-    assert who({}) == f'request.userInfo.username in ["{CONTROLLER}"]'
-    assert who({"jobSetController": "jobs"}) == 'request.userInfo.username in ["jobs"]'
-    assert who({"jobSetController": ""}) == "request.userInfo.username in []"
+    assert who({}) == f'request.userInfo.username in ["{account}"]'
+    assert who({value: "jobs"}) == 'request.userInfo.username in ["jobs"]'
+    assert who({value: ""}) == "request.userInfo.username in []"
 
 
 def test_the_image_is_named_by_digest_where_one_is_given() -> None:

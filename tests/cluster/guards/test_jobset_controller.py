@@ -29,6 +29,7 @@ from cluster.guards.jobsets import (
     owner,
     service,
 )
+from cluster.guards.queues import ADMITTED
 from cluster.guards.test_workload_status import refusal
 
 Json = dict[str, Any]
@@ -46,7 +47,14 @@ OTHER_LABELS: Final = (
     "a Job of the JobSet 'glovebox-run', and its pods, must have the labels"
     " `app.kubernetes.io/managed-by: glovebox` and `jobset.sigs.k8s.io/jobset-name: glovebox-run`"
 )
-KEPT: Final = "a Job of the JobSet 'glovebox-run' keeps its template, its labels and its owner"
+KEPT: Final = (
+    "a Job of the JobSet 'glovebox-run' keeps its labels and its owner, and its template but for"
+    " where Kueue wants its pods while it is suspended"
+)
+STATUS: Final = (
+    "of the status of a Job of the JobSet 'glovebox-run' JobSet's controller may take away"
+    " `startTime`, while the Job is suspended, and write nothing"
+)
 OTHER_SERVICES: Final = (
     "in an experiment's namespace JobSet's controller may write only the Service 'glovebox-run' of"
     " the JobSet of that name"
@@ -172,12 +180,15 @@ def test_it_writes_no_status_of_a_job(known: Kubectl, staged: Json) -> None:
     del staged
     counted = {"status": {"ready": 0, "active": 1}}
     said = refusal(known.api(JOBSET), "PATCH", f"{JOBS}/glovebox-run-train-0/status", counted)
-    assert "ValidatingAdmissionPolicy 'glovebox-" in said, said
+    assert said.endswith(STATUS), said
+    nothing = {"status": {"startTime": None}}
+    let_through(refusal(known.api(JOBSET), "PATCH", f"{JOBS}/glovebox-run-train-0/status", nothing))
 
 
 def test_it_wakes_its_jobs_and_changes_nothing_else_of_them(known: Kubectl, staged: Json) -> None:
     path, api = f"{JOBS}/glovebox-run-train-0", known.api(JOBSET)
     let_through(refusal(api, "PATCH", path, {"spec": {"suspend": False}}))
+    let_through(refusal(api, "PATCH", path, {"spec": {"suspend": False, "template": ADMITTED}}))
     foreign = [owner(uid=staged["metadata"]["uid"], blockOwnerDeletion=True)]
     for change in (
         {"spec": {"template": {"metadata": {"annotations": {"a": "b"}}}}},

@@ -21,7 +21,9 @@ from cluster.guards.actors import (
 )
 from cluster.guards.conftest import until
 from cluster.guards.jobsets import jobset
+from cluster.guards.queues import queue
 from support.jobset import define_jobsets
+from support.kueue import define_queues
 
 PLANS = Path(__file__).parents[2] / "golden" / "plan"
 PLAIN = objects.PLAIN_NAMESPACE
@@ -188,12 +190,14 @@ def test_it_touches_nothing_in_other_namespaces(experiments: Kubectl, space: str
 
 def test_it_runs_nothing_beside_others(experiments: Kubectl) -> None:
     define_jobsets(experiments.cluster)
-    expect_denied(
-        experiments.create(OPERATOR, jobset(PLAIN)),
-        "glovebox-operator-fence",
-        outside("create", "jobsets"),
-    )
-    expect_admitted(experiments.create(OPERATOR, jobset(INSIDE)))
+    define_queues(experiments.cluster)
+    for plural, made in (("jobsets", jobset), ("localqueues", queue)):
+        expect_denied(
+            experiments.create(OPERATOR, made(PLAIN)),
+            "glovebox-operator-fence",
+            outside("create", plural),
+        )
+        expect_admitted(experiments.create(OPERATOR, made(INSIDE)))
 
 
 def test_it_stops_no_pods_of_others(experiments: Kubectl) -> None:

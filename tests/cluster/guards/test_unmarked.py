@@ -23,7 +23,9 @@ from cluster.guards.actors import (
 )
 from cluster.guards.conftest import until
 from cluster.guards.jobsets import jobset, service
+from cluster.guards.queues import queue
 from support.jobset import define_jobsets
+from support.kueue import define_queues
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +69,7 @@ def unmarked(guarded: Kubectl) -> Iterator[Kubectl]:
     """An experiment's namespace, all of whose labels somebody behind the glass took off."""
     provision(guarded, SPACE)
     define_jobsets(guarded.cluster)
+    define_queues(guarded.cluster)
     labels = [f"{key}-" for key in objects.namespace(SPACE)["metadata"]["labels"]]
     expect_admitted(guarded(BREAK_GLASS, "label", "namespace", SPACE, *labels))
     until(
@@ -121,6 +124,7 @@ def test_nobody_enters_a_pod_that_runs(unmarked: Kubectl, arguments: tuple[str, 
         pytest.param(objects.service_account(SPACE, "second"), id="a ServiceAccount"),
         pytest.param(service(SPACE, "own", owners=()), id="a Service"),
         pytest.param(jobset(SPACE), id="a JobSet"),
+        pytest.param(queue(SPACE), id="a queue"),
     ],
 )
 def test_nothing_is_written(unmarked: Kubectl, thing: objects.Json) -> None:

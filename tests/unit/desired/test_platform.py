@@ -128,6 +128,7 @@ def profile(**spec: Any) -> IsolationProfile:
             False,
             "an offer of which this one has nothing",
         ),
+        ({"queue": {"clusterQueue": "gpus"}}, ("queue",), True, "a run waits for its turn"),
         ({"environment": "Production"}, ("environment",), True, "other data are let in"),
         ({"data": {"regions": ["x"]}}, ("data",), True, "what was asked of the data"),
         ({"data": {"provenance": "None", "licenses": {}}}, (), False, "as where nothing is asked"),

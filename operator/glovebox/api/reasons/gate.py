@@ -122,6 +122,13 @@ JOB_SET_MISSING: Final = _reason(
     "Install JobSet (`jobset.x-k8s.io/v1alpha2`), or declare one stage of one worker; the"
     " Experiment continues within a minute.",
 )
+QUEUE_MISSING: Final = _reason(
+    "QueueMissing",
+    "Experiment `Ready`, `Succeeded`",
+    "The profile says `spec.queue`, and the cluster does not serve Kueue's LocalQueues.",
+    "Install Kueue (`kueue.x-k8s.io/v1beta2`), or choose a profile without a queue; the Experiment"
+    " continues within a minute.",
+)
 RUN_OUT_OF_RANGE: Final = _reason(
     "RunOutOfRange",
     "Experiment `Succeeded`, `Ready`",

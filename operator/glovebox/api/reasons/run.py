@@ -66,6 +66,39 @@ JOB_SUSPENDED: Final = _reason(
     "Somebody else suspended the run's Job: a queue such as Kueue, or a policy that changes Jobs.",
     "It continues when that one resumes it; otherwise exempt the namespaces of experiments there.",
 )
+QUEUED: Final = _reason(
+    "Queued",
+    "Experiment `Succeeded`, `Admitted`",
+    "The run waits in its queue of Kueue; the message has Kueue's words. Nothing of it runs, and"
+    " its deadline has not begun.",
+    "Wait for its turn, or ask the platform team for more quota in the ClusterQueue.",
+)
+EVICTED: Final = _reason(
+    "Evicted",
+    "Experiment `Succeeded`, `Admitted`",
+    "Kueue took back the run's place, ended its pods, and put it back into the queue; the message"
+    " says why. What it wrote is locked; it begins once more with another attempt.",
+    "Wait for its turn. Let the program read its checkpoints when it begins, to go on from them.",
+)
+QUEUE_UNANSWERED: Final = _reason(
+    "QueueUnanswered",
+    "Experiment `Succeeded`, `Admitted`",
+    "Kueue does not answer, is not served any more, or takes no notice of the run. Nothing failed:"
+    " it is asked again.",
+    "The platform's operators look at Kueue: whether its controller runs, has `batch/job` and"
+    " `jobset.x-k8s.io/jobset` among its integrations, and is called as the chart's"
+    " `guards.kueueController` says.",
+)
+ADMITTED: Final = _reason(
+    "Admitted",
+    "Experiment `Admitted`",
+    "Kueue admitted the run.",
+)
+NOT_QUEUED: Final = _reason(
+    "NotQueued",
+    "Experiment `Admitted`",
+    "The run was not created yet, or it is over: it has no place in a queue.",
+)
 RUN_STARTED: Final = _reason(
     "RunStarted",
     "Event",

@@ -15,6 +15,7 @@ from glovebox.api.stated_data import StatedData
 from glovebox.controllers.experiment.bind import render_plan
 from glovebox.controllers.experiment.earlier_runs import refuse_what_ran
 from glovebox.controllers.experiment.pull_secret import check_sources
+from glovebox.controllers.experiment.queue import require_queues
 from glovebox.controllers.experiment.resolve import Resolved, with_secrets
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.experiment.stage_secrets import read_versions
@@ -56,6 +57,7 @@ async def check_gate(scope: Scope, outcomes: Outcomes) -> Outcome:
     await check_sources(scope, resolved)
     secrets = await read_versions(scope, resolved)
     await _require_job_sets(scope, plan)
+    await require_queues(scope.ports, plan)
     await refuse_what_ran(scope, resolved.platform.store, plan)
     return done(with_secrets(scope, resolved, secrets)) if secrets else done()
 

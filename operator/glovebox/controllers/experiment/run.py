@@ -25,10 +25,18 @@ from glovebox.controllers.experiment.given_secrets import is_given_known
 from glovebox.controllers.experiment.isolation import Stood, was_changed
 from glovebox.controllers.experiment.known_secrets import known_secrets
 from glovebox.controllers.experiment.namespace import is_there
+from glovebox.controllers.experiment.queue import (
+    QUEUE_AWAY_SECONDS,
+    QUEUES_MISSING,
+    QUEUES_SECONDS,
+    ensure_queue,
+    look_at_queue,
+    why_not_taken,
+)
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.job_pods import pods_in
-from glovebox.controllers.job_waits import JobWait, look_at_run
+from glovebox.controllers.job_waits import JobWait, ask_again, look_at_run
 from glovebox.controllers.run_work import (
     JOB_SETS_MISSING,
     JOB_SETS_SECONDS,
@@ -40,7 +48,7 @@ from glovebox.desired.drift import Applied
 from glovebox.desired.job_set import needs_job_set
 from glovebox.desired.plan import Plan
 from glovebox.desired.platform import store_changes
-from glovebox.errors import NamespaceGone
+from glovebox.errors import NamespaceGone, Unavailable
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import JOB, JOB_SET, Kind
 from glovebox.kube.objects import ObjectKey
@@ -52,6 +60,7 @@ from glovebox.status.broken_inputs import (
     why_run_stopped,
 )
 from glovebox.status.experiment_facts import NamespaceFacts, ProofFacts, RunFacts
+from glovebox.status.job_waits import seconds_since
 from glovebox.status.outcome import Outcome, done, waiting
 from glovebox.status.runs import (
     failed_by_input,
@@ -127,6 +136,13 @@ async def _begin(scope: Scope, outcomes: Outcomes) -> Outcome:
     plan = outcomes.need("bind", Plan)
     if plan.run is None:
         raise LookupError("a run is declared, and the plan holds none")
+    try:
+        await ensure_queue(scope, plan)
+    except NamespaceGone:
+        raise
+    except NotFound:
+        # It was there when the Experiment was bound, and was taken away since.
+        return _held(reasons.QUEUE_MISSING, QUEUES_MISSING, QUEUES_SECONDS)
     before = await begin(scope, plan, outcomes.need("namespace", NamespaceFacts).uid)
     if before is not None:
         return _ended(RunFacts(requested=True, run=before))
@@ -138,13 +154,21 @@ async def _begin(scope: Scope, outcomes: Outcomes) -> Outcome:
     except NotFound:
         if kind == JOB:
             raise
-        # It was there when the Experiment was bound, and was taken away since.
-        facts = RunFacts(requested=True, pending=JOB_SETS_MISSING)
-        return waiting(
-            reasons.JOB_SET_MISSING, JOB_SETS_MISSING, facts=facts, retry_seconds=JOB_SETS_SECONDS
-        )
+        # As above.
+        return _held(reasons.JOB_SET_MISSING, JOB_SETS_MISSING, JOB_SETS_SECONDS)
+    except Unavailable as error:
+        why = why_not_taken(plan, error)
+        if why is None:
+            raise
+        return _held(reasons.QUEUE_UNANSWERED, why, QUEUE_AWAY_SECONDS)
     work = await work_of(scope.ports, kind, live)
     return await _follow(scope, outcomes, work, started=True)
+
+
+def _held(reason: str, why: str, retry_seconds: float) -> Outcome:
+    """Return what keeps a run from being created, which nothing tells when it is over."""
+    facts = RunFacts(requested=True, pending=why)
+    return waiting(reason, why, facts=facts, retry_seconds=retry_seconds)
 
 
 def run_kind(scope: Scope) -> Kind:
@@ -187,6 +211,12 @@ async def _follow(scope: Scope, outcomes: Outcomes, work: RunWork, *, started: b
     leaving = (pod["metadata"]["uid"] for pod in pods if pod["metadata"].get("deletionTimestamp"))
     has_ended = run.completion_time is not None
     waits = JobWait(None) if has_ended else await look_at_run(scope.ports, work, pods)
+    queue = None if has_ended else await look_at_queue(scope, outcomes, work)
+    if queue is not None:
+        run = run.model_copy(update={"evictions": max(run.evictions, queue.evictions)})
+        if queue.wait is not None:
+            again = ask_again(seconds_since(work.live, scope.now))
+            waits = JobWait(queue.wait, again)
     facts = RunFacts(
         requested=True,
         run=run,
@@ -195,6 +225,7 @@ async def _follow(scope: Scope, outcomes: Outcomes, work: RunWork, *, started: b
         started=started,
         leaving=tuple(leaving),
         tenant_pods=with_tenant_pods(scope.experiment.status.tenant_pods, everybody),
+        admitted=queue.finding if queue is not None else None,
     )
     if has_ended:
         return _ended(facts)
