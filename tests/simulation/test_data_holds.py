@@ -327,6 +327,7 @@ def test_a_profile_that_demands_it_refuses_what_is_not_held_before_anything_exis
             lambda: stage.condition("Ready").get("reason") == reasons.HOLD_REQUIRED,
         )
         assert "create a pin with `spec.hold: WhileUsed`" in stage.condition("Ready")["message"]
+        assert stage.condition("InputsVerified")["reason"] == reasons.HOLD_REQUIRED
         assert not stage.status().get("namespace")
         await pinned(stage)
         stage.declare("y", pin="set")

@@ -170,6 +170,7 @@ def test_what_was_checked_is_bound_and_sealed_and_later_edits_change_nothing() -
             "license": "CC-BY-4.0",
             "region": "us-east-1",
             "personalData": "Identifiable",
+            "retention": "Unlimited",
             "origin": "Collected",
             "provenance": "Full",
             "digest": said["digest"],

@@ -92,6 +92,8 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
             "How the contract compares with that of the superseded pin.",
             priority=WIDE,
         ),
+        # As text, like the end of definitions.
+        _column("Kept", ".spec.retention.untilTime", "Until when they may be kept.", priority=WIDE),
         _DIGEST,
         _DRIFT,
         _MESSAGE,

@@ -41,6 +41,7 @@ READS_EXPECTED: Final = "ReadsExpected"
 SCHEMA_MATCHES: Final = "SchemaMatches"
 # FeatureSetPin: there where the values come from a sealed Experiment; then it is a part of Ready.
 BUILT_FROM_INPUTS: Final = "BuiltFromInputs"
+# DatasetPin: there where validity or retention has an end; no part of Ready.
 RETIRING: Final = "Retiring"
 
 # ObjectStore: one condition per group of conformance checks.
@@ -203,10 +204,11 @@ TYPE_MEANINGS: Final = {
         "the log was not read to its end yet, there is no line of it, or it cannot be read",
     ),
     RETIRING: TypeMeaning(
-        "FeatureSetPin",
-        "the pin goes out of use: another one supersedes it, or its validity ends within 14 days or"
-        " has ended. `Ready` falls only when it has ended",
-        "nothing supersedes the pin, and its validity does not end soon",
+        "FeatureSetPin, DatasetPin",
+        "the pin goes out of use: another one supersedes it, or its validity or retention ends"
+        " within 14 days or has ended. `Ready` falls only when the validity of a FeatureSetPin has"
+        " ended. It is there of DatasetPins that say when either ends",
+        "nothing supersedes the pin, and neither its validity nor its retention ends soon",
         "not checked yet",
     ),
     CONNECTION_ENCRYPTED: TypeMeaning(

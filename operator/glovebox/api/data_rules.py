@@ -155,6 +155,14 @@ class DataRules(Model):
             " hold before an Experiment begins. When absent: false."
         ),
     )
+    within_retention: bool = Field(
+        default=False,
+        description=(
+            "Whether data are let in only until `spec.retention.untilTime` of their pin. Each pin"
+            " has to say `spec.retention`; without `untilTime` there is no end. What is bound goes"
+            " on. When absent: false."
+        ),
+    )
     on_broken_input: OnBrokenInput = Field(
         default="Warn",
         description=(

@@ -67,10 +67,14 @@ NOT_COLLECTED = rule(
 
 
 class Retention(Model):
-    """How long the data may be kept. It is recorded and shown; nothing is deleted for it."""
+    """How long the data may be kept. Nothing is deleted for it: `Retiring` says when it ends."""
 
     until_time: DeclaredTime | None = Field(
-        default=None, description="Until when they may be kept. When absent: without an end."
+        default=None,
+        description=(
+            "Until when they may be kept. From then on a profile may refuse new Experiments"
+            " (`spec.data.withinRetention`). When absent: without an end."
+        ),
     )
     why: Text = Field(
         min_length=1, description="Why so long and no longer: the law, the contract, the consent."

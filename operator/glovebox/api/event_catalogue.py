@@ -210,14 +210,26 @@ EVENTS: Final = (
     EventEntry(
         reasons.EXPIRES_SOON,
         "Warning",
-        "FeatureSetPin",
+        "FeatureSetPin, DatasetPin",
         "once, 14 days before its validity ends",
+    ),
+    EventEntry(
+        reasons.RETENTION_ENDS_SOON,
+        "Warning",
+        "DatasetPin",
+        "once, 14 days before its retention ends",
+    ),
+    EventEntry(
+        reasons.RETENTION_ENDED,
+        "Warning",
+        "DatasetPin",
+        "once, when its retention has ended; the note says what is to be done",
     ),
     EventEntry(
         reasons.EXPIRED,
         "Warning",
-        "FeatureSetPin, Experiment",
-        "once, when the validity of the definitions has ended; and when that of a bound pin has",
+        "FeatureSetPin, DatasetPin, Experiment",
+        "once, when the validity of the pin has ended; and when that of a bound pin has",
     ),
     EventEntry(
         reasons.PROFILE_CHANGED,

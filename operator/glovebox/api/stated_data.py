@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import Field
 
 from glovebox.api.base import TolerantModel
+
+KEPT_WITHOUT_END: Final = "Unlimited"
 
 
 class StatedData(TolerantModel):
@@ -45,3 +49,10 @@ class StatedData(TolerantModel):
         default="", max_length=71, description="SHA-256 of `spec.migration.notes`."
     )
     hold: str = Field(default="", max_length=16, description="`spec.hold`.")
+    retention: str = Field(
+        default="",
+        max_length=63,
+        description=(
+            f"`spec.retention.untilTime`; `{KEPT_WITHOUT_END}` where `spec.retention` has none."
+        ),
+    )

@@ -37,6 +37,7 @@ from glovebox.controllers.pin_work import PinFound, build, build_part, check
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.proof_demands import due_on_request, intervals_of, requests_of
 from glovebox.controllers.provenance import assess_pin
+from glovebox.controllers.retiring import look_at_end
 from glovebox.controllers.sealed_pin import seal_to_read
 from glovebox.controllers.statistics import look_at_statistics
 from glovebox.controllers.store_access import source_access
@@ -80,6 +81,7 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     look = await look_at_hold(ports, obj, pin, look, WORK_CLASS)
     look = look_at_evolution(ports, obj, pin, look)
     look = look_at_reads(ports, obj, pin, look)
+    look = look_at_end(ports, obj, pin, look)
     assessed = assess_pin(ports, _as_sealed(pin, look.status))
     status = with_provenance(obj, look.status, assessed, ports.now())
     return replace(look, status=_with_registry(ports, pin, obj, status))

@@ -22,6 +22,7 @@ from glovebox.controllers.materialized import look_at_values, report_values
 from glovebox.controllers.offered import nothing_superseded, pins_offered
 from glovebox.controllers.pin_users import users_of_content
 from glovebox.controllers.ports import Ports
+from glovebox.controllers.retiring import report_retiring
 from glovebox.data.features import (
     FeatureDefinitions,
     declared_more,
@@ -37,7 +38,6 @@ from glovebox.status.feature_set_pin import (
     compute_status,
     seconds_until_it_turns,
 )
-from glovebox.status.kstatus import condition_of
 from glovebox.status.outcome import Outcome, done, of_error
 from glovebox.status.retiring import Successor
 
@@ -78,25 +78,12 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     status = compute_status(obj, outcome, ports.now(), values.facts if values is not None else None)
 
     def report() -> None:
-        _report_retiring(ports, obj, status)
+        report_retiring(ports, obj, status)
         recorded = values.facts.recorded if values is not None and values.is_new else None
         if verified is not None and recorded is not None:
             report_values(ports, obj, verified.pin, recorded)
 
     return replace(look, status=status, after=report)
-
-
-def _report_retiring(ports: Ports, obj: Mapping[str, Any], status: Mapping[str, Any]) -> None:
-    """Tell once that the pin goes out of use, or how far that has come."""
-    now = condition_of(status, types.RETIRING)
-    was = condition_of(obj.get("status") or {}, types.RETIRING)
-    if now is None or now["status"] != types.TRUE:
-        return
-    if was is not None and was["reason"] == now["reason"]:
-        return
-    is_early = now["reason"] == reasons.TO_BE_DEPRECATED
-    post = ports.events.normal if is_early else ports.events.warning
-    post(obj, now["reason"], now["message"], action="Retire")
 
 
 def _check(ports: Ports, obj: Mapping[str, Any]) -> tuple[Outcome, _Verified | None]:

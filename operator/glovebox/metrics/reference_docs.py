@@ -182,6 +182,14 @@ WATCH: Final = {
     "glovebox_feature_sets": (
         "`state=Expired` with users, or `ExpiresSoon` that stays: nobody pinned a successor."
     ),
+    "glovebox_pins_by_end": (
+        "`RetentionEnded`: data are pinned that were to be kept no longer; `Retiring` of the pin"
+        " says what keeps them. `None`: neither end is declared."
+    ),
+    "glovebox_pin_contract_violations": (
+        "Which rules which pin breaks; its `status.contract` names columns, files and rows, which"
+        " are named nowhere here. At most 500 series; see `glovebox_metrics_series_left_out`."
+    ),
     "glovebox_pins_by_contract": "`Violated`: pins that no Experiment may use, until corrected.",
     "glovebox_statistics_rows_total": "The rate is what statistics of pins come through.",
     "glovebox_distribution_columns_total": (

@@ -15,17 +15,17 @@ from glovebox.api.evolution import COMPATIBILITIES
 from glovebox.kube.kinds import CHILD_KINDS, CUSTOM_KINDS, DATASET_PIN
 from glovebox.metrics import one_by_one
 from glovebox.metrics.consistency import LINKS, SCHEMAS
-from glovebox.metrics.tally import (
+from glovebox.metrics.facts import (
     CONTRACTS,
     DISTRIBUTIONS,
     FEATURE_SETS,
     LEVELS,
     NOTHING_SUPERSEDED,
+    PIN_ENDS,
     PROOFS,
     STATES,
-    USERS,
-    StateTally,
 )
+from glovebox.metrics.tally import USERS, StateTally
 from glovebox.status.kstatus import RESULTS
 
 K = TypeVar("K", bound=Hashable)
@@ -104,7 +104,8 @@ class StateCollector(Collector):
             "glovebox_metrics_series_left_out",
             "Per-object series cut by the cap in this scrape.",
             value=max(0, self._tally.number_unhealthy - MOST_OBJECT_SERIES)
-            + max(0, self._tally.number_moved - MOST_OBJECT_SERIES),
+            + max(0, self._tally.number_moved - MOST_OBJECT_SERIES)
+            + max(0, self._tally.number_violations - MOST_OBJECT_SERIES),
         )
         hidden = GaugeMetricFamily(
             "glovebox_experiments_left_out",
@@ -166,6 +167,13 @@ class StateCollector(Collector):
         )
         for state in CONTRACTS:
             contracts.add_metric((state,), self._tally.contracts[state])
+        violations = GaugeMetricFamily(
+            "glovebox_pin_contract_violations",
+            "Violations of the contract of each pin that breaks it, by rule: columns of files.",
+            labels=("resource_namespace", "name", "rule"),
+        )
+        for namespace, name, rule, number in self._tally.violations(MOST_OBJECT_SERIES):
+            violations.add_metric((namespace, name, rule), number)
         compatibilities = GaugeMetricFamily(
             "glovebox_pins_by_compatibility",
             "DatasetPins by how their contract compares with that of the pin they supersede.",
@@ -187,7 +195,14 @@ class StateCollector(Collector):
         )
         for namespace, name, value in self._tally.moved(MOST_OBJECT_SERIES):
             psi.add_metric((namespace, name), value)
-        yield from (mismatches, checks, provenance, contracts, compatibilities)
+        ends = GaugeMetricFamily(
+            "glovebox_pins_by_end",
+            "DatasetPins by whether their validity or their retention ends.",
+            labels=("state",),
+        )
+        for state in PIN_ENDS:
+            ends.add_metric((state,), self._tally.pin_ends[state])
+        yield from (mismatches, checks, provenance, contracts, violations, compatibilities, ends)
         yield from (distributions, psi)
         yield from self._proofs()
         yield from self._feature_sets()

@@ -58,6 +58,9 @@ def pin_page(pin: DatasetPin, readings: Sequence[Reading] | None, now: datetime)
         shown_conditions.answer(
             pin.status, conditions.READS_EXPECTED, "Reads as declared", "Unusual reads"
         ),
+        shown_conditions.answer(
+            pin.status, conditions.RETIRING, "May be kept and used", "May not be kept for long"
+        ),
     )
     return Page(
         kind=pin.KIND,
@@ -224,6 +227,7 @@ def _contract(pin: DatasetPin) -> Section | None:
                 ("Rows", words.number(found.rows)),
                 ("Checked", words.time(found.checked_time)),
                 ("Violations", words.number(found.violations) if found.violations else "none"),
+                ("Of these by rule", _by_rule(found)),
             ),
             Table(
                 ("Rule", "Column", "File", "Rows", "Expected, and found"),
@@ -240,9 +244,14 @@ def _contract(pin: DatasetPin) -> Section | None:
                 _more(found),
             ),
             Table(
-                ("Column", "Holds", "Rows that hold nothing"),
+                ("Column", "Holds", "Rows that hold nothing", "Breaks"),
                 tuple(
-                    (Code(each.name), each.type, _nulls(each.nulls, found.rows))
+                    (
+                        Code(each.name),
+                        each.type,
+                        _nulls(each.nulls, found.rows),
+                        _breaks(each.name, found),
+                    )
                     for each in found.columns
                 ),
             ),
@@ -255,6 +264,17 @@ def _contract(pin: DatasetPin) -> Section | None:
             ),
         ),
         mark,
+    )
+
+
+def _by_rule(found: ContractStatus) -> str:
+    return ", ".join(f"{each.rule} {words.number(each.violations)}" for each in found.by_rule)
+
+
+def _breaks(column: str, found: ContractStatus) -> str:
+    """Return which rules a column is known to break: those of the violations that are listed."""
+    return (
+        words.listed(tuple(dict.fromkeys(e.rule for e in found.first if e.column == column))) or ""
     )
 
 

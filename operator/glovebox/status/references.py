@@ -19,7 +19,6 @@ from glovebox.api.object_store import ObjectStore
 from glovebox.desired.platform import Platform, profile_changes, store_changes
 from glovebox.errors import GloveboxError
 from glovebox.status.experiment_facts import Finding
-from glovebox.status.retiring import WARNINGS
 from glovebox.status.text import counted, format_time
 
 Pin = DatasetPin | FeatureSetPin
@@ -56,12 +55,12 @@ def inputs_verified(
 
 def _warning(entry: InputStatus, pin: Pin | NotValid | None) -> str:
     """Return what users of a pin that goes out of use are told, to go behind the message."""
-    if not isinstance(pin, FeatureSetPin):
+    if pin is None or isinstance(pin, NotValid):
         return ""
     retiring = pin.status.condition(types.RETIRING)
-    if retiring is None or retiring.reason not in WARNINGS:
+    if retiring is None or not retiring.is_true:
         return ""
-    return f"; input `{entry.name}`: FeatureSetPin '{pin.name}': {retiring.message}"
+    return f"; input `{entry.name}`: {entry.kind} '{entry.pin_ref}': {retiring.message}"
 
 
 def _problem(entry: InputStatus, pin: Pin | NotValid | None) -> Finding | None:

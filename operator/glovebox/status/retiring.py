@@ -20,8 +20,6 @@ from glovebox.status.text import format_time
 # So long before its window ends, whoever uses a pin is warned.
 WARNED_AHEAD: Final = timedelta(days=14)
 CURRENT: Final = "nothing supersedes it, and its validity does not end soon"
-# Of those who use the pin: what they are told of it.
-WARNINGS: Final = frozenset({reasons.EXPIRES_SOON, reasons.DEPRECATED, reasons.TO_BE_DEPRECATED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ def mark_retiring(
         since = successor.deprecates
         when = f" since {format_time(since)}" if since is not None else ""
         builder.mark_true(types.RETIRING, reasons.DEPRECATED, f"it is deprecated{when}{instead}")
-    elif ends is not None and now >= ends - WARNED_AHEAD:
+    elif ends is not None and is_soon(ends, now):
         nobody = "" if instead else ", and nothing supersedes it yet: pin its successor"
         message = f"new Experiments may use it until {format_time(ends)} alone{instead or nobody}"
         builder.mark_true(types.RETIRING, reasons.EXPIRES_SOON, message)
@@ -76,13 +74,23 @@ def seconds_until_it_changes(
 ) -> float | None:
     """Return in how many seconds something else is to be said; None when it stays as it is."""
     ends = validity.not_after_time if validity is not None else None
-    moments = [
-        ends,
-        ends - WARNED_AHEAD if ends is not None else None,
-        successor.deprecates if successor is not None else None,
-    ]
-    ahead = [(each - now).total_seconds() for each in moments if each is not None and each > now]
-    return min(ahead, default=None)
+    deprecates = successor.deprecates if successor is not None else None
+    ahead = [(deprecates - now).total_seconds()] if deprecates is not None else []
+    return min((*seconds_ahead(ends, now), *(each for each in ahead if each > 0)), default=None)
+
+
+def is_soon(ends: datetime, now: datetime) -> bool:
+    """Whether something ends so soon that whoever uses it is warned, or has ended."""
+    # No sum of dates: an end in the first weeks of the year 1 is one, too.
+    return ends - now <= WARNED_AHEAD
+
+
+def seconds_ahead(ends: datetime | None, now: datetime) -> list[float]:
+    """Return in how many seconds an end is near, and comes; none of what is over."""
+    if ends is None:
+        return []
+    left = (ends - now).total_seconds()
+    return [each for each in (left - WARNED_AHEAD.total_seconds(), left) if each > 0]
 
 
 def _instead(successor: Successor | None) -> str:

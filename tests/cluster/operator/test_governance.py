@@ -23,7 +23,11 @@ SAID = {
 }
 RULES = {
     "environment": "Production",
-    "data": {"provenance": "Full", "licenses": {"allowed": ["CC-BY-4.0", "CC0-1.0"]}},
+    "data": {
+        "provenance": "Full",
+        "licenses": {"allowed": ["CC-BY-4.0", "CC0-1.0"]},
+        "withinRetention": True,
+    },
 }
 
 
@@ -69,10 +73,19 @@ def declare(team: Team, name: str, pinned: str, **more: Any) -> None:
             id="a licence that is not allowed",
         ),
         pytest.param(
-            {"retention": None},
+            {"retention": {"why": "the consent", "untilTime": "2020-01-01T00:00:00Z"}},
+            "RetentionEnded",
+            "input `rows`: DatasetPin 'rows' says `spec.retention.untilTime: 2020-01-01T00:00:00Z`,"
+            " which is over, and IsolationProfile {profile} lets in data only while they may be"
+            " kept (`spec.data.withinRetention`): use data that may still be kept, or another"
+            " profile",
+            id="data that may be kept no longer",
+        ),
+        pytest.param(
+            {"region": None},
             "ProvenanceIncomplete",
             "input `rows`: DatasetPin 'rows' has the provenance Basic, and IsolationProfile"
-            " {profile} demands Full (`spec.data.provenance`); missing are: spec.retention: create"
+            " {profile} demands Full (`spec.data.provenance`); missing are: spec.region: create"
             " a pin that says it, or declare the sources",
             id="a gap",
         ),
@@ -160,11 +173,16 @@ def test_an_auditor_reads_what_was_said_of_the_data_in_the_seal(
     report = verified(cluster, made)
     assert report.findings == []
     (told,) = (line for line in lines_of(report) if line.startswith("data of input rows: "))
-    for said in ("environment Production", "license CC0-1.0", "provenance Full"):
+    for said in (
+        "environment Production",
+        "license CC0-1.0",
+        "provenance Full",
+        "retention Unlimited",
+    ):
         assert said in told
     snapshot = report.definition["externalParameters"]["snapshot"]
     assert snapshot["platform"]["profile"]["data"] == RULES["data"]
-    assert set(snapshot["inputs"][0]["stated"]) == {"environment", "license", "digest"}
+    assert set(snapshot["inputs"][0]["stated"]) == {"environment", "license", "digest", "retention"}
 
 
 def test_the_examples_say_all_there_is_to_say(team: Team) -> None:

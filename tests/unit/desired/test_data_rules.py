@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from glovebox.api.stated_data import StatedData
 from glovebox.api.statistics import Distribution
 from glovebox.api.statistics_status import DistributionStatus
 from glovebox.data.provenance import Gap
-from glovebox.desired.data_rules import CHECKS, DataInput, check_data, checked_fields
+from glovebox.desired.data_input import DataInput
+from glovebox.desired.data_rules import CHECKS, check_data, checked_fields
 from glovebox.desired.platform import identity, profile_changes
 from glovebox.desired.profile_defects import check_profile
 from glovebox.errors import NotReady, Refused
@@ -29,6 +31,7 @@ FULL = {
     "origin": "Collected",
     "provenance": "Full",
 }
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
 WHO = "input `train`: DatasetPin 'rows'"
 
 
@@ -41,7 +44,7 @@ def profile(environment: str | None = None, **data: Any) -> IsolationProfile:
 
 def data(role: str = "train", gaps: tuple[Gap, ...] = (), **stated: str | None) -> DataInput:
     said = {name: value for name, value in {**FULL, **stated}.items() if value is not None}
-    return DataInput("train", "rows", role, StatedData.model_validate(said), gaps)
+    return DataInput("train", "rows", role, StatedData.model_validate(said), NOW, gaps)
 
 
 def compared(
@@ -362,6 +365,26 @@ REFUSED: list[tuple[IsolationProfile, DataInput, str, str]] = [
             " `spec.hold: WhileUsed`, or use another profile"
         ),
     ),
+    (
+        profile(withinRetention=True),
+        data(retention="2026-06-01T00:00:00Z"),
+        "RetentionEnded",
+        (
+            f"{WHO} says `spec.retention.untilTime: 2026-06-01T00:00:00Z`, which is over, and"
+            " IsolationProfile strict lets in data only while they may be kept"
+            " (`spec.data.withinRetention`): use data that may still be kept, or another profile"
+        ),
+    ),
+    (
+        profile(withinRetention=True),
+        data(),
+        "RetentionUnknown",
+        (
+            f"{WHO} does not say `spec.retention`, and IsolationProfile strict lets in data only"
+            " while they may be kept (`spec.data.withinRetention`): create a pin that says how long"
+            " and why, or use another profile"
+        ),
+    ),
 ]
 
 
@@ -408,7 +431,7 @@ def test_every_check_has_a_case() -> None:
         (profile(licenses={"denied": ["MIT"]}), data()),
         (profile(provenance="Basic"), data(provenance="Basic")),
         (profile(provenance="Full"), data()),
-        (profile(), DataInput("train", "rows", "train", StatedData())),
+        (profile(), DataInput("train", "rows", "train", StatedData(), NOW)),
         (profile(compatibility="Full"), data()),
         (profile(compatibility="Full"), successor("Full")),
         (profile(compatibility="Forward"), successor("Forward")),
@@ -417,6 +440,11 @@ def test_every_check_has_a_case() -> None:
         (profile(compatibility="Full"), successor("Unknown", migration="sha256:1")),
         (profile(), successor("Breaking")),
         (profile(requireHold=True), data(hold="WhileUsed")),
+        (profile(withinRetention=True), data(retention="Unlimited")),
+        (profile(withinRetention=True), data(retention="2026-06-01T00:00:01Z")),
+        # The last hours of the year 9999, west of Greenwich.
+        (profile(withinRetention=True), data(retention="9999-12-31T23:59:59-05:00")),
+        (profile(), data(retention="2020-01-01T00:00:00Z")),
         (profile(), compared("moved", ("delay", "PSI"))),
         (profile(distribution={}), data()),
         (profile(distribution={}), compared("stable")),
@@ -433,6 +461,7 @@ def test_a_word_of_a_newer_version_passes_no_rule(stated: str) -> None:
         (profile(provenance="Basic"), data(provenance=stated)),
         (profile(pseudonymised=["Internal"]), data(personalData=stated)),
         (profile("Production"), data(environment=stated)),
+        (profile(withinRetention=True), data(retention=stated)),
     ):
         with pytest.raises(Refused):
             check_data(demands, [given], [])
@@ -509,6 +538,7 @@ def test_a_store_elsewhere_is_refused_also_without_data() -> None:
         (profile(provenance="Basic"), ("digest",)),
         (profile(compatibility="None"), ()),
         (profile(compatibility="Backward"), ("migration",)),
+        (profile(withinRetention=True), ("retention",)),
     ],
 )
 def test_what_a_rule_looks_at_is_what_is_covered(

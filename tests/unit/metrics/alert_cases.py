@@ -106,6 +106,8 @@ def _built() -> dict[str, Case]:
         "SchemaDiffers": 'glovebox_feature_sets_by_schema{state="Differs"}',
         "Expired": "glovebox_expired_feature_sets_in_use",
         "ExpiresSoon": 'glovebox_feature_sets{state="ExpiresSoon"}',
+        "RetentionEnded": 'glovebox_pins_by_end{state="RetentionEnded"}',
+        "RetentionEndsSoon": 'glovebox_pins_by_end{state="RetentionEndsSoon"}',
         "ProvenanceGaps": 'glovebox_pins_by_provenance{level="None"}',
         "BrokenLink": 'glovebox_broken_links{link="source"}',
         "OpposedRoles": "glovebox_datasets_in_opposed_roles",

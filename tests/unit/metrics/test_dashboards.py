@@ -304,13 +304,15 @@ PIN = {
     "apiVersion": "glovebox.dev/v1alpha1",
     "kind": "DatasetPin",
     "metadata": {"name": "moved", "namespace": "team", "uid": "1", "generation": 1},
-    "spec": {"distribution": {"required": False}},
+    "spec": {"distribution": {"required": False}, "contract": {"format": "CSV"}},
     "status": {
         "observedGeneration": 1,
         "conditions": [
             {"type": "Ready", "status": "False", "reason": "DistributionMoved"},
             {"type": "DistributionStable", "status": "False", "reason": "DistributionMoved"},
+            {"type": "ContractMet", "status": "False", "reason": "ContractViolated"},
         ],
+        "contract": {"byRule": [{"rule": "Unique", "violations": 2}]},
         "distribution": {"worstPsi": 22204},
         "verification": [{"level": "Full", "lastTime": "2026-11-01T00:00:00Z"}],
     },

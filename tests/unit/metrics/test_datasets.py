@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
+from glovebox.metrics.facts import PIN_ENDS
 from glovebox.metrics.lineage import LineageCollector, LineageMetrics, Waiting
 from glovebox.metrics.state import StateCollector
 from glovebox.metrics.tally import USERS, StateTally, users_class
@@ -162,3 +163,43 @@ def test_definitions_are_counted_by_whether_they_go_out_of_use() -> None:
     pin(2, retiring("True", "ExpiresSoon"))
     tally.delete(4)
     assert [counted(state) for state in states] == [1, 0, 1, 0, 1, 0]
+
+
+def test_pins_are_counted_by_whether_they_may_be_kept_and_used_for_long() -> None:
+    tally: StateTally[int] = StateTally()
+    kept = {"retention": {"why": "w", "untilTime": "2030-01-01T00:00:00Z"}}
+    used = {"validity": {"notAfterTime": "2030-01-01T00:00:00Z"}}
+
+    def seen(key: int, spec: Json, reason: str = "") -> None:
+        obj = pin(str(key), **spec)
+        if reason:
+            obj["status"]["conditions"] = [
+                {"type": "Retiring", "status": "True", "reason": reason},
+            ]
+        tally.upsert(key, obj)
+
+    def counted() -> dict[str, float]:
+        found = {
+            state: scrape(tally).get_sample_value("glovebox_pins_by_end", {"state": state})
+            for state in PIN_ENDS
+        }
+        assert None not in found.values()
+        return {state: value for state, value in found.items() if value}
+
+    seen(1, {})
+    seen(2, {"retention": {"why": "without an end"}})
+    seen(3, kept)
+    seen(4, kept, "RetentionEndsSoon")
+    seen(5, kept, "RetentionEnded")
+    seen(6, used, "Expired")
+    assert counted() == {
+        "None": 2,
+        "Unknown": 1,
+        "RetentionEndsSoon": 1,
+        "RetentionEnded": 1,
+        "Expired": 1,
+    }
+    seen(4, kept, "RetentionEnded")
+    tally.delete(5)
+    seen(3, kept, "ReasonOfANewerVersion")
+    assert counted() == {"None": 2, "Unknown": 1, "RetentionEnded": 1, "Expired": 1}

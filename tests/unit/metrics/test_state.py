@@ -101,6 +101,55 @@ def test_per_object_series_are_capped_and_the_cut_is_told() -> None:
     assert found["glovebox_metrics_series_left_out", ()] == 10
 
 
+def broken_pin(name: str, **rules: int) -> dict[str, Any]:
+    """Return a pin whose data break these rules of its contract so often."""
+    violated = {"type": "ContractMet", "status": "False", "reason": "ContractViolated"}
+    by_rule = [{"rule": rule, "violations": number} for rule, number in rules.items()]
+    return experiment(name, conditions=[violated], contract={"byRule": by_rule}) | {
+        "kind": "DatasetPin",
+        "spec": {"contract": {"columns": []}},
+    }
+
+
+def broken(found: dict[tuple[str, tuple[tuple[str, str], ...]], float]) -> dict[str, float]:
+    """Return how often rules are violated, by the pin and the rule."""
+    return {
+        f"{dict(labels)['name']} {dict(labels)['rule']}": value
+        for (name, labels), value in found.items()
+        if name == "glovebox_pin_contract_violations"
+    }
+
+
+def test_of_a_pin_that_breaks_its_contract_each_rule_is_told_until_it_does_no_more() -> None:
+    resources, tally = cache()
+    resources.seen(broken_pin("a", NullShare=3, Unique=1))
+    resources.seen(broken_pin("b", Type=2, RuleOfANewerVersion=9))
+    assert broken(scrape(tally)) == {"a NullShare": 3, "a Unique": 1, "b Type": 2}
+    met = broken_pin("a", NullShare=3)
+    met["metadata"]["resourceVersion"] = "2"
+    met["status"]["conditions"][0]["status"] = "True"
+    resources.seen(met)
+    assert broken(scrape(tally)) == {"b Type": 2}
+    resources.gone(Key("DatasetPin", "team", "b"))
+    assert broken(scrape(tally)) == {}
+
+
+def test_of_ten_thousand_broken_pins_as_many_rules_are_told_as_the_cap_lets() -> None:
+    tally: StateTally[Key] = StateTally()
+    rules = {"NullShare": 3, "Unique": 1}
+    pins = 10_000
+    for number in range(pins):
+        tally.upsert(Key("DatasetPin", "team", f"p{number}"), broken_pin(f"p{number}", **rules))
+    found = scrape(tally)
+    assert len(broken(found)) == MOST_OBJECT_SERIES
+    unhealthy = sum(name == "glovebox_object_unhealthy" for name, _ in found)
+    left_out = pins * len(rules) - MOST_OBJECT_SERIES + pins - unhealthy
+    assert found["glovebox_metrics_series_left_out", ()] == left_out
+    for number in range(pins):
+        tally.delete(Key("DatasetPin", "team", f"p{number}"))
+    assert scrape(tally)["glovebox_metrics_series_left_out", ()] == 0
+
+
 def test_deleted_objects_leave_nothing_but_zeros() -> None:
     resources, tally = cache()
     resources.seen(experiment("a", ready="False"))

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glovebox.metrics.earliest import Earliest
-from glovebox.metrics.tally import StateTally, read_facts
+from glovebox.metrics.facts import read_facts
+from glovebox.metrics.tally import StateTally
 
 _TIMES = (None, "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "not a time")
 

@@ -92,7 +92,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 LEFT_OUT = re.compile(
     r"status\.(observedGeneration|state|closedTime|platform|platformImage|deliveryMode|namespaceUid|shards"
     r"|provisioned\.(namespaceUid|digest)|manifest\..*|provenance\.digest"
-    r"|contract\.(digest|content|footers|bytesRead|byRule\..*)"
+    r"|contract\.(digest|content|footers|bytesRead)"
     r"|inputs\.(uid|pinDigest|storeRef|grants\.(uid|digest|storeRef|uses|use|expireTime))"
     r"|artifacts\.sessionsEndTime|isolation\.(attempts|policyDigest|jobUid)"
     r"|run\.(jobUid|record|pods\.(uid|startTime|completionTime|containers\.image"

@@ -15,14 +15,15 @@ NOT_YET_VALID: Final = _reason(
 )
 EXPIRED: Final = _reason(
     "Expired",
-    "FeatureSetPin `Verified`, `Ready`, `Retiring`; Experiment `InputsVerified`, `Ready`; Event",
+    "FeatureSetPin `Verified`, `Ready`, `Retiring`; DatasetPin `Retiring`; Experiment"
+    " `InputsVerified`, `Ready`; Event",
     "The validity window of the pin has ended. New Experiments are refused; those that are bound"
     " to it continue with what they have.",
     "Use the pin that supersedes it.",
 )
 EXPIRES_SOON: Final = _reason(
     "ExpiresSoon",
-    "FeatureSetPin `Retiring`; Event",
+    "FeatureSetPin, DatasetPin `Retiring`; Event",
     "The validity window of the pin ends within 14 days.",
     "Pin its successor, and let new Experiments use that.",
 )
@@ -41,8 +42,9 @@ TO_BE_DEPRECATED: Final = _reason(
 )
 CURRENT: Final = _reason(
     "Current",
-    "FeatureSetPin `Retiring`",
-    "Nothing supersedes the pin, and its validity does not end soon.",
+    "FeatureSetPin, DatasetPin `Retiring`",
+    "Nothing supersedes the pin, and its validity does not end soon. Of a DatasetPin: neither its"
+    " validity nor its retention ends soon.",
 )
 INPUT_NOT_FOUND: Final = _reason(
     "InputNotFound",

@@ -102,6 +102,29 @@ LICENSE_NOT_ALLOWED: Final = _reason(
     " that SPDX lists.",
     "Use data under a licence that the profile allows, or another profile.",
 )
+RETENTION_ENDED: Final = _reason(
+    "RetentionEnded",
+    "DatasetPin `Retiring`; Experiment `InputsVerified`, `Ready`; Event",
+    "`spec.retention.untilTime` of a pin has passed: its owner said that the data may be kept until"
+    " then. Nothing is deleted for it. A profile with `spec.data.withinRetention` refuses new"
+    " Experiments; those that are bound go on.",
+    "Let those who use it end (`status.usedBy`), delete the pin, and then the data. New Experiments"
+    " use data that may still be kept.",
+)
+RETENTION_ENDS_SOON: Final = _reason(
+    "RetentionEndsSoon",
+    "DatasetPin `Retiring`; Event",
+    "`spec.retention.untilTime` of the pin comes within 14 days.",
+    "Pin data that may be kept for longer, and let new Experiments use those; what goes on with"
+    " these has to end by then.",
+)
+RETENTION_UNKNOWN: Final = _reason(
+    "RetentionUnknown",
+    "Experiment `InputsVerified`, `Ready`",
+    "The profile lets in data only while they may be kept (`spec.data.withinRetention`), and a pin"
+    " does not say `spec.retention`.",
+    "Create a pin of the same data that says how long and why, or choose another profile.",
+)
 PROVENANCE_FULL: Final = _reason(
     "ProvenanceFull",
     "DatasetPin `ProvenanceComplete`",

@@ -24,7 +24,8 @@ from glovebox.controllers.run_work import JOB_SETS_MISSING, JOB_SETS_SECONDS
 from glovebox.controllers.store_connections import encrypting_keys
 from glovebox.controllers.team_budgets import check_team_budget
 from glovebox.desired import refusals
-from glovebox.desired.data_rules import DataInput, check_data
+from glovebox.desired.data_input import DataInput
+from glovebox.desired.data_rules import check_data
 from glovebox.desired.delivery_modes import check_deliverable
 from glovebox.desired.inputs import ResolvedInput
 from glovebox.desired.plan import Plan
@@ -176,6 +177,7 @@ def _data_input(scope: Scope, entry: ResolvedInput, *, is_asked: bool) -> DataIn
         pin=entry.pin_name,
         role=entry.role or "",
         stated=entry.stated or StatedData(),
+        now=scope.now,
         # The words for what is missing, as it is now.
         gaps=assess_pin(scope.ports, pin).gaps if pin is not None else (),
         evolution=pin.status.evolution if pin is not None else None,

@@ -10,13 +10,13 @@ from pydantic import ValidationError
 
 from glovebox.api import reasons
 from glovebox.api.access_grant import FEATURES
-from glovebox.api.dataset_pin import DatasetPin
+from glovebox.api.dataset_pin import DatasetPin, Retention
 from glovebox.api.experiment_inputs import MaxProofAge
 from glovebox.api.feature_set_pin import FeatureSetPin
 from glovebox.api.input_status import InputGrant, InputManifest, InputStatus
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.references import PinRef
-from glovebox.api.stated_data import StatedData
+from glovebox.api.stated_data import KEPT_WITHOUT_END, StatedData
 from glovebox.controllers.evolution import compatibility_of
 from glovebox.controllers.experiment.grants import Asking, require_grants
 from glovebox.controllers.experiment.scope import Scope
@@ -307,7 +307,16 @@ def _stated(scope: Scope, pin: DatasetPin) -> StatedData:
         distribution=verdict_of(pin),
         migration=digest_of(spec.migration.notes) if spec.migration is not None else "",
         hold=spec.hold or "",
+        retention=_kept_until(spec.retention),
     )
+
+
+def _kept_until(retention: Retention | None) -> str:
+    if retention is None:
+        return ""
+    ends = retention.until_time
+    # As it was written: the last hours of the year 9999 have no time in UTC.
+    return ends.isoformat().replace("+00:00", "Z") if ends is not None else KEPT_WITHOUT_END
 
 
 def _granted(
