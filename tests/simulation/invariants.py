@@ -125,6 +125,8 @@ class Promises:
         # Of each write of the operator: when, at which time of day, and what.
         self.writes: list[tuple[float, datetime, Change]] = []
         self._leader = ("", 0.0)
+        # When the lease was renewed last, and for how long nobody had when it changed hands.
+        self._renewed, self._led_by_nobody = 0.0, 0.0
         # By grant and content: the Experiments that were bound by it, with the number of their use.
         self._uses: dict[tuple[str, str], dict[str, int]] = {}
         self._foreign: dict[str, str] = {}
@@ -276,10 +278,12 @@ class Promises:
     def never_true_of_what_is_not_so(self, obj: Json, now: float, *, lag: float = 0.0) -> None:
         """No condition says True of what has not been so for longer than the operator may lag.
 
-        One that was stopped, and still leads when it goes on, has all of that time to hear of.
+        One that was stopped, and still leads when it goes on, has all of that time to hear of, and
+        so has one that takes over the time in which nobody could repair.
         """
         went_on, stopped_for = self._world.loop.went_on
         lag = (lag or self._lag) + (stopped_for if now - went_on <= _LAG_SECONDS else 0.0)
+        lag += self._led_by_nobody if now - self._leader[1] <= _LAG_SECONDS else 0.0
         namespace = obj["status"].get("namespace", "")
         standing = self.ledger.namespaces.get(namespace)
         for name, problem in self._contradictions(obj, standing, now, lag):
@@ -477,7 +481,9 @@ class Promises:
         if change.served.kind == LEASE:
             holder = change.last["spec"].get("holderIdentity") or ""
             if holder != self._leader[0]:
-                self._leader = (holder, now)
+                self._leader, self._led_by_nobody = (holder, now), now - self._renewed
+            if change.user == OPERATOR:
+                self._renewed = now
             return
         holder, since = self._leader
         acting = server.acting

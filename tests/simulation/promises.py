@@ -39,6 +39,8 @@ QUOTA: Final = (names.RESOURCE_QUOTA, names.LIMIT_RANGE)
 # What of the namespace itself keeps pods in: no object of its own, and counted as one.
 LABELS = "the labels of the namespace"
 _POD_SECURITY = "pod-security.kubernetes.io/"
+# No longer than the writes of one look are apart.
+_MOMENT: Final = 0.01
 
 
 @dataclass(slots=True)
@@ -49,7 +51,8 @@ class Standing:
         uid: Of the namespace.
         experiment: UID of its Experiment, as its label says at its birth.
         missing_since: When each isolation object was seen to be missing; 0: it was never there.
-        complete: Whether all of them were there at once, ever.
+        complete: Whether all of them were there at once, ever; what somebody changed a moment ago
+            counts: that a watch told of it as it was written cannot be told from its being so.
         declared: The spec of each, and the labels, as the operator wrote it last.
         broken_since: Since when the spec of each is another one than that.
     """
@@ -65,9 +68,12 @@ class Standing:
     declared: dict[str, Json] = field(default_factory=dict)
     broken_since: dict[str, float] = field(default_factory=dict)
 
-    def note_whole(self) -> None:
+    def note_whole(self, now: float) -> None:
         """Note that all is there at once, where it is."""
-        if not self.missing_since and not self.broken_since:
+        if not self.missing_since and all(
+            name in self.declared and now - since < _MOMENT
+            for name, since in self.broken_since.items()
+        ):
             self.complete = True
 
     def missing(self, *, longer_than: float, now: float) -> list[str]:
@@ -128,7 +134,7 @@ class Ledger:
             standing.broken_since.setdefault(name, now)
         else:
             standing.broken_since.pop(name, None)
-        standing.note_whole()
+        standing.note_whole(now)
 
     def _see_namespace(self, change: Change, name: str, now: float) -> None:
         if change.new is None:
@@ -156,4 +162,4 @@ class Ledger:
             standing.broken_since.pop(LABELS, None)
         else:
             standing.broken_since.setdefault(LABELS, now)
-        standing.note_whole()
+        standing.note_whole(now)

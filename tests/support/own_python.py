@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +23,9 @@ def own_python(folder: Path, temporary: pytest.TempPathFactory) -> Path:
         temporary: Where one is made that cannot be kept.
     """
     pinned = folder / "requirements.txt"
-    digest = hashlib.sha256(pinned.read_bytes()).hexdigest()[:16]
+    # A venv leads to the Python that made it, which another root file system has elsewhere.
+    known_by = pinned.read_bytes() + sys.base_prefix.encode()
+    digest = hashlib.sha256(known_by).hexdigest()[:16]
     cache = Path(os.environ.get("GLOVEBOX_CACHE") or Path.home() / ".cache" / "glovebox")
     made = cache / folder.name / digest
     if not (made / "complete").exists():

@@ -41,7 +41,6 @@ CHANGES: Final = [
     pytest.param({"metadata": {"ownerReferences": None}}, id="no owner"),
     pytest.param({"metadata": {"ownerReferences": [OTHER]}}, id="an owner that is not there"),
     pytest.param({"metadata": {"finalizers": None}}, id="counted by nobody"),
-    pytest.param({"metadata": {"finalizers": ["example.com/held"]}}, id="held for ever"),
     pytest.param({"spec": {"activeDeadlineSeconds": 1}}, id="a deadline that ends it"),
 ]
 RESIZED: Final = {

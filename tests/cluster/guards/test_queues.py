@@ -32,7 +32,9 @@ from cluster.guards.queues import (
 )
 from cluster.guards.test_owned_objects import refusal as of_the_operator
 from cluster.guards.test_workload_status import refusal
+from support.api import ApiError
 from support.kueue import define_queues
+from support.waiting import eventually
 
 Json = dict[str, Any]
 OPEN: Final = objects.NAMESPACE
@@ -184,7 +186,19 @@ def test_it_admits_a_run_and_takes_its_place_back(kueue: Kubectl) -> None:
     api.patch(JOB_SET, {"spec": {"suspend": True, **stages()}})
     put_back = {"spec": {"nodeSelector": None, "tolerations": None}}
     marks = {"metadata": {"annotations": {"kueue.x-k8s.io/stopping": None}}}
-    api.patch(JOB, {"spec": {"template": put_back}, **marks})
+
+    def is_put_back() -> bool:
+        """As Kueue does it, until the Job controller has ended what it had begun meanwhile."""
+        api.patch(f"{JOB}/status", {"status": {"startTime": None}})
+        try:
+            api.patch(JOB, {"spec": {"template": put_back}, **marks})
+        except ApiError as error:
+            if "field is immutable" not in str(error):
+                raise
+            return False
+        return True
+
+    eventually(is_put_back, what="the template of the suspended Job is as before")
     live = api.get(JOB)["spec"]
     assert live["suspend"] is True
     assert "nodeSelector" not in live["template"]["spec"]
@@ -252,7 +266,7 @@ def test_the_rest_of_the_run_it_leaves(kueue: Kubectl) -> None:
         (JOB_SET, fewer, PODS),
         (JOB, {"metadata": {"labels": {"kueue.x-k8s.io/queue-name": "x"}}}, KEPT),
         (JOB, {"metadata": {"annotations": {"example.com/a": "b"}}}, KEPT),
-        (JOB, {"metadata": {"finalizers": ["example.com/held"]}}, KEPT),
+        (JOB_SET, {"metadata": {"finalizers": ["example.com/held"]}}, KEPT),
         (JOB_SET, {"metadata": {"labels": {"glovebox.dev/team": "x"}}}, KEPT),
     ):
         said = refusal(api, "PATCH", path, change)

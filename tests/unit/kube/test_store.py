@@ -301,9 +301,11 @@ def test_of_what_others_deleted_a_list_leaves_only_what_went_after_it() -> None:
     for number in range(100):
         told.table.seen(obj(number, name=f"n{number}"))
         told.table.gone(obj(number + 1, name=f"n{number}"))
+    listing = told.table.listing()
     told.table.gone(obj(201, name="late"))
     told.table.gone(obj(202, name="foreign"))
-    told.list(200)
+    listing.page(200, [])
+    listing.end(200)
     assert {key: gone.version for key, gone in told.table._gone.items()} == {"late": 201}
 
 
