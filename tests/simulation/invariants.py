@@ -121,7 +121,7 @@ class Promises:
         self.runs: Counter[str] = Counter()
         self.seals: Counter[str] = Counter()
         self.status_writes: Counter[str] = Counter()
-        self._status_written: dict[str, float] = {}
+        self._status_sent: dict[str, float] = {}
         # Of each write of the operator: when, at which time of day, and what.
         self.writes: list[tuple[float, datetime, Change]] = []
         self._leader = ("", 0.0)
@@ -210,11 +210,11 @@ class Promises:
             return
         uid = change.last["metadata"]["uid"]
         self.status_writes[uid] += 1
-        since = now - self._status_written.get(uid, -math.inf)
-        self._status_written[uid] = now
-        self.never_written_for_words_at_once(uid, before, after, since)
         # What hangs on its way says what was so when it was sent.
         sent_at = min(now, self._world.server.sent_at)
+        since = sent_at - self._status_sent.get(uid, -math.inf)
+        self._status_sent[uid] = sent_at
+        self.never_written_for_words_at_once(uid, before, after, since)
         self.never_true_of_what_is_not_so(change.new, sent_at)
         self.never_provisioned_before_it_is(before, change.new, sent_at)
         self.never_bound_before_inputs_are_compared(before, change.new)
@@ -227,7 +227,7 @@ class Promises:
         self, uid: str, before: Json, after: Json, since: float
     ) -> None:
         """A status that differs in words alone waits, so that no look costs a write."""
-        # The earlier one may have been late on its way.
+        # Half: what is on its way within the operator is seen here a little later.
         if differ_in_words_alone(before, after) and since < FIRST_SECONDS / 2:
             self._break("6b new words wait", f"{since:.1f} s after the status before, of {uid}")
 

@@ -37,6 +37,7 @@ LEARNED = (
     2535,
     2941,
     8695,
+    2289,
 )
 # Seeds of one test: few enough that one failure is found fast, many enough that pytest costs
 # nothing.
