@@ -134,8 +134,8 @@ class TaskRunner:
 
     Args:
         wake: Makes an owner be reconciled.
-        limits: How many tasks of each work class run at once; a class that is not named gets
-            `default_limit`.
+        limits: How many tasks of each work class run at once, one at least; a class that is not
+            named gets `default_limit`.
         now: The time of day, for states.
         jitter: Returns a number from 0 to 1, for example `random.random`.
         default_limit: See `limits`.
@@ -286,7 +286,7 @@ class TaskRunner:
 
         The tenant with the fewest running tasks comes first, then the task that waits longest.
         """
-        limit = max(1, self._limits.get(work_class, self._default_limit))
+        limit = self._limits.get(work_class, self._default_limit)
         busy, waiting = self._busy[work_class], self._waiting[work_class]
         if sum(busy.values()) >= limit:
             return None

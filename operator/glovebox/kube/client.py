@@ -157,7 +157,6 @@ class Client(ApiReader):
         name: str,
         *,
         uid: str,
-        resource_version: str | None = None,
         grace_seconds: int | None = None,
     ) -> dict[str, Any] | None:
         """Delete the object with that very UID; what took its place stays.
@@ -173,20 +172,16 @@ class Client(ApiReader):
             namespace: Where it is.
             name: Its name.
             uid: Which one.
-            resource_version: When given, the version that was looked at must be the current one.
             grace_seconds: For how long a pod may end; None for what the pod says. It shortens the
                 end of one that is being deleted already.
 
         Raises:
-            Conflict: Another object has the name now, or it was written since.
+            Conflict: Another object has the name now.
         """
-        preconditions = {"uid": uid}
-        if resource_version is not None:
-            preconditions["resourceVersion"] = resource_version
         body: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
-            "preconditions": preconditions,
+            "preconditions": {"uid": uid},
             "propagationPolicy": "Background",
         }
         if grace_seconds is not None:

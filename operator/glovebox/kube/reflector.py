@@ -118,7 +118,6 @@ class Reflector:
                 await self._back_off(error)
 
     async def _list(self) -> None:
-        self._version = ""
         listing = self._feed.listing()
         version = ""
         async for page in self._client.pages(

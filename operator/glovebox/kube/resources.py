@@ -97,16 +97,6 @@ class Resources:
         """Return the objects of one kind, to be fed by list and watch."""
         return self._tables[kind.kind]
 
-    @property
-    def primed(self) -> bool:
-        """Whether every kind has been listed once; before that, absence means nothing."""
-        return all(table.listed for table in self._tables.values())
-
-    async def wait_until_primed(self) -> None:
-        """Wait until every kind has been listed once."""
-        for table in self._tables.values():
-            await table.first_list.wait()
-
     def get(self, key: Key) -> dict[str, Any] | None:
         """Return an object, or None when it is not known; the caller must not change it."""
         stored = self._tables[key.kind].get(key)
