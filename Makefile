@@ -84,7 +84,7 @@ lint: environment ## Check format, style, types, layers and generated files
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --durations 20
 # To read 9,000 tests takes a process a quarter of a minute: what a target never runs is left out.
 LIVE_TESTS := tests/cluster/operator tests/cluster/demo tests/node
-OTHER_TESTS := tests/unit tests/simulation tests/golden tests/stores tests/ecosystem \
+OTHER_TESTS := tests/unit tests/simulation tests/golden tests/stores tests/ecosystem tests/browser \
   $(filter-out $(LIVE_TESTS),$(patsubst %/,%,$(wildcard tests/cluster/*/)))
 # Of slow tests likewise: the files that have some.
 SLOW_TESTS = $(sort $(shell grep -rl 'mark\.slow' tests --include='test_*.py'))
@@ -94,7 +94,7 @@ without = $(addprefix --ignore=,$(1))
 test: lint programs ## Lint, types, simulation, and all that needs a real API server or store
 	$(call say,pytest: everything but what is live or slow)
 	@$(PYTEST) -n $(WORKERS) -m "not live and not slow and not stores and not ecosystem" \
-	  $(call without,$(LIVE_TESTS) tests/stores tests/ecosystem) $(ARGS)
+	  $(call without,$(LIVE_TESTS) tests/stores tests/ecosystem tests/browser) $(ARGS)
 
 .PHONY: test-live
 test-live: programs ## The operator as a process, beside real servers and on a real node
@@ -122,6 +122,19 @@ test-stores: environment ## The same questions to SeaweedFS, MinIO, Ceph, versit
 test-ecosystem: environment ## Flux, Argo CD, JobSet, Kueue, traces, Grafana; not in CI
 	$(call say,pytest: Flux, Argo CD, JobSet, Kueue, traces; they take minutes to build the first time)
 	@$(BIN)/pytest tests/ecosystem -m ecosystem $(ARGS)
+
+.PHONY: chromium
+chromium: environment ## As root on Debian and its kin: install Chromium, where there is none
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  { echo "==> apt-get install chromium, once"; apt-get update -qq; \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium \
+	      fonts-dejavu-core >/dev/null; }; } || { echo "Install Chromium first" >&2; exit 1; }
+
+.PHONY: test-browser
+test-browser: chromium ## The pages of `glovebox ui` in Chromium, driven by Playwright; not in CI
+	$(call say,pytest: pages in a browser)
+	@$(UV) run --quiet --isolated --locked --extra cli --group browser \
+	  pytest tests/browser -m browser $(ARGS)
 
 .PHONY: test-only
 test-only: environment ## Some tests without lint: make test-only ARGS="tests/unit -k quota"
@@ -163,9 +176,12 @@ site: ## The documentation as a site, with search (ARGS="-D repository_url=https
 	@echo "Open $(SITE)/index.html"
 
 .PHONY: pictures
-pictures: environment ## Draw the dashboards of the docs (in an environment of its own)
+pictures: chromium ## Draw the dashboards and pages of the docs (in environments of their own)
 	$(call say,the simulation, Prometheus and matplotlib: what each dashboard shows of an hour)
 	@cd tests && $(UV) run --quiet --isolated --locked --group pictures python -m pictures
+	$(call say,Chromium: what `glovebox ui` shows)
+	@cd tests && $(UV) run --quiet --isolated --locked --extra cli --group browser python -m \
+	  browser.pictures
 
 .PHONY: format
 format: environment ## Format the code and fix what can be fixed automatically

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from kubernetes import client, config, watch
 from pydantic import ValidationError
@@ -55,6 +55,20 @@ _ABOUT_THE_OBJECT: Final = frozenset(
     }
 )
 _KINDS: Final = {kind.kind: kind for kind in CUSTOM_KINDS}
+
+
+class Listed(NamedTuple):
+    """A page of a list.
+
+    Attributes:
+        objects: What is on it.
+        following: What to ask the next one with; empty where this is the last.
+        left: About how many objects come after it; None where the API server does not say.
+    """
+
+    objects: list[dict[str, Any]]
+    following: str
+    left: int | None
 
 
 class KubeconfigCluster:
@@ -107,34 +121,74 @@ class KubeconfigCluster:
         return [*self._list(DATASET_PIN, namespace), *self._list(FEATURE_SET_PIN, namespace)]
 
     def _list(self, kind: Kind, namespace: str = "") -> list[dict[str, Any]]:
+        return list(self.each(kind.kind, namespace))
+
+    def each(self, kind: str, namespace: str = "") -> Iterator[dict[str, Any]]:
+        """Yield all objects of one of our kinds, or those of a namespace, as they are listed.
+
+        What was passed need not be kept: ten thousand Experiments are much to hold at once.
+        """
+        following = ""
+        while True:
+            page = self.page(kind, namespace, _PAGE, following)
+            yield from page.objects
+            following = page.following
+            if not following:
+                return
+
+    def page(self, kind: str, namespace: str, most: int, following: str = "") -> Listed:
+        """Return a page of a list.
+
+        Args:
+            kind: One of ours.
+            namespace: Of one namespace; empty for all.
+            most: How many objects at most.
+            following: What the page before says of this one; empty for the first.
+        """
+        found = _KINDS[kind]
+        asked = {
+            "limit": most,
+            "_continue": following,
+            "_request_timeout": self._patience(),
+        }
+        where = (names.GROUP, names.VERSION, *([namespace] if namespace else []), found.plural)
+        call = (
+            self._api.list_namespaced_custom_object
+            if namespace
+            else self._api.list_cluster_custom_object
+        )
+        with _translated(f"list {kind}s"):
+            answer = call(*where, **asked)
+        metadata = answer["metadata"]
+        return Listed(
+            [{"kind": kind, **each} for each in answer["items"]],
+            metadata.get("continue") or "",
+            metadata.get("remainingItemCount"),
+        )
+
+    def events(self, namespace: str, uid: str) -> list[dict[str, Any]]:
+        """Return the Events about an object of a namespace; the newest are not always last."""
         found: list[dict[str, Any]] = []
         following = ""
         while True:
-            with _translated(f"list {kind.kind}s"):
-                page = (
-                    self._api.list_namespaced_custom_object(
-                        names.GROUP,
-                        names.VERSION,
-                        namespace,
-                        kind.plural,
-                        limit=_PAGE,
-                        _continue=following,
-                        _request_timeout=self._patience(),
-                    )
-                    if namespace
-                    else self._api.list_cluster_custom_object(
-                        names.GROUP,
-                        names.VERSION,
-                        kind.plural,
-                        limit=_PAGE,
-                        _continue=following,
-                        _request_timeout=self._patience(),
-                    )
+            with _translated(f"list events in namespace {namespace}"):
+                answer = self._core.list_namespaced_event(
+                    namespace,
+                    field_selector=f"involvedObject.uid={uid}",
+                    limit=_PAGE,
+                    _continue=following,
+                    _request_timeout=self._patience(),
                 )
-            found += ({"kind": kind.kind, **each} for each in page["items"])
-            following = page["metadata"].get("continue", "")
+            page = self._plain(answer)
+            found += page.get("items") or ()
+            following = page["metadata"].get("continue") or ""
             if not following:
                 return found
+
+    @property
+    def server(self) -> str:
+        """The address of the API server."""
+        return str(self._connection.configuration.host)
 
     def dataset_pin(self, namespace: str, name: str) -> dict[str, Any]:
         """Return a DatasetPin."""

@@ -27,6 +27,7 @@ from glovebox.cli import why as why_command
 from glovebox.cli import witness as witness_command
 from glovebox.cli.commands import Commands
 from glovebox.cli.plug_ins import WithPlugIns
+from glovebox.cli.ui import command as ui_command
 
 app = Commands(
     name="glovebox",
@@ -42,6 +43,7 @@ app.command("status")(status_command.status)
 app.command("tree")(tree_command.tree)
 app.command("compare")(compare_command.compare)
 app.command("drift")(drift_command.drift)
+app.command("ui")(ui_command.ui)
 app.command("plan")(plan_command.plan)
 app.command("render")(render_command.render)
 app.command("verify")(verify_command.verify)

@@ -80,25 +80,34 @@ def _of_experiment(cluster: KubeconfigCluster, namespace: str, name: str) -> Pag
     return experiment_page(found, _now(), _pins(cluster, namespace))
 
 
-def _pins(cluster: KubeconfigCluster, namespace: str) -> list[DatasetPin]:
-    """Return the pins of a namespace that are valid; none where the caller may not list them."""
+def listed_pins(cluster: KubeconfigCluster, namespace: str) -> list[DatasetPin]:
+    """Return the pins of a namespace that are valid.
+
+    Raises:
+        Unavailable: The API server does not answer, or the caller may not list them.
+    """
     from pydantic import ValidationError
 
-    from glovebox.api import reasons
     from glovebox.api.dataset_pin import DatasetPin
+
+    pins = []
+    for each in cluster.dataset_pins(namespace):
+        with suppress(ValidationError):
+            pins.append(DatasetPin.model_validate(each))
+    return pins
+
+
+def _pins(cluster: KubeconfigCluster, namespace: str) -> list[DatasetPin]:
+    """Return the pins of a namespace; none where the caller may not list them."""
+    from glovebox.api import reasons
     from glovebox.errors import Unavailable
 
     try:
-        found = cluster.dataset_pins(namespace)
+        return listed_pins(cluster, namespace)
     except Unavailable as error:
         if error.reason != reasons.REJECTED:
             raise
         return []
-    pins = []
-    for each in found:
-        with suppress(ValidationError):
-            pins.append(DatasetPin.model_validate(each))
-    return pins
 
 
 def _readings(cluster: KubeconfigCluster, root: str) -> list[Reading] | None:

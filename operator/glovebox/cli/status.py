@@ -104,7 +104,7 @@ def _looked_at(
     from glovebox.report.working import why_idle
 
     experiment = parsed(Experiment, obj)
-    waited, found = _waited(cluster, obj), reached(experiment, goal)
+    waited, found = waited_for(cluster, obj), reached(experiment, goal)
     idle = why_idle(cluster.operator_lease(), datetime.now(UTC))
     if output is Shown.TEXT:
         return "\n".join(_safe(line) for line in screen(experiment, obj, waited, idle)), found
@@ -117,7 +117,7 @@ def _window(obj: dict[str, Any]) -> float:
     return _WATCH_SECONDS if (obj.get("status") or {}).get("digest") else _PROGRESS_SECONDS
 
 
-def _waited(cluster: KubeconfigCluster, obj: dict[str, Any]) -> list[tuple[str, str]]:
+def waited_for(cluster: KubeconfigCluster, obj: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the inputs of an Experiment that is not bound, each with how far it is."""
     from glovebox.api import reasons
     from glovebox.errors import Unavailable

@@ -52,13 +52,11 @@ def tree(
     could not be asked. 3: some of it may not be read with your rights, or could not be just now;
     the tree says what. The cluster is found as kubectl finds it.
     """
-    from glovebox.api.experiment import Experiment
-    from glovebox.cli.experiments import KubeconfigCluster, parsed
+    from glovebox.cli.experiments import KubeconfigCluster
     from glovebox.data.printable import printable
     from glovebox.kube.kinds import EXPERIMENT
     from glovebox.kube.resources import Key
     from glovebox.report.tree import is_whole
-    from glovebox.report.tree import tree as compute_tree
 
     namespace, name = namespaced(name, namespace)
     key = Key(EXPERIMENT.kind, namespace, name)
@@ -68,13 +66,27 @@ def tree(
         if obj is None:
             typer.echo(f"Experiment {printable(f'{namespace}/{name}')} is not there.", err=True)
             raise typer.Exit(_MISSING)
-        experiment = parsed(Experiment, obj)
-        inside = _inside(cluster, experiment.status.namespace)
-        below = tuple(_referred(cluster, key, obj, {key}, _roles(experiment)))
-    found = compute_tree(experiment, obj, (inside,), below)
+        found = read_tree(cluster, obj)
     _show(found, output)
     if not is_whole(found):
         raise typer.Exit(_IN_PART)
+
+
+def read_tree(cluster: KubeconfigCluster, obj: Mapping[str, Any]) -> Node:
+    """Return the tree of an Experiment; what may not be read is marked in it.
+
+    Raises:
+        InvalidInput: It is of another version than this program.
+    """
+    from glovebox.api.experiment import Experiment
+    from glovebox.cli.experiments import parsed
+    from glovebox.kube.resources import Key
+    from glovebox.report.tree import tree as compute_tree
+
+    key, experiment = Key.of({"kind": Experiment.KIND, **obj}), parsed(Experiment, obj)
+    inside = _inside(cluster, experiment.status.namespace)
+    below = tuple(_referred(cluster, key, obj, {key}, _roles(experiment)))
+    return compute_tree(experiment, obj, (inside,), below)
 
 
 def _show(found: Node, output: Shown) -> None:

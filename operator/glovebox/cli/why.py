@@ -58,7 +58,7 @@ def why(
 
     key = _key(kind, name, namespace)
     with Failing(""):
-        found = _explained(KubeconfigCluster(), key, set())
+        found = explained(KubeconfigCluster(), key)
     if output is not Shown.TEXT:
         typer.echo(as_document(document(found), output))
     else:
@@ -79,6 +79,15 @@ def _key(kind: str, name: str, given: str) -> Key:
             f"write the {found.kind} as NAME, without a namespace", param_hint="NAME"
         )
     return Key(found.kind, "", name)
+
+
+def explained(cluster: KubeconfigCluster, key: Key) -> Why:
+    """Return what is the matter with an object, down to what it waits for.
+
+    Raises:
+        Unavailable: The API server does not answer, or refuses it.
+    """
+    return _explained(cluster, key, set())
 
 
 def _explained(

@@ -36,6 +36,7 @@ class Use:
         content: Content root, or the digest of features.
         pin_root: Root over the exact copies; empty where it has none.
         place: `s3://bucket/prefix`; empty where it is no whole prefix.
+        kind: `DatasetPin` or `FeatureSetPin`.
     """
 
     role: str
@@ -43,6 +44,7 @@ class Use:
     content: str
     pin_root: str = ""
     place: str = ""
+    kind: str = _PIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +128,8 @@ class Graph:
             if not use.pin:
                 continue
             key = (use.pin, use.content)
-            self.pins.setdefault(
-                key, Pin(use.pin, content=use.content, pin_root=use.pin_root, place=use.place)
-            )
+            pin = Pin(use.pin, use.kind, use.content, use.pin_root, use.place)
+            self.pins.setdefault(key, pin)
 
     def pins_of(self, content: str) -> list[Pin]:
         """Return the pins over some bytes, by name."""
@@ -310,6 +311,7 @@ def _run(obj: Mapping[str, Any]) -> Run | None:
                 content=str(entry.get("digest") or ""),
                 pin_root=str(entry.get("pinDigest") or ""),
                 place=_place(entry.get("bucket"), entry.get("prefix")),
+                kind=str(entry.get("kind") or _PIN),
             )
             for entry in status.get("inputs") or ()
         ),

@@ -10,7 +10,7 @@ Labels come from tenants: they are escaped, and only drawn.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from textwrap import wrap
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
@@ -18,6 +18,8 @@ from xml.sax.saxutils import escape, quoteattr
 from glovebox.data.printable import printable
 from glovebox.lineage.tree import Node
 
+# A picture that is no wider can be made to fit a page, and its words are still read.
+_FITS: Final = 1700
 # In pixels.
 _WIDTH, _LINE, _PADDING = 250, 17, 10
 _BETWEEN_COLUMNS, _BETWEEN_ROWS, _MARGIN = 90, 22, 20
@@ -38,9 +40,8 @@ _STYLE: Final = """
   #tip path { fill: #7a8797; stroke: none; marker-end: none; }
 """
 
-_HEAD: Final = f"""<title>Lineage: bytes go from left to right</title>
-<style>{_STYLE}</style>
-<defs>
+_TITLE: Final = "<title>Lineage: bytes go from left to right</title>"
+_TIP: Final = """<defs>
 <marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">
 <path d="M0 0L8 4L0 8z"/>
 </marker>
@@ -51,6 +52,25 @@ _Arrow = tuple[str, str]
 
 def picture(nodes: Sequence[Node]) -> str:
     """Return trees as one SVG document; arrows go where bytes go. Equal trees give equal text."""
+    return _drawn(nodes, (_TITLE, f"<style>{_STYLE}</style>", _TIP), None)
+
+
+def linked_picture(nodes: Sequence[Node], link: Callable[[Node], str]) -> str:
+    """Return the same without a style of its own, as a part of a page that has one.
+
+    Args:
+        nodes: The trees.
+        link: Returns the address of the page about a thing; empty where there is none.
+    """
+    return _drawn(nodes, (_TIP,), link)
+
+
+def things_of(nodes: Sequence[Node]) -> int:
+    """Return how many things a picture of trees would show."""
+    return len(_collected(nodes)[0])
+
+
+def _drawn(nodes: Sequence[Node], head: Sequence[str], link: Callable[[Node], str] | None) -> str:
     things, arrows = _collected(nodes)
     columns = _columns(list(things), arrows)
     order = _ordered(columns, arrows)
@@ -60,17 +80,22 @@ def picture(nodes: Sequence[Node]) -> str:
     body = [
         *(_arrow(places[a], places[b], is_back=columns[a] >= columns[b]) for a, b in arrows),
         *(
-            _box(places[name], thing, text[name], is_asked=name in asked)
+            _linked(
+                link(thing) if link else "",
+                _box(places[name], thing, text[name], is_asked=name in asked),
+            )
             for name, thing in things.items()
         ),
     ]
     width = max((place.right for place in places.values()), default=0) + _MARGIN
     height = max((place.bottom for place in places.values()), default=0) + _MARGIN
-    head = (
+    # What has links is no image: who cannot see it would not find them.
+    kind = 'role="img"' if link is None else f'class="{"fits" if width <= _FITS else "wide"}"'
+    begin = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}"'
-        f' height="{height}" role="img">'
+        f' height="{height}" {kind}>'
     )
-    return "\n".join((head, _HEAD, *body, "</svg>"))
+    return "\n".join((begin, *head, *body, "</svg>"))
 
 
 def _collected(nodes: Sequence[Node]) -> tuple[dict[str, Node], list[_Arrow]]:
@@ -189,6 +214,10 @@ def _box(place: _Place, thing: Node, lines: Sequence[str], *, is_asked: bool) ->
         f'<rect x="{place.left}" y="{place.top}" width="{_WIDTH}" height="{place.height}"/>'
         f"{said}</g>"
     )
+
+
+def _linked(address: str, box: str) -> str:
+    return f"<a href={quoteattr(address)}>{box}</a>" if address else box
 
 
 def _arrow(a: _Place, b: _Place, *, is_back: bool) -> str:

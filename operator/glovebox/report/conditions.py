@@ -39,7 +39,17 @@ def answer(status: Status, condition_type: str, good: str, bad: str) -> Mark | N
         good: The word when it is as everybody wants it.
         bad: The word when it is not.
     """
-    condition = status.condition(condition_type)
+    return in_a_word(status.condition(condition_type), good, bad)
+
+
+def in_a_word(condition: Condition | None, good: str, bad: str) -> Mark | None:
+    """Return a condition in a word; None for none.
+
+    Args:
+        condition: The condition.
+        good: The word when it is as everybody wants it.
+        bad: The word when it is not.
+    """
     if condition is None:
         return None
     how = tone(condition)

@@ -95,7 +95,10 @@ def _purpose(experiment: Experiment) -> Section:
         ("Ticket", purpose.ticket),
         ("Cost centre", purpose.cost_center),
         ("Profile", spec.profile),
-        ("Namespace of its own", Code(experiment.status.namespace)),
+        (
+            "Namespace of its own",
+            Code(experiment.status.namespace) if experiment.status.namespace else None,
+        ),
         ("Digest", words.digest(experiment.status.digest)),
         ("Code", Code(f"{code.repository} at {code.commit}") if code else None),
     )

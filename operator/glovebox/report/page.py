@@ -57,7 +57,22 @@ class Share:
     tone: Tone = Tone.PLAIN
 
 
-Cell = str | Mark | Code | Share
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Words that lead to another page of `glovebox ui`; a page in a file has none.
+
+    Attributes:
+        text: The words.
+        to: Where they lead: an address below that of the first page, its parts quoted.
+        is_code: Whether they are a name or a digest, to be shown letter for letter.
+    """
+
+    text: str
+    to: str
+    is_code: bool = False
+
+
+Cell = str | Mark | Code | Share | Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +163,44 @@ class Pictures:
     caption: str
 
 
-Block = Facts | Table | Words | Pictures
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One thing in a list whose entries have lists of their own.
+
+    Attributes:
+        cells: What is said of it, in order.
+        below: What stands below it.
+    """
+
+    cells: tuple[Cell, ...]
+    below: tuple[Leaf, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """A list whose entries have lists of their own.
+
+    Attributes:
+        rows: The entries.
+    """
+
+    rows: tuple[Leaf, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A picture that was drawn elsewhere.
+
+    Attributes:
+        text: SVG, in which everything that others wrote is escaped.
+        name: What it shows, for whoever does not see it.
+    """
+
+    text: str
+    name: str
+
+
+Block = Facts | Table | Words | Pictures | Nested | Drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,4 +253,4 @@ def present(sections: Iterable[Section | None]) -> tuple[Section, ...]:
 
 
 def _shows(block: Block) -> bool:
-    return bool(block.text if isinstance(block, Words) else block.rows)
+    return bool(block.text if isinstance(block, Words | Drawn) else block.rows)

@@ -33,17 +33,24 @@ from glovebox.report.proofs import proofs_section
 from glovebox.report.readings import Reading, table_of
 from glovebox.report.reads import reads_section
 
+_NO_RIGHTS: Final = (
+    "Who else can read the content is not shown: that takes the right to list DatasetPins,"
+    " AccessGrants and Experiments of all namespaces."
+)
 # Where less than this holds nothing, a bar would not be seen.
 _SEEN: Final = 0.005
 
 
-def pin_page(pin: DatasetPin, readings: Sequence[Reading] | None, now: datetime) -> Page:
+def pin_page(
+    pin: DatasetPin, readings: Sequence[Reading] | None, now: datetime, unread: str = _NO_RIGHTS
+) -> Page:
     """Return the page about a pin. Pure.
 
     Args:
         pin: The pin, as the API server has it.
         readings: Who can read its content; None where that could not be asked.
         now: When the page is made.
+        unread: Why not, in a sentence.
     """
     ready, summary = shown_conditions.readiness(pin.status)
     marks = (
@@ -76,7 +83,7 @@ def pin_page(pin: DatasetPin, readings: Sequence[Reading] | None, now: datetime)
                 _contract(pin),
                 evolution_section(pin),
                 distribution_section(pin),
-                _access(pin, readings),
+                _access(pin, readings, unread),
                 reads_section(pin),
                 shown_conditions.section(pin.status),
             ]
@@ -302,7 +309,7 @@ def _hold(hold: PinHold) -> Block:
     )
 
 
-def _access(pin: DatasetPin, readings: Sequence[Reading] | None) -> Section:
+def _access(pin: DatasetPin, readings: Sequence[Reading] | None, unread: str) -> Section:
     users = pin.status.used_by
     blocks: list[Block] = []
     if users is not None:
@@ -317,12 +324,7 @@ def _access(pin: DatasetPin, readings: Sequence[Reading] | None) -> Section:
     if pin.status.hold is not None:
         blocks.append(_hold(pin.status.hold))
     if readings is None:
-        blocks.append(
-            Words(
-                "Who else can read the content is not shown: that takes the right to list"
-                " DatasetPins, AccessGrants and Experiments of all namespaces."
-            )
-        )
+        blocks.append(Words(unread))
         return Section("Who uses it, and who can", tuple(blocks))
     return Section(
         "Who uses it, and who can",

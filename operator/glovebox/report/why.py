@@ -121,7 +121,7 @@ def explain(
     """
     metadata = Metadata.model_validate(obj.get("metadata") or {})
     status = obj.get("status") or {}
-    found = _conditions(status)
+    found = conditions_of(status)
     ready = find_condition(found, conditions.READY)
     is_stale = ready is not None and status.get("observedGeneration") != metadata.generation
     is_ready = ready is not None and ready.status == "True" and not is_stale
@@ -192,7 +192,8 @@ def _told(said: Said, indent: str) -> Iterator[str]:
         yield f"{indent}Next:    {said.cure}"
 
 
-def _conditions(status: Mapping[str, Any]) -> tuple[Condition, ...]:
+def conditions_of(status: Mapping[str, Any]) -> tuple[Condition, ...]:
+    """Return the conditions of a status as the API server has it; none where they are unknown."""
     try:
         return _READ.validate_python(status.get("conditions") or ())
     except ValidationError:

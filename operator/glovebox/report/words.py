@@ -50,6 +50,17 @@ def between(begin: datetime | None, end: datetime | None) -> str:
     return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
 
 
+def age(value: datetime | None, now: datetime) -> str:
+    """Return how long ago something was, in one unit; empty where that is not known."""
+    if value is None:
+        return ""
+    seconds = max(0, int((now - value).total_seconds()))
+    for unit, least in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= least:
+            return f"{seconds // least} {unit}"
+    return f"{seconds} s"
+
+
 def digest(value: str) -> Code | None:
     """Return a digest, shortened where it stands in a table; None for none."""
     if not value:
