@@ -2,9 +2,9 @@
 
     make bench-data ARGS="--rows 1000000 --only rows"
 
-list, head and hash ask a store on the same machine; the others read the local disk. Ratios are what
-counts: the machine is shared. `of its speed` is that way's processor time by Glovebox's; for what
-asks the store, whose own time is in no column, its seconds by Glovebox's.
+list, head, hash and deliver ask a store on the same machine; the others read the local disk. Ratios
+are what counts: the machine is shared. `of its speed` is that way's processor time by Glovebox's;
+for what asks the store, whose own time is in no column, its seconds by Glovebox's.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ STEPS = {
     "head": "objects:HEAD",
     "hash": "objects:HASH",
     "hash small": "objects:SMALL",
+    "deliver": "deliver:STEP",
     "pin": "pin:STEP",
     "overlap": "overlap:STEP",
     "rows": "rows:STEP",
@@ -41,7 +42,7 @@ STEPS = {
     "statistics": "statistics:STEP",
 }
 # Whose seconds count, since the store works for them.
-STORED = frozenset({"list", "head", "hash", "hash small"})
+STORED = frozenset({"list", "head", "hash", "hash small", "deliver"})
 
 
 def main() -> None:
@@ -50,6 +51,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--stored", type=int, default=2000, help="objects in the store")
+    parser.add_argument("--delivered", type=int, default=100_000, help="objects for a pod")
     parser.add_argument("--mebibytes", type=int, default=512, help="to hash, in the store")
     parser.add_argument("--objects", type=int, default=1_000_000, help="of manifests")
     parser.add_argument("--rows", type=int, default=1_000_000, help="of tables")
@@ -71,6 +73,7 @@ def measure(options: argparse.Namespace) -> None:
     """Print the table."""
     amounts = dict.fromkeys(STEPS, options.rows)
     amounts |= {"list": options.stored, "head": options.stored, "hash small": options.stored}
+    amounts |= {"deliver": options.delivered}
     amounts |= {"hash": options.mebibytes, "overlap": options.objects, "pin": options.objects}
     heads = ("seconds", "cpu s", "in a second", "peak MiB", "reader", "of its speed")
     print(f"{'':28}" + "".join(f"{each:>13}" for each in heads))

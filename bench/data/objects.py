@@ -60,7 +60,8 @@ def put(folder: Path, bodies: Callable[[int], bytes], count: int) -> None:
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(one, range(count)))
         built = await build_pin(store, SOURCE, artifacts_bucket=ARTIFACTS, lock=None)
-        pinned = {"root": built.roots.pin, "manifest": asdict(built.manifest)}
+        roots, manifest = asdict(built.roots), asdict(built.manifest)
+        pinned = {"root": built.roots.pin, "roots": roots, "manifest": manifest}
         (folder / "pinned").write_bytes(orjson.dumps(pinned))
         return 0
 

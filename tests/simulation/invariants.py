@@ -23,10 +23,12 @@ from glovebox.evidence.after_seal import SUPPLEMENT_NAME
 from glovebox.evidence.run_facts import SESSIONS_END
 from glovebox.evidence.statement import STATEMENT_NAME
 from glovebox.kube.kinds import (
+    ACCESS_GRANT,
     CONFIG_MAP,
     DATASET_PIN,
     EVENT,
     EXPERIMENT,
+    FEATURE_SET_PIN,
     ISOLATION_PROFILE,
     JOB,
     JOB_SET,
@@ -129,6 +131,9 @@ class Promises:
         self._renewed, self._led_by_nobody = 0.0, 0.0
         # By grant and content: the Experiments that were bound by it, with the number of their use.
         self._uses: dict[tuple[str, str], dict[str, int]] = {}
+        # Since when no grant of a namespace lets others compare, and when each of them went.
+        self._leave: dict[str, set[str]] = {}
+        self._no_leave_since: dict[str, float] = {}
         self._foreign: dict[str, str] = {}
         self._born: dict[str, float] = {}
         # What the platform refuses for ever, once all is over.
@@ -172,6 +177,39 @@ class Promises:
             if count > 1:
                 self._break("17 no use beyond a grant", f"{uid} took {count} uses of {folder}")
 
+    def _see_grant(self, change: Change, now: float) -> None:
+        """Note whether a namespace lets others compare with what it has."""
+        if change.served.kind != ACCESS_GRANT or "statistics" not in change.last["spec"]["roles"]:
+            return
+        namespace, name = change.key
+        given = self._leave.setdefault(namespace, set())
+        if change.new is None or change.new["spec"].get("revoked") or _is_going(change.new):
+            given.discard(name)
+        else:
+            given.add(name)
+        if given:
+            self._no_leave_since.pop(namespace, None)
+        else:
+            self._no_leave_since.setdefault(namespace, now)
+
+    def never_compared_without_leave(self, change: Change) -> None:
+        """A distribution is compared with data of another namespace while a grant of it says so."""
+        if change.served.kind != DATASET_PIN or change.new is None:
+            return
+        namespace = change.key[0]
+        found, before = (
+            ((obj or {}).get("status") or {}).get("distribution")
+            for obj in (change.new, change.old)
+        )
+        owner = str((found or {}).get("against") or "").rpartition("/")[0]
+        if found == before or owner in ("", namespace):
+            return
+        sent_at = min(self._world.loop.time(), self._world.server.sent_at)
+        # Before the first grant there never was any.
+        since = self._no_leave_since.get(owner, math.inf if self._leave.get(owner) else -math.inf)
+        if sent_at - since > _LOOK_SECONDS:
+            self._break("18 no comparison without leave", f"{namespace} compared with {owner}")
+
     def _break(self, promise: str, what: str) -> None:
         if any(each.promise == promise for each in self.broken):
             return  # the first one tells the story
@@ -182,10 +220,12 @@ class Promises:
         now = self._world.loop.time()
         self._remember_makers(change)
         self._forget_unrecorded(change)
+        self._see_grant(change, now)
         if change.user == OPERATOR:
             self.writes.append((now, self._world.clock.now(), change))
             self.never_access_before_isolation(change)
             self.never_used_more_often_than_granted(change)
+            self.never_compared_without_leave(change)
             self.never_touches_what_others_made(change)
             self.never_runs_twice(change)
             self.never_repairs_by_deletion(change)
@@ -885,7 +925,9 @@ class Promises:
             pin["metadata"]["name"]: pin["metadata"]["uid"]
             for pin in self._world.server.everything(DATASET_PIN)
         }
-        remade = any(pins.get(entry["pinRef"]) != entry["uid"] for entry in bound)
+        # Nobody makes those of another namespace again.
+        own = [entry for entry in bound if "/" not in entry["pinRef"]]
+        remade = any(pins.get(entry["pinRef"]) != entry["uid"] for entry in own)
         return remade and ready.get("reason") == reasons.PIN_CHANGED
 
     def _tells_refusal(self, obj: Json) -> bool:
@@ -938,6 +980,19 @@ class Promises:
             self._check_credentials(obj)
             self._check_foreign(status["namespace"])
         self._check_splits()
+        self._check_lent()
+
+    def _check_lent(self) -> None:
+        """What another namespace lends is Ready, and what was to be compared with it was."""
+        for kind in (FEATURE_SET_PIN, ACCESS_GRANT):
+            for obj in self._world.server.everything(kind):
+                if not is_true(obj, "Ready"):
+                    name = obj["metadata"]["name"]
+                    self._break("7 the same end", f"{kind.kind} {name} is not Ready: {_said(obj)}")
+        for obj in self._world.server.everything(DATASET_PIN, TEAM):
+            if "distribution" in obj["spec"] and not obj["status"].get("distribution"):
+                name = obj["metadata"]["name"]
+                self._break("7 the same end", f"{name} was not compared: {_said(obj)}")
 
     def _check_splits(self) -> None:
         """What was divided stays so: nothing was declared that could be in its way."""

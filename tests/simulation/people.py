@@ -51,11 +51,21 @@ class People:
         chance: The dice.
         spec: Of the Experiment, for who declares it again.
         profile: Changes of the profile, likewise.
+        lends: Whether the store says that another namespace may lend.
     """
 
-    def __init__(self, world: World, chance: random.Random, spec: Json, profile: Json) -> None:
+    def __init__(
+        self,
+        world: World,
+        chance: random.Random,
+        spec: Json,
+        profile: Json,
+        *,
+        lends: bool = False,
+    ) -> None:
         self._world, self._chance = world, chance
         self._spec, self._profile = spec, profile
+        self._store = store_spec(lends=lends)
         # What is to be put back before the end.
         self.debts: list[Callable[[], None]] = []
         # Objects that were taken from under their users by breaking the glass: plural and name.
@@ -104,7 +114,7 @@ class People:
                 ISOLATION_PROFILE, None, "standard", profile_spec(**self._profile)
             ),
             "deletes the store for a while": lambda: self._lend(
-                OBJECT_STORE, None, "primary", store_spec()
+                OBJECT_STORE, None, "primary", self._store
             ),
             "edits the profile": self._edit_profile,
             "changes data behind the pin": self._change_data,
@@ -112,7 +122,7 @@ class People:
                 ISOLATION_PROFILE, None, "standard", profile_spec(**self._profile)
             ),
             "breaks the glass of the store": lambda: self._break_glass(
-                OBJECT_STORE, None, "primary", store_spec()
+                OBJECT_STORE, None, "primary", self._store
             ),
             "breaks the glass of the pin": lambda: self._break_glass(
                 DATASET_PIN, TEAM, "set", pin_spec()

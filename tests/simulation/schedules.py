@@ -8,11 +8,14 @@ import gc
 import random
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
+from unittest.mock import patch
 
 from glovebox import names
 from glovebox.kube.kinds import ACCESS_GRANT, DATASET_PIN, EXPERIMENT, LEASE, NAMESPACE
 from glovebox.lineage.sending import Answer
+from glovebox.tasks import pinned_tables
 from simulation import bugs_told
 from simulation.api_server import Asked, Change
 from simulation.api_transport import Fault
@@ -25,11 +28,15 @@ from simulation.process import Process
 from simulation.sink import TELLS
 from simulation.store_faults import StoreFaults, StorePlan
 from simulation.story import Story
+from simulation.tables_here import TablesHere
 from simulation.world import (
     IMAGE,
+    LENDER,
     World,
     experiment_spec,
     grant_spec,
+    grants_of_a_lender,
+    lent_things,
     pin_spec,
     split_of_a_pin,
 )
@@ -49,7 +56,9 @@ _OUTAGE_SECONDS: Final = 200.0
 _LONG_SECONDS: Final = 3_000.0
 
 
+# Of one seed in eight, whatever else was drawn.
 _SPLITS: Final = 3
+_LENDS: Final = 4
 
 
 @dataclass(slots=True)
@@ -60,8 +69,13 @@ class Scenario:
     has_run: bool = True
     run_succeeds: bool = True
     has_pin: bool = False
-    # A dataset is divided beside it: of one seed in eight, whatever else was drawn.
+    # A dataset is divided beside it.
     has_split: bool = False
+    # Definitions of another namespace are used by a grant, and data are compared with its data.
+    borrows: bool = False
+    # When these grants begin; when they end, and how: in the second 0 they do not.
+    loans_begin: float = 0.0
+    loans_end: tuple[float, str] = (0.0, "")
     probe_required: bool = False
     drift: str = "Repair"
     deletion: str = "Freeze"
@@ -117,6 +131,7 @@ class Scenario:
             slowest=dice.choice((0.2, 1.0, 5.0)),
             is_long=dice.random() < 0.15,
             has_split=seed % 8 == _SPLITS,
+            borrows=seed % 8 == _LENDS,
         )
         scenario.plan = _plan(dice)
         if dice.random() < 0.08:
@@ -166,6 +181,12 @@ class Scenario:
             scenario.sink_says = lineage.choice((0, 401, 503))
         grants = random.Random(f"grants {seed}")  # noqa: S311 - a simulation
         scenario.takes_grants = scenario.has_pin and grants.random() < 0.5
+        loans = random.Random(f"loans {seed}")  # noqa: S311 - a simulation
+        if scenario.borrows and loans.random() < 0.4:
+            scenario.loans_begin = loans.uniform(0, 40)
+        if scenario.borrows and loans.random() < 0.4:
+            after = scenario.loans_begin + loans.uniform(0, 60)
+            scenario.loans_end = (after, loans.choice(("revoked", "deleted")))
         stages = random.Random(f"stages {seed}")  # noqa: S311 - a simulation
         scenario.has_stages = scenario.has_run and stages.random() < 0.25
         if scenario.plan.watch_rate > 0.5:
@@ -198,6 +219,7 @@ class Scenario:
                 probe_required=scenario.probe_required,
                 has_other=scenario.has_other,
                 takes_grants=scenario.takes_grants,
+                borrows=scenario.borrows,
                 slowest=scenario.slowest,
             )
         scenario._draw_outages(outages)
@@ -242,6 +264,9 @@ class Scenario:
             *(["pin"] if self.has_pin else []),
             *(["grants"] if self.takes_grants else []),
             *(["split"] if self.has_split else []),
+            *(["loans"] if self.borrows else []),
+            *(["loans come later"] if self.loans_begin else []),
+            *([f"loans are {self.loans_end[1]}"] if self.loans_end[1] else []),
             *(["probe required"] if self.probe_required else []),
             f"drift {self.drift}",
             f"deletion {self.deletion}",
@@ -329,6 +354,8 @@ class Result:
     seen: list[set[str]] = field(default_factory=list)
     # The Experiments that are left, by name.
     experiments: dict[str, Json] = field(default_factory=dict)
+    # The DatasetPins that are left, by name.
+    pins: dict[str, Json] = field(default_factory=dict)
 
     def told(self, *, last: int | None = 400) -> str:
         """Return the story for a person."""
@@ -353,7 +380,8 @@ def _run(scenario: Scenario) -> Result:
         world = World(scenario.seed, loop, clock, slowest=scenario.slowest)
         schedule = Schedule(scenario, world)
         try:
-            loop.run_until_complete(schedule.run())
+            with patch.object(pinned_tables, "TableProcess", TablesHere):
+                loop.run_until_complete(schedule.run())
         except (AssertionError, DeadlockError, RunawayError) as error:
             schedule.promises.broken.append(BrokenPromise("0 the schedule", str(error)[:2000]))
         return Result(
@@ -374,6 +402,7 @@ def _run(scenario: Scenario) -> Result:
             experiments={
                 obj["metadata"]["name"]: obj for obj in world.server.everything(EXPERIMENT)
             },
+            pins={obj["metadata"]["name"]: obj for obj in world.server.everything(DATASET_PIN)},
         )
 
 
@@ -421,11 +450,15 @@ class Schedule:
         pin = "set" if scenario.has_pin else ""
         test_pin = "later" if scenario.has_pin else ""
         self._spec = experiment_spec(
-            run=scenario.has_run, pin=pin, test_pin=test_pin, lifecycle=lifecycle
+            run=scenario.has_run,
+            pin=pin,
+            test_pin=test_pin,
+            borrows=scenario.borrows,
+            lifecycle=lifecycle,
         )
         if scenario.has_stages:
             self._spec["stages"] = _in_stages(self._spec["stages"][0])
-        self._people = People(world, self._dice, self._spec, self._profile)
+        self._people = People(world, self._dice, self._spec, self._profile, lends=scenario.borrows)
         self.promises = Promises(
             world,
             gaps=plan.has_gaps,
@@ -436,6 +469,7 @@ class Schedule:
                 plan.rules
                 or plan.crash
                 or scenario.deeds
+                or scenario.loans_end[1]
                 or scenario.clock_jump
                 or plan.watch_rate
                 or plan.cut
@@ -465,11 +499,14 @@ class Schedule:
         if scenario.has_split:
             for kind, name, spec in split_of_a_pin():
                 world.declare(kind, name, spec)
+        if scenario.borrows:
+            for kind, name, spec, namespace in lent_things():
+                world.declare(kind, name, spec, namespace=namespace)
 
     async def run(self) -> None:  # noqa: C901 - one branch a thing that may happen
         """Play it to its end."""
         world, scenario, loop = self._world, self._scenario, self._world.loop
-        world.prepare(profile=self._profile)
+        world.prepare(profile=self._profile, lends=scenario.borrows)
         world.store.fault = self._store_faults
         elects = scenario.replicas > 1
         for number in range(scenario.replicas):
@@ -479,6 +516,7 @@ class Schedule:
             self._count("clocks differ")
         stopping = asyncio.get_running_loop().create_task(self._stop_leaders())
         jumping = asyncio.get_running_loop().create_task(self._jump())
+        lending = asyncio.get_running_loop().create_task(self._lend())
         self._declare_data()
         if scenario.has_generator:
             world.server.on_change.append(self._generate)
@@ -494,6 +532,7 @@ class Schedule:
         await self._meddle()
         await stopping
         await jumping
+        await lending
         outages = (*scenario.plan.away, scenario.store.away, scenario.store.forbids)
         ends = max(scenario.plan.ends, *(end for _, end in outages))
         await asyncio.sleep(max(0.0, ends - loop.time()))
@@ -547,6 +586,7 @@ class Schedule:
         mendable = set(self._done) <= MENDABLE
         # What is not repaired by policy stays as people left it.
         untouched = self._scenario.drift == "Repair" or not self._done
+        untouched = untouched and self._scenario.loans_end[1] != "revoked"
         return mendable and untouched and not policy_open and not self._scenario.is_squatted
 
     async def _meddle(self) -> None:
@@ -564,8 +604,9 @@ class Schedule:
         """Return whether nothing happened that costs a write."""
         scenario = self._scenario
         meddled = scenario.deeds or scenario.named_deeds or scenario.has_generator
+        ended = bool(scenario.loans_end[1])
         fails = str(scenario.store) or scenario.killed_task_pods
-        return scenario.plan.is_calm and not meddled and not fails
+        return scenario.plan.is_calm and not meddled and not ended and not fails
 
     async def _do_as_named(self) -> None:
         for moment, name in self._scenario.named_deeds:
@@ -592,6 +633,27 @@ class Schedule:
 
     def _count(self, name: str) -> None:
         self._world.story.faults[name] += 1
+
+    async def _lend(self) -> None:
+        if not self._scenario.borrows:
+            return
+        begin, (end, how) = self._scenario.loans_begin, self._scenario.loans_end
+        await asyncio.sleep(begin)
+        for name, spec in grants_of_a_lender().items():
+            self._world.declare(ACCESS_GRANT, name, spec, namespace=LENDER)
+        if not how:
+            return
+        await asyncio.sleep(end - begin)
+        for name, spec in grants_of_a_lender().items():
+            if how == "revoked":
+                self._world.edit(ACCESS_GRANT, LENDER, name, {"spec": {"revoked": True}})
+                continue
+            self._world.remove(ACCESS_GRANT, LENDER, name)
+            await self._world.until(f"grant {name} is gone", partial(self._is_gone, name))
+            self._world.declare(ACCESS_GRANT, name, spec, namespace=LENDER)
+
+    def _is_gone(self, name: str) -> bool:
+        return self._world.server.peek(ACCESS_GRANT, LENDER, name) is None
 
     async def _jump(self) -> None:
         seconds = self._scenario.clock_jump

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from simulation.schedules import Scenario, run
+from simulation.world import condition
 
 SEEDS = 200
 # Those that `make simulate` plays.
@@ -80,7 +81,7 @@ else:
         _require_all(seeds)
 
 
-@pytest.mark.parametrize("seed", [3, 17, 42])
+@pytest.mark.parametrize("seed", [3, 4, 17, 42])
 def test_a_seed_tells_the_same_story_each_time(seed: int) -> None:
     first, second = run(Scenario.drawn(seed)), run(Scenario.drawn(seed))
     assert first.story.told(reads=True) == second.story.told(reads=True)
@@ -106,3 +107,26 @@ def test_without_any_fault_every_promise_holds() -> None:
     for has_run in (True, False):
         result = run(Scenario(1, has_run=has_run, has_pin=True, slowest=0.2))
         assert not result.broken, result.told()
+
+
+@pytest.mark.parametrize("end", ["", "revoked", "deleted"])
+def test_what_another_namespace_lends_is_used_and_compared_with_by_its_grants(end: str) -> None:
+    """The seeds that draw it have something to be broken: uses, and a comparison."""
+    ends = (60.0, end) if end else (0.0, "")
+    result = run(Scenario(4, has_run=False, borrows=True, loans_end=ends, slowest=0.2))
+    assert not result.broken, result.told()
+    bound = {entry["name"]: entry for entry in result.experiments["x"]["status"]["inputs"]}
+    (used,) = bound["late"]["grants"]
+    assert (used["grantRef"], used["use"]) == ("data/definitions", 1)
+    assert result.pins["like"]["status"]["distribution"]["against"] == "data/lent"
+    granted = condition(result.experiments["x"], "InputsGranted")
+    assert (granted["status"], granted["reason"]) == (
+        ("False", "GrantRevoked") if end == "revoked" else ("True", "Granted")
+    )
+
+
+def test_each_way_that_a_loan_may_go_is_drawn_and_some_are_as_before() -> None:
+    drawn = [Scenario.drawn(seed) for seed in range(1, 201)]
+    assert {each.loans_end[1] for each in drawn if each.borrows} == {"", "revoked", "deleted"}
+    assert {bool(each.loans_begin) for each in drawn if each.borrows} == {False, True}
+    assert sum(each.borrows for each in drawn) < len(drawn) / 6

@@ -15,6 +15,7 @@ from glovebox.evidence.statement import STATEMENT_NAME
 from glovebox.kube.kinds import (
     DATASET_PIN,
     EXPERIMENT,
+    FEATURE_SET_PIN,
     ISOLATION_PROFILE,
     NAMESPACE,
     NODE,
@@ -39,6 +40,8 @@ from support.examples import one_stage
 
 Json = dict[str, Any]
 TEAM: Final = "team-a"
+# Another team, which lends.
+LENDER: Final = "data"
 ROLE: Final = "arn:aws:iam::role/glovebox-runs"
 IMAGE: Final = "registry.example/trainer@sha256:" + "a" * 64
 BUCKET: Final = "gbx-artifacts"
@@ -169,10 +172,10 @@ class World:
             return False
         return True
 
-    def prepare(self, *, profile: Json | None = None) -> None:
+    def prepare(self, *, profile: Json | None = None, lends: bool = False) -> None:
         """Make what a platform has before any Experiment.
 
-        Namespaces, keys, a bucket with data, profile and store.
+        Namespaces, keys, a bucket with data, profile and store; what another namespace has to lend.
         """
         for name in ("glovebox-system", TEAM, "kube-system", "default"):
             self.server.create(
@@ -198,7 +201,12 @@ class World:
             self.store.put(LOADER, SOURCE, f"set/part-{number}", f"rows {number}\n".encode() * 9)
         self.store.put(LOADER, SOURCE, "later/part-0", b"later rows\n")
         self.declare(ISOLATION_PROFILE, "standard", profile_spec(**(profile or {})))
-        self.declare(OBJECT_STORE, "primary", store_spec())
+        self.declare(OBJECT_STORE, "primary", store_spec(lends=lends))
+        if lends:
+            asked = Asked(ADMINISTRATOR, "create", NAMESPACE, "", LENDER)
+            self.server.create(asked, {"metadata": {"name": LENDER}})
+            for folder in ("lent", "like"):
+                self.store.put(LOADER, SOURCE, f"{folder}/rows.jsonl", _rows(folder))
 
     # -- looking
 
@@ -291,8 +299,9 @@ def profile_spec(**changes: Any) -> Json:
     }
 
 
-def store_spec() -> Json:
-    """Return an ObjectStore."""
+def store_spec(*, lends: bool = False) -> Json:
+    """Return an ObjectStore; where something is lent, it says who may lend it."""
+    theirs = {"namespaces": [LENDER], "sources": [{"bucket": SOURCE}], "lend": True}
     return {
         "endpoint": "http://192.0.2.10:8333",
         "region": "us-east-1",
@@ -305,7 +314,10 @@ def store_spec() -> Json:
             "retention": {"mode": "Governance", "days": 1},
         },
         "sts": {"roleArn": ROLE},
-        "access": [{"namespaces": [TEAM], "sources": [{"bucket": SOURCE}], "artifacts": True}],
+        "access": [
+            {"namespaces": [TEAM], "sources": [{"bucket": SOURCE}], "artifacts": True},
+            *([theirs] if lends else []),
+        ],
         "network": {"cidrs": ["192.0.2.10/32"], "port": 8333},
     }
 
@@ -371,8 +383,58 @@ def split_of_a_pin() -> tuple[tuple[Kind, str, Json], ...]:
     )
 
 
-def experiment_spec(*, run: bool = True, pin: str = "", test_pin: str = "", **changes: Any) -> Json:
-    """Return an Experiment, with a run of one stage that is given all inputs, or with none."""
+def lent_things() -> tuple[tuple[Kind, str, Json, str], ...]:
+    """Return what another namespace lends, and what is done with it: kind, name, spec, namespace.
+
+    Its pin and the definitions over it, which nobody else touches; in the team's namespace a copy
+    of the data, by which the definitions may be used, and data that are compared with them.
+    """
+    columns = [{"name": "delay", "type": "Integer", "shown": True}]
+    described = {"statistics": {"columns": columns}}
+    reference = {"distribution": {"against": {"name": "lent", "namespace": LENDER}}}
+    feature = {
+        "name": "late",
+        "recipe": {"expression": "delay > 15"},
+        "dtype": "bool",
+        "inputs": ["rows"],
+    }
+    definitions = {
+        "schemaVersion": "1.0.0",
+        "owner": LENDER,
+        "inputs": [{"name": "rows", "pinRef": {"name": "lent"}}],
+        "features": [feature],
+    }
+    return (
+        (DATASET_PIN, "lent", pin_spec("lent/") | described, LENDER),
+        (FEATURE_SET_PIN, "definitions", definitions, LENDER),
+        (DATASET_PIN, "copy", pin_spec("lent/"), TEAM),
+        (DATASET_PIN, "like", pin_spec("like/") | described | reference, TEAM),
+    )
+
+
+def grants_of_a_lender() -> dict[str, Json]:
+    """Return by name the AccessGrants of definitions and of a distribution."""
+    named = {"featureSetRef": {"name": "definitions"}, "storeRef": {"name": "primary"}}
+    definitions = grant_spec(**named, roles=["features"])
+    del definitions["pinRef"]
+    shape = grant_spec(pinRef={"name": "lent"}, roles=["statistics"])
+    return {"definitions": definitions, "shape": shape}
+
+
+def _rows(folder: str) -> bytes:
+    """Return a table: enough rows for a distribution to be told."""
+    chance = random.Random(folder)  # noqa: S311 - a simulation
+    delays = (chance.randrange(-10, 60) for _ in range(400))
+    return b"".join(b'{"delay": %d}\n' % delay for delay in delays)
+
+
+def experiment_spec(
+    *, run: bool = True, pin: str = "", test_pin: str = "", borrows: bool = False, **changes: Any
+) -> Json:
+    """Return an Experiment, with a run of one stage that is given all inputs, or with none.
+
+    One that borrows uses the definitions of `lent_things`, over the copy of their data.
+    """
     spec: Json = {
         "profile": "standard",
         "purpose": {"description": "simulated", "owner": TEAM},
@@ -387,6 +449,12 @@ def experiment_spec(*, run: bool = True, pin: str = "", test_pin: str = "", **ch
                 if name
             ]
         }
+    if borrows:
+        inputs = spec.setdefault("inputs", {})
+        rows = {"name": "rows", "pinRef": {"name": "copy"}, "role": "train"}
+        reference = {"name": "definitions", "namespace": LENDER}
+        inputs["datasets"] = [*inputs.get("datasets", ()), rows]
+        inputs["features"] = [{"name": "late", "pinRef": reference}]
     spec |= changes
     if run and "stages" not in spec:
         program = {"image": "trainer", "command": ["python", "train.py"]}

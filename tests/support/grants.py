@@ -11,12 +11,12 @@ from glovebox.kube.kinds import ACCESS_GRANT, DATASET_PIN, NAMESPACE, OBJECT_STO
 from glovebox.store.grant_uses import PREFIX
 from simulation.api_server import ADMINISTRATOR, Asked
 from simulation.stage import Stage
-from simulation.world import BUCKET, SOURCE, TEAM, condition, pin_spec
+from simulation.world import BUCKET, LENDER, SOURCE, TEAM, condition, pin_spec
 from simulation.world import grant_spec as simulated_grant
 
 Json = dict[str, Any]
 # Whose data they are.
-DATA: Final = "data"
+DATA: Final = LENDER
 
 
 def grant_spec(**changes: Any) -> Json:

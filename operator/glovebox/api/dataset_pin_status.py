@@ -151,6 +151,15 @@ class DatasetPinStatus(Status):
         json_schema_extra={"format": "int64"},
         description="Size of all objects together (bytes).",
     )
+    folder_markers: int | None = Field(
+        default=None,
+        ge=0,
+        json_schema_extra={"format": "int64"},
+        description=(
+            "Number of folder markers that were left out: empty objects whose key ends in `/`,"
+            " which consoles and Hadoop leave. When absent: none were, or nothing was listed."
+        ),
+    )
     shards: int | None = Field(
         default=None,
         ge=0,

@@ -11,7 +11,10 @@ from glovebox.api.schema import list_atomic, rule, rules
 
 
 class PrefixSource(Model):
-    """Everything below a prefix, in the versions that are current when the pin is created."""
+    """Everything below a prefix, in the versions that are current when the pin is created.
+
+    Folder markers (empty objects whose key ends in `/`) are no files, and are left out.
+    """
 
     bucket: Bucket = Field(description="Bucket that holds the objects.")
     prefix: KeyPrefix = Field(

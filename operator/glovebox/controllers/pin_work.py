@@ -77,11 +77,13 @@ def build(ports: Ports, pin: DatasetPin, request: PinRequest, place: PinPlace) -
             built=True,
             recalled=recalled,
             sealed=_sealed_by(built),
+            folder_markers=built.folder_markers or 0,
             remark=_remark(ports, pin),
         ),
         {
             **_recorded(built),
             "derived": recorded_origin(built.origin),
+            "folderMarkers": built.folder_markers or None,
             "verifiedTime": built.recalled or moment,
             # What lies over or beside its versions by now is said by a check that follows at once.
             "listedTime": None if recalled else moment,

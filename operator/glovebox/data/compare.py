@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from glovebox.data.paths import is_folder_marker
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -150,7 +152,12 @@ class Match:
         if self.entry is None:
             return (
                 "extra"
-                if any(each.is_latest and not each.is_delete_marker for each in self.versions)
+                if any(
+                    each.is_latest
+                    and not each.is_delete_marker
+                    and not is_folder_marker(self.key, each.size)
+                    for each in self.versions
+                )
                 else None
             )
         if self.pinned is None:

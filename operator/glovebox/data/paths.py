@@ -78,6 +78,11 @@ def checked_path(path: str) -> bytes:
     return raw
 
 
+def is_folder_marker(key: str, size: int) -> bool:
+    """Whether an object is what consoles and Hadoop leave for a folder: a name, and no byte."""
+    return size == 0 and key.endswith("/")
+
+
 def bad_path(path: str, defect: str) -> InvalidInput:
     """Return the refusal of one path."""
     return InvalidInput(reasons.KEY_REFUSED, f"path {path!r} {defect}")
@@ -88,7 +93,7 @@ def _defect(path: str, raw: bytes) -> str | None:
     defects = {
         "is empty; an object needs a name below the prefix": not path,
         "is absolute; paths are relative to the root of the dataset": path.startswith("/"),
-        "ends in '/': it names a folder; delete that marker object or narrow the prefix": (
+        "ends in '/', as only the empty marker of a folder may; rename the object": (
             path.endswith("/")
         ),
         "has a NUL character; rename the object": "\0" in path,

@@ -100,6 +100,7 @@ def _what(pin: DatasetPin) -> Section:
         ("Pin root", words.digest(status.pin_digest)),
         ("Objects", words.number(status.objects)),
         ("Size", words.size(status.bytes)),
+        ("Folder markers left out", words.number(status.folder_markers)),
         ("Source", _source(pin)),
         ("Store", spec.store_ref.name),
         ("Part", f"{part.name} of SplitPin {part.split}, as {part.role}" if part else None),

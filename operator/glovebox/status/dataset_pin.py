@@ -52,6 +52,7 @@ class PinFacts:
         recalled: Whether it was made of what the store has on record, by listing.
         part: Which part of a split it is, in words, where it was made of that.
         sealed: Whose artifacts it is, by a seal, in words, where it was made of that.
+        folder_markers: How many markers of folders were left out, of a pin that was made just now.
         findings: What a check found just now; None when none ended.
         proofs: What stands of what proofs by other ways than listing found, each with its level.
         answered: Whether what an attempt met is recorded for this generation, and none has
@@ -71,6 +72,7 @@ class PinFacts:
     recalled: bool = False
     part: str = ""
     sealed: str = ""
+    folder_markers: int = 0
     findings: Findings | None = None
     proofs: tuple[tuple[str, Findings], ...] = ()
     answered: bool = False
@@ -126,7 +128,9 @@ def compute_conditions(facts: PinFacts) -> list[Verdict]:
         how = "there as they were pinned before, by the store's record" if facts.recalled else ""
         how = f"there: {facts.part}" if facts.part else how
         sealed = f": {facts.sealed}" if facts.sealed else ""
-        message = f"{words} {how or 'read and hashed'}{sealed}{facts.remark}"
+        markers = counted(facts.folder_markers, "folder marker")
+        without = f"; {markers} left out" if facts.folder_markers else ""
+        message = f"{words} {how or 'read and hashed'}{sealed}{without}{facts.remark}"
         return [
             Verdict(types.VERIFIED, types.TRUE, reasons.VERIFIED, message),
             Verdict(types.DRIFT_DETECTED, types.FALSE, reasons.NO_DRIFT, NO_DRIFT),

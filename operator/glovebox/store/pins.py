@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from glovebox.api import reasons
 from glovebox.api.derived import DerivedFrom
 from glovebox.data.manifest import DigestSource, Entry, ManifestWriter
+from glovebox.data.paths import is_folder_marker
 from glovebox.errors import InvalidInput, Unavailable
 from glovebox.store.errors import translated
 from glovebox.store.listing import head_version
@@ -76,12 +77,15 @@ class BuiltPin:
         recalled: When the store's record says that every object was read, RFC 3339; empty when they
             were read just now.
         origin: The seal that lists the objects, where one does.
+        folder_markers: How many empty objects with the name of a folder were left out; None where
+            nothing was listed.
     """
 
     roots: Roots
     manifest: ManifestLocation
     recalled: str = ""
     origin: DerivedFrom | None = None
+    folder_markers: int | None = None
 
 
 async def build_pin(
@@ -126,7 +130,13 @@ async def build_pin(
     told = Telling(on_progress)
 
     def listed(page: list[ListedVersion]) -> None:
-        current = [row.size for row in page if row.is_latest and not row.is_delete_marker]
+        current = [
+            row.size
+            for row in page
+            if row.is_latest
+            and not row.is_delete_marker
+            and not is_folder_marker(row.key, row.size)
+        ]
         told.list(len(current), sum(current))
 
     def job(stop: Stop) -> BuiltPin:
@@ -134,7 +144,17 @@ async def build_pin(
             if access is not None:
                 access.check_source(source)  # before a request says whether a bucket is there
             writer = ManifestWriter(file.write)
-            allowed = functools.partial(candidates, store, source, stop, access, listed, sealed)
+            markers: list[None] = []
+            allowed = functools.partial(
+                candidates,
+                store,
+                source,
+                stop,
+                access,
+                listed,
+                sealed,
+                functools.partial(markers.append, None),
+            )
             for entry, fresh in _entries(store, source, minimum, stop, allowed, recall):
                 writer.add(entry)
                 if fresh and on_hashed is not None:
@@ -148,6 +168,7 @@ async def build_pin(
                 store_manifest(
                     artifacts_store or store, artifacts_bucket, file, writer.digest, lock, stop
                 ),
+                folder_markers=len(markers) if isinstance(source, PrefixSource) else None,
             )
 
     return await store.run_job(job, stop)

@@ -22,7 +22,7 @@ from glovebox.data.manifest import (
     read_manifest,
     split_lines,
 )
-from glovebox.data.paths import checked_path
+from glovebox.data.paths import checked_path, is_folder_marker
 from glovebox.errors import InvalidInput
 from glovebox.store.errors import translated
 from glovebox.store.listing import head_current, head_version, list_versions
@@ -146,6 +146,7 @@ def candidates(
     access: SourceAccess | None = None,
     on_page: Callable[[list[ListedVersion]], None] | None = None,
     sealed: Callable[[Stop], Iterator[Candidate]] | None = None,
+    on_marker: Callable[[], None] | None = None,
 ) -> Iterator[Candidate]:
     """Yield the candidates of a source in the order of their paths. Blocks.
 
@@ -156,13 +157,14 @@ def candidates(
         access: Which objects may be pinned, the source itself being checked; None for all.
         on_page: Called with each page of a listing, before the first candidate.
         sealed: Yields what the seal lists, for a `SealSource`.
+        on_marker: Called for each marker of a folder that is left out: it is no file.
 
     Raises:
         InvalidInput: The source cannot be pinned as it is: `KeyRefused`, `VersioningRequired`,
             `BadPrefix`, `ManifestInvalid`, `NotGranted`, ...
         GloveboxError: The store does not answer or denies it.
     """
-    for candidate in _found(store, source, stop, on_page, sealed):
+    for candidate in _found(store, source, stop, on_page, sealed, on_marker):
         if access is not None:
             access.check(candidate.bucket, candidate.key)
         yield candidate
@@ -174,10 +176,11 @@ def _found(
     stop: Stop,
     on_page: Callable[[list[ListedVersion]], None] | None,
     sealed: Callable[[Stop], Iterator[Candidate]] | None,
+    on_marker: Callable[[], None] | None,
 ) -> Iterator[Candidate]:
     match source:
         case PrefixSource():
-            yield from _of_prefix(store, source, stop, on_page)
+            yield from _of_prefix(store, source, stop, on_page, on_marker)
         case ManifestSource():
             yield from map(_checked, _of_manifest(store, source, stop))
         case ObjectsSource():
@@ -203,6 +206,7 @@ def _of_prefix(
     source: PrefixSource,
     stop: Stop,
     on_page: Callable[[list[ListedVersion]], None] | None,
+    on_marker: Callable[[], None] | None,
 ) -> Iterator[Candidate]:
     if source.prefix and not source.prefix.endswith("/"):
         raise InvalidInput(
@@ -213,8 +217,13 @@ def _of_prefix(
     for version in list_versions(store.wire, source.bucket, source.prefix, stop, on_page):
         if not version.is_latest or version.is_delete_marker:
             continue
+        # It has no version in some stores.
+        if is_folder_marker(version.key, version.size):
+            if on_marker is not None:
+                on_marker()
+            continue
         path = version.key.removeprefix(source.prefix)
-        # A folder's marker has no version in some stores: its path is the defect to name.
+        # Before its version: where both are at fault, its path is the defect to name.
         checked_path(path)
         yield _checked(
             Candidate(path, source.bucket, version.key, version.version_id, version.size)

@@ -48,6 +48,7 @@ from glovebox.tasks.strict import Strict, store_name
 
 _ROOTS: Final = TypeAdapter(Roots)
 _MANIFEST: Final = TypeAdapter(ManifestLocation)
+_NUMBER: Final[TypeAdapter[int | None]] = TypeAdapter(int | None)
 _FINDINGS: Final = TypeAdapter(Findings)
 _EVIDENCE: Final = TypeAdapter(Evidence)
 
@@ -149,6 +150,7 @@ class PinQuestion(Strict):
             "roots": _ROOTS.dump_python(built.roots),
             "manifest": _MANIFEST.dump_python(built.manifest),
             "recalled": built.recalled,
+            "folderMarkers": built.folder_markers,
             "origin": built.origin.model_dump(mode="json") if built.origin is not None else None,
         }
 
@@ -164,6 +166,7 @@ class PinQuestion(Strict):
             _MANIFEST.validate_python(document["manifest"]),
             str(document["recalled"]),
             DerivedFrom.model_validate(origin) if origin is not None else None,
+            _NUMBER.validate_python(document.get("folderMarkers")),
         )
 
 

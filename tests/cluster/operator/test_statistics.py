@@ -39,6 +39,7 @@ COLUMNS: list[Json] = [
     {"name": "tailnum", "type": "Text"},
 ]
 NAMES = [each["name"] for each in COLUMNS]
+STABLE = "DistributionStable"
 
 
 def as_parquet(table: pa.Table, **options: Any) -> bytes:
@@ -277,3 +278,61 @@ def test_what_was_compared_is_not_read_again(flights: Team, operator: Operator) 
     for name, found in before.items():
         status = flights.read("DatasetPin", name)["status"]
         assert (status["statistics"], status["distribution"]) == found
+
+
+def test_flights_of_another_team_are_compared_with_by_its_grant_and_by_nothing_else(
+    platform: Team, cluster: Cluster, winter: tuple[pa.Table, pa.Table]
+) -> None:
+    reference, other = winter
+    owner, team = (Team(cluster, f"{role}-{uuid.uuid4().hex[:8]}") for role in ("owner", "team"))
+    theirs = owner.bucket({"reference/a.parquet": as_parquet(reference)}, store="")
+    entry = {"namespaces": [owner.name], "sources": [{"bucket": theirs}], "lend": True}
+    change = [{"op": "add", "path": "/spec/access/-", "value": entry}]
+    platform.api.patch(platform.path("ObjectStore", "primary"), change, kind="json")
+    ours = team.bucket({"same/a.parquet": as_parquet(other)})
+    owner.declare("DatasetPin", "reference", pin_spec(theirs, "reference"))
+
+    def against(name: str, **more: Any) -> Json:
+        named = {"against": {"name": name, "namespace": owner.name}, **more}
+        return pin_spec(ours, "same", distribution=named)
+
+    team.declare("DatasetPin", "same", against("reference", required=True))
+    team.declare("DatasetPin", "nothing", against("not-there"))
+    described = expect(owner, "reference", "StatisticsComputed", "True")
+    said = set()
+    for name in ("same", "nothing"):
+        team.expect("DatasetPin", name, STABLE, "Unknown", reason="NotGranted", timeout=PATIENCE)
+        said.add(team.condition("DatasetPin", name, STABLE)["message"])
+    assert len(said) == 1, "whether a pin is there is nobody's business"
+    assert "distribution" not in team.read("DatasetPin", "same")["status"]
+
+    # Rows that are lent are no leave to compare: that is a role of its own.
+    loan = {
+        "pinRef": {"name": "reference"},
+        "namespaces": [team.name],
+        "expireTime": "2099-01-01T00:00:00Z",
+        "reason": "a test",
+    }
+    owner.declare("AccessGrant", "rows", {**loan, "roles": ["train"]})
+    owner.expect("AccessGrant", "rows")
+    assert team.condition("DatasetPin", "same", STABLE)["reason"] == "NotGranted"
+    owner.declare("AccessGrant", "shape", {**loan, "roles": ["statistics"]})
+    found = expect(team, "same", STABLE, "True")["distribution"]
+    assert (found["verdict"], found["against"]) == ("stable", f"{owner.name}/reference")
+    statistics = described["statistics"]["document"]["digest"]
+    assert (found["againstContent"], found["againstStatistics"]) == (
+        described["digest"],
+        statistics,
+    )
+    whole = document(team, found["document"])
+    assert (whole["verdict"], whole["reference"]) == ("stable", statistics)
+    team.expect("DatasetPin", "same", timeout=PATIENCE)
+    assert owner.read("AccessGrant", "shape")["status"]["used"] == 0
+
+    # What was compared stays so; nothing new is, though what there is to read is the same.
+    owner.api.patch(owner.path("AccessGrant", "shape"), {"spec": {"revoked": True}})
+    owner.expect("AccessGrant", "shape", status="False", reason="GrantRevoked")
+    team.declare("DatasetPin", "later", against("reference"))
+    team.expect("DatasetPin", "later", STABLE, "Unknown", reason="GrantRevoked", timeout=PATIENCE)
+    assert "distribution" not in team.read("DatasetPin", "later")["status"]
+    assert team.read("DatasetPin", "same")["status"]["distribution"] == found

@@ -299,7 +299,7 @@ async def test_what_cannot_be_pinned_is_refused_with_the_cure(
     cases: list[tuple[Source, str, str]] = [
         (PrefixSource(data_bucket, "empty/"), "SourceEmpty", "has no object"),
         (PrefixSource(data_bucket, "good"), "BadPrefix", "add the slash"),
-        (PrefixSource(data_bucket, "folder/"), "KeyRefused", "delete that marker object"),
+        (PrefixSource(data_bucket, "folder/"), "SourceEmpty", "has no object"),
         (PrefixSource(f"plain-{data_bucket}", "set/"), "VersioningRequired", "enable versioning"),
         (
             ObjectsSource((ObjectRef(data_bucket, "good/a", "null"),)),
@@ -319,6 +319,21 @@ async def test_what_cannot_be_pinned_is_refused_with_the_cure(
         error = await refused(store, source, locked_bucket)
         assert error.reason == reason, (source, error)
         assert cure in error.message, (source, error)
+
+
+async def test_markers_of_folders_are_left_out_and_counted(
+    store: Store, data_bucket: str, locked_bucket: str
+) -> None:
+    put(store, data_bucket, "set/sub/a")
+    put(store, data_bucket, "plain/sub/a")
+    store.s3.put_object(Bucket=data_bucket, Key="set/empty/")
+    source = PrefixSource(data_bucket, "set/")
+    built = await pin(store, source, locked_bucket)
+    assert (built.roots.objects, built.folder_markers) == (1, 1)
+    without = await pin(store, PrefixSource(data_bucket, "plain/"), locked_bucket)
+    assert (built.roots.content, without.folder_markers) == (without.roots.content, 0)
+    store.s3.put_object(Bucket=data_bucket, Key="set/later/")
+    assert await verify_pin(store, source, built.manifest) == Findings()
 
 
 async def test_another_digest_than_expected_is_refused_and_nothing_is_written(

@@ -68,8 +68,8 @@ BUGS: Final = (
         "deletions name no UID",
         "10 each DELETE bears a UID",
         "kube/client.py",
-        '        preconditions = {"uid": uid}\n',
-        '        preconditions = {} if uid else {"uid": uid}\n',
+        '            "preconditions": {"uid": uid},\n',
+        '            "preconditions": {} if uid else {"uid": uid},\n',
     ),
     Bug(
         "whose namespace it is, is not checked",
@@ -438,5 +438,28 @@ BUGS: Final = (
         "",
         seeds=600,
         focus="grants",
+    ),
+    Bug(
+        "definitions of another namespace are used without a grant",
+        "17 no use beyond a grant",
+        "controllers/experiment/pins.py",
+        "    return pin, require_grants(scope, asking, pin)\n",
+        "    return pin, require_grants(scope, asking, pin) if reference.role else ()\n",
+        focus="loans",
+    ),
+    Bug(
+        "a distribution is compared with data of another namespace without its leave",
+        "18 no comparison without leave",
+        "controllers/statistics.py",
+        "    if key.namespace != pin.namespace:\n        found: DatasetPin | None = await find_lent",
+        "    if not key.namespace:\n        found: DatasetPin | None = await find_lent",
+        focus="loans come later",
+        also=(
+            (
+                "controllers/statistics.py",
+                "        if other is not None and other.namespace != pin.namespace:\n",
+                "        if other is not None and not other.namespace:\n",
+            ),
+        ),
     ),
 )

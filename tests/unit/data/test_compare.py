@@ -72,6 +72,12 @@ CASES = [
         Findings(extra=1, samples=("extra p/b",)),
     ),
     (
+        "the marker of a folder is no file, and a key that ends so with a byte is one",
+        [pinned("a")],
+        [listed("", "v3", 0), listed("a"), listed("b/", "v2", 0), listed("c/")],
+        Findings(extra=1, samples=("extra p/c/",)),
+    ),
+    (
         "a key that was added and deleted",
         [pinned("a")],
         [listed("a"), listed("b", "m", marker=True), old("b")],

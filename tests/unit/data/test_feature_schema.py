@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any, get_args
 
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from glovebox.api.feature_set_pin import DType
 from support.contracts import as_csv, as_json_lines, as_parquet
@@ -304,6 +308,64 @@ def test_what_is_planted_is_found_in_each_format(name: str, kind: str) -> None:
         assert found.by_kind == {"Missing": 1}
     assert differences(found) == [wanted]
     assert found.first[0].file == bad
+
+
+ROW = st.tuples(
+    st.none() | st.integers(0, 1 << 40),
+    st.none() | st.booleans(),
+    st.none() | st.integers(0, 23),
+    st.integers(0, 23),
+)
+
+
+def written(table: pa.Table, form: str, name: str, groups: int) -> tuple[str, bytes]:
+    """Return a file that holds a table: its name and its bytes."""
+    if form == "csv.gz":
+        return f"{name}.csv.gz", as_csv(table, packed=True)
+    if form in {"csv", "jsonl"}:
+        return f"{name}.{form}", (as_csv if form == "csv" else as_json_lines)(table)
+    return f"{name}.parquet", as_parquet(table, row_group_size=groups, compression=form)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(ROW, min_size=1, max_size=30), st.data())
+def test_neither_order_nor_cuts_nor_compression_change_what_is_found(
+    rows: list[tuple[int | None, bool | None, int | None, int]], data: st.DataObject
+) -> None:
+    """As many rows are at fault as one counts by hand, whatever files the rows are in."""
+    late = sum(hour > MOMENT.hour for *_, hour in rows)
+    wanted = {
+        ("Null", "flight"): sum(row[0] is None for row in rows),
+        ("Null", "hour"): sum(row[2] is None for row in rows),
+        ("CutOff", "known"): late,
+    }
+    ordered = data.draw(st.permutations(rows))
+    cuts = {0, len(rows), *data.draw(st.lists(st.integers(0, len(rows)), max_size=2))}
+    files = {}
+    for place, (first, last) in enumerate(itertools.pairwise(sorted(cuts))):
+        part = ordered[first:last]
+        moments = [MOMENT.replace(hour=row[3]) for row in part]
+        table = pa.table(
+            {
+                "flight": pa.array([row[0] for row in part], pa.int64()),
+                "late": pa.array([row[1] for row in part], pa.bool_()),
+                "hour": pa.array([row[2] for row in part], pa.int8()),
+                "at": pa.array([MOMENT] * len(part), pa.timestamp("us", "UTC")),
+                "known": pa.array(moments, pa.timestamp("us", "UTC")),
+            }
+        )
+        form = data.draw(st.sampled_from(("csv", "csv.gz", "jsonl", "none", "zstd", "gzip")))
+        name, body = written(table, form, str(place), data.draw(st.integers(1, 9)))
+        files[name] = body
+    cut_off = {"asOf": {"knownTime": MOMENT.isoformat().replace("+00:00", "Z")}}
+    found = compare(schema(*FEATURES, **VALUES, **cut_off), files)
+    counts: Counter[tuple[str, str]] = Counter()
+    for kind, name, _, _, count in differences(found):
+        counts[kind, name] += count
+    assert (found.rows, dict(counts)) == (
+        len(rows),
+        {name: count for name, count in wanted.items() if count},
+    )
 
 
 @pytest.mark.parametrize(

@@ -72,9 +72,10 @@ VERSIONING_REQUIRED: Final = _reason(
 KEY_REFUSED: Final = _reason(
     "KeyRefused",
     "DatasetPin `Verified`",
-    "A key cannot become a path: it ends in `/` (a folder marker), has an empty, `.` or `..`"
-    " segment, is too long, or names a file where another key has a folder.",
-    "Delete the folder marker or rename the object; or pin a list of objects that gives it"
+    "A key cannot become a path: it ends in `/` and holds bytes (empty ones are folder markers,"
+    " and left out), has an empty, `.` or `..` segment, is too long, or names a file where another"
+    " key has a folder.",
+    "Rename the object; or pin a list of objects, or a manifest, that leaves it out or gives it"
     " another `path`. The message names the key.",
 )
 TOO_MANY_OBJECTS: Final = _reason(
