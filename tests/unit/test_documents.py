@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from glovebox import names
 from glovebox.api.kinds import KINDS
+from glovebox.cli.manifests import read_documents
 from glovebox_local.demo.stories.script import STORIES
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,7 @@ def declarations(text: str) -> list[dict[str, Any]]:
     return [
         obj
         for block in blocks
-        for obj in yaml.safe_load_all(block)
+        for obj in read_documents(Path("block"), block)  # as kubectl does
         if isinstance(obj, dict) and obj.get("apiVersion") == names.API_VERSION
     ]
 
@@ -48,6 +48,18 @@ SHOWN = [
 @pytest.mark.parametrize("obj", SHOWN)
 def test_a_declaration_that_a_page_shows_is_valid(obj: dict[str, Any]) -> None:
     _MODELS[obj["kind"]].model_validate(obj)
+
+
+PROFILES = [each for each in SHOWN if "-IsolationProfile-" in str(each.id)]
+
+
+@pytest.mark.parametrize("obj", PROFILES)
+def test_a_whole_profile_that_a_page_shows_approves_an_image_and_says_how_long_is_locked(
+    obj: dict[str, Any],
+) -> None:
+    """Without `images` none is approved; without `retention` a year, more than buckets lock."""
+    assert obj["spec"].get("images")
+    assert obj["spec"].get("retention")
 
 
 def test_the_pages_show_declarations_and_a_wrong_one_would_be_refused() -> None:

@@ -201,6 +201,10 @@ _QUOTA_NAMES = Checked[dict[str, str]](
     lambda quota: all(re.fullmatch(QUOTA_RESOURCE, name) for name in quota),
     f"self.all(name, name.matches(r'{QUOTA_RESOURCE}'))",
     f"must name in each key {QUOTA_RESOURCE_MESSAGE}",
+    message_expression=(
+        f"\"must not name '\" + self.filter(name, !name.matches(r'{QUOTA_RESOURCE}'))[0]"
+        f' + "\', but {QUOTA_RESOURCE_MESSAGE}"'
+    ),
 )
 
 

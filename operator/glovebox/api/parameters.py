@@ -26,9 +26,9 @@ WEB_TOKEN: Final = r"eyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}\."  # noqa: S1
 _URL_PASSWORD: Final = r"://[^/:@ ]+:[^/@ ]+@"  # noqa: S105 - a pattern
 SUSPICIOUS_VALUE: Final = f"({ISSUED_KEY}|{WEB_TOKEN}|{_URL_PASSWORD})"
 _CURE: Final = (
-    "parameters are part of the experiment's identity, recorded and readable by everybody who may"
-    " read it. Remove it, and revoke it where it is valid. `spec.stages[].secrets` gives a stage"
-    " what the profile offers, and the credentials for the store come from Glovebox"
+    "this is part of the experiment's identity, recorded and readable by everybody who may read"
+    " the Experiment. Remove it, and revoke it where it is valid. `spec.stages[].secrets` gives a"
+    " stage what the profile offers, and the credentials for the store come from Glovebox"
 )
 _PIN_CURE: Final = (
     "a pin is readable by everybody who may read its namespace. Remove it, and revoke it where it"

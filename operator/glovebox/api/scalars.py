@@ -237,7 +237,7 @@ KeyPrefix = Annotated[
     taught(
         PREFIX,
         "must be empty or end in '/' and not begin with it, so that 'run7/' never covers 'run70/';"
-        " list single objects under `source.objects`",
+        " single objects are listed under `source.objects` of a DatasetPin",
     ),
 ]
 EndpointUrl = Annotated[

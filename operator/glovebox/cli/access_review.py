@@ -66,7 +66,7 @@ def access_review(
 ) -> None:
     """Show who can read which data, through which pin or grant, and when that was last used.
 
-    LAST READ and UNUSUAL are what the store's access log tells of a pin, where one is read.
+    LAST READ and UNUSUAL are what the store's access log has of a pin, where one is read.
 
     Exit code 0: shown. 1: there is no such content, or no such namespace. 2: the cluster could not
     be asked, or refuses to list what is needed. The cluster is found as kubectl finds it.

@@ -64,9 +64,9 @@ def compare(
 ) -> None:
     """Compare Experiments: which data they share, what differs, and what came out.
 
-    Data are compared by their content, whatever pins and inputs are called. What differs is told of
-    what decides a result: code, images, configuration, stages, resources, routes, and the settings
-    of the platform as they were bound. Differences of figures are to the first Experiment.
+    Data are compared by their content, whatever pins and inputs are called. Differences are shown
+    of what decides a result: code, images, configuration, stages, resources, routes, and the
+    settings of the platform as they were bound. Differences of figures are to the first Experiment.
 
     Exit code 0: compared. 2: wrong usage, one is not there, cluster or store could not be asked, or
     the figures of one are not vouched for. The cluster is found as kubectl finds it, with --metrics

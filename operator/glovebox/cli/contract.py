@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from glovebox.cli.commands import Commands
+from glovebox.cli.failing import in_one_line
 
 if TYPE_CHECKING:
     from glovebox.api.contract import Contract
@@ -50,8 +51,10 @@ def import_contract(
         Contract.model_validate(found.contract)
     except ValidationError as error:
         _fail(f"what {file} says is not a contract: {what_is_wrong(error, 'contract')}")
-    except (GloveboxError, OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        _fail(str(error))
+    except yaml.YAMLError as error:
+        _fail(f"{file} is not YAML: {in_one_line(error)}")
+    except (GloveboxError, OSError, UnicodeDecodeError) as error:
+        _fail(in_one_line(error))
     typer.echo(yaml.safe_dump({"contract": found.contract}, sort_keys=False), nl=False)
     for each in found.left_out:
         typer.secho(f"left out: {printable(each)}", fg=typer.colors.YELLOW, err=True)
@@ -115,22 +118,25 @@ def _contract_in(file: Path) -> Contract:
     Raises:
         InvalidInput: It holds none, or one that the API server would not take; with the file.
     """
-    import yaml
     from pydantic import ValidationError
 
     from glovebox.api import reasons
     from glovebox.api.contract import Contract
     from glovebox.api.invalid import what_is_wrong
+    from glovebox.cli.manifests import read_documents
     from glovebox.errors import InvalidInput
 
     def invalid(why: str) -> InvalidInput:
         return InvalidInput(reasons.INVALID_SPEC, f"{file}: {why}")
 
     try:
-        text = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        why = " ".join(str(error).split())
-        raise invalid(f"cannot be read as one document of YAML: {why}") from None
+        documents = read_documents(file, file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else in_one_line(error)
+        raise invalid(f"cannot be read: {why}") from None
+    if len(documents) > 1:
+        raise invalid(f"holds {len(documents)} documents of YAML: write one")
+    text = documents[0] if documents else None
     found = text.get("spec", text) if isinstance(text, dict) else None
     found = found.get("contract", found) if isinstance(found, dict) else None
     if not isinstance(found, dict) or "columns" not in found:

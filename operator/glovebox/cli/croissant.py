@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from glovebox.cli.commands import Commands
-from glovebox.cli.failing import Failing
+from glovebox.cli.failing import Failing, in_one_line
 from glovebox.cli.named import qualified
 
 _LEFT_OUT = 1
@@ -97,7 +97,7 @@ def import_croissant(
                 f"what {file} says is not a pin: {what_is_wrong(error)}; correct the file",
             ) from error
     except (GloveboxError, OSError) as error:
-        typer.secho(printable(str(error)), fg=typer.colors.RED, err=True)
+        typer.secho(printable(in_one_line(error)), fg=typer.colors.RED, err=True)
         raise typer.Exit(_CANNOT) from None
     typer.echo(yaml.safe_dump(manifest, sort_keys=False), nl=False)
     for each in found.left_out:

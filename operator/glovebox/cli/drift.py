@@ -54,8 +54,8 @@ def drift(
 ) -> None:
     """Show what differs from what Experiments declare, and what was repaired last.
 
-    Of each Experiment its status keeps the last repair and their number. An open difference is told
-    in the words of its condition `DriftDetected`.
+    Of each Experiment its status keeps the last repair and their number. An open difference is
+    shown in the words of its condition `DriftDetected`.
 
     Exit code 0: nothing is open. 1: something is, or of an Experiment nobody knows. 2: wrong usage,
     it is not there, or the cluster could not be asked. The cluster is found as kubectl finds it.

@@ -12,6 +12,7 @@ import typer
 
 from glovebox import names
 from glovebox.cli.commands import Commands
+from glovebox.cli.failing import in_one_line
 
 app = Commands(no_args_is_help=True, help="The keys that seals are signed with.")
 
@@ -56,7 +57,7 @@ def new(
             pair = new_key_pair()
             key, files = trusted(pair.public), {PRIVATE: pair.private}
     except (InvalidInput, OSError, UnicodeDecodeError) as error:
-        typer.secho(str(error), fg=typer.colors.RED, err=True)
+        typer.secho(in_one_line(error), fg=typer.colors.RED, err=True)
         raise typer.Exit(2) from None
     typer.secho(f"key {key.key_id}", err=True)
     typer.echo(yaml.safe_dump(key_secret(namespace, files), sort_keys=False), nl=False)

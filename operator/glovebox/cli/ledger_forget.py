@@ -33,7 +33,7 @@ def forget(
     reason: Annotated[str, typer.Option(help="Why, without blanks: GDPR-17.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Forget a person: tell the ledger, sign that, and delete what says who it was."""
+    """Forget a person: record that in the ledger, sign it, and delete what says who it was."""
     from datetime import UTC, datetime
 
     from glovebox.evidence.signer import LocalSigner

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glovebox.cli.failing import in_one_line
 from glovebox.cli.named import qualified
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def verify(
                 verified, ledger, policy, timestamp_roots, locks=not allow_unlocked
             )
     except (GloveboxError, OSError, UnicodeDecodeError) as error:
-        message = f"It could not be verified: {printable(str(error))}"
+        message = f"It could not be verified: {printable(in_one_line(error))}"
         typer.secho(message, fg=typer.colors.RED, err=True)
         raise typer.Exit(_CANNOT) from None
     if output is not Output.TEXT:

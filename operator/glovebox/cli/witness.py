@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glovebox.cli.failing import in_one_line
+
 if TYPE_CHECKING:
     from glovebox.ledger.witness import Witness
 
@@ -56,7 +58,7 @@ def witness(
         typer.echo(f"witness w1 {vkey_of(name, signer.public, COSIGNATURE).text}")
         asyncio.run(_serve(made, state, host, port))
     except (GloveboxError, OSError, UnicodeDecodeError) as error:
-        typer.secho(str(error), fg=typer.colors.RED, err=True)
+        typer.secho(in_one_line(error), fg=typer.colors.RED, err=True)
         raise typer.Exit(_CANNOT) from None
 
 

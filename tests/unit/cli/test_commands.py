@@ -19,6 +19,7 @@ from glovebox.cli.main import app
 from glovebox.cli.plug_ins import _as_command
 from unit.cli.test_verify import bundle, verify
 from unit.evidence.test_verification import ARTIFACTS
+from unit.test_vocabulary import foreign_words, told
 
 Words = tuple[str, ...]
 ROOT: Any = get_command(app)
@@ -32,6 +33,15 @@ def _valued(command: Any, words: Words = ()) -> Iterator[tuple[Words, str]]:
         for option in command.params:
             if option.param_type_name == "option" and not option.is_flag:
                 yield words, option.opts[0]
+
+
+def _helped(command: Any, words: Words = ()) -> Iterator[tuple[Words, str]]:
+    """Yield the words of each command, and all that its help says."""
+    helps = [command.help, *(getattr(each, "help", None) for each in command.params)]
+    yield words, " ".join(each for each in helps if each)
+    if hasattr(command, "list_commands"):
+        for name in command.list_commands(None):  # those of other distributions among them
+            yield from _helped(command.get_command(None, name), (*words, name))
 
 
 OPTIONS = list(_valued(ROOT))
@@ -48,6 +58,13 @@ def test_an_option_that_is_given_and_empty_is_a_mistake_of_usage(
         done = CliRunner().invoke(app, [*words, *given])
         assert (done.exit_code, "it is given and empty" in done.output) == (2, True), done.output
         assert option in done.output
+
+
+def test_help_is_in_the_fields_words() -> None:
+    """It stands in docstrings, which the test of messages leaves out."""
+    said = {" ".join(words): told(text) + foreign_words(text) for words, text in _helped(ROOT)}
+    assert {"", "ledger forget", "local up"} <= set(said)
+    assert {command: words for command, words in said.items() if words} == {}
 
 
 def test_all_that_can_be_expected_of_a_seal_or_a_ledger_is_among_them() -> None:

@@ -79,9 +79,19 @@ def test_what_is_no_contract_is_refused_with_file_and_field(
         assert lines[0].startswith(f"{tmp_path / name}: {why}")
 
 
-@pytest.mark.parametrize("content", [b"\xff", b"a: [", b"[" * 5000, b"a: 1\n---\na: 1\n", None])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff", "cannot be read"),
+        (b"a: [", "is not YAML"),
+        (b"[" * 5000, "is not YAML"),
+        (b"a: 1\n---\na: 1\n", "holds 2 documents of YAML: write one"),
+        (None, "cannot be read: No such file or directory"),
+    ],
+    ids=["bytes", "open", "deep", "two", "missing"],
+)
 def test_what_is_no_document_is_refused_with_the_file(
-    tmp_path: Path, content: bytes | None
+    tmp_path: Path, content: bytes | None, said: str
 ) -> None:
     (tmp_path / "old.yaml").write_text(yaml.safe_dump(ONE), encoding="utf-8")
     if content is not None:
@@ -89,4 +99,22 @@ def test_what_is_no_document_is_refused_with_the_file(
     arguments = ["contract", "diff", *(str(tmp_path / f"{each}.yaml") for each in ("old", "new"))]
     result = CliRunner().invoke(app, arguments)
     assert (result.exit_code, len(result.output.splitlines())) == (2, 1)
-    assert result.output.startswith(f"{tmp_path / 'new.yaml'}: cannot be read")
+    assert result.output.startswith(f"{tmp_path / 'new.yaml'}")
+    assert said in result.output
+
+
+def test_a_pin_is_read_as_kubectl_reads_it(tmp_path: Path) -> None:
+    """A moment without quotes is text to the API server, and no date of Python."""
+    for name, most in (("old", "'5'"), ("new", "1e3")):
+        (tmp_path / f"{name}.yaml").write_text(
+            "spec:\n  contract:\n    columns:\n    - {name: taken, type: Timestamp}\n"
+            f"    - {{name: size, type: Integer, maximum: {most}}}\n"
+            "    freshness: {column: taken, maxAgeSeconds: 1, atTime: 2013-10-01T04:00:00Z}\n"
+        )
+    of = {name: str(tmp_path / f"{name}.yaml") for name in ("old", "new")}
+
+    same = CliRunner().invoke(app, ["contract", "diff", of["old"], of["old"]])
+    other = CliRunner().invoke(app, ["contract", "diff", of["old"], of["new"]])
+
+    assert (same.exit_code, same.output.splitlines()[0]) == (0, "Full")
+    assert (other.exit_code, "maximum" in other.output) == (2, True)

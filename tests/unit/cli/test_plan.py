@@ -421,9 +421,10 @@ def test_a_pin_of_another_version_than_this_program_is_said_to_be_not_valid(
 
 def test_dates_stay_the_texts_that_kubectl_takes_them_for() -> None:
     found = read_objects(
-        Path("x"), "{apiVersion: v1, kind: A, metadata: {name: a}, day: 2026-01-02, n: 7, t: true}"
+        Path("x"),
+        "{apiVersion: v1, kind: A, metadata: {name: a}, day: 2026-01-02, number: 7, t: true}",
     )
-    assert (found[0]["day"], found[0]["n"], found[0]["t"]) == ("2026-01-02", 7, True)
+    assert (found[0]["day"], found[0]["number"], found[0]["t"]) == ("2026-01-02", 7, True)
 
 
 @pytest.mark.parametrize(
