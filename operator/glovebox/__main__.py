@@ -25,7 +25,7 @@ from pydantic import ValidationError
 
 from glovebox import __version__, traces
 from glovebox.controllers.process import open_operator
-from glovebox.handlers.watching import watch
+from glovebox.handlers.watching import WatchEndedError, end_what_is_left, watch
 from glovebox.handlers.web import serve
 from glovebox.kube.lease import LeaseLostError
 from glovebox.kube.login import LoginError, log_in, starting_with
@@ -63,23 +63,26 @@ async def run(chosen: Settings) -> None:
         ended, _ = await asyncio.wait(
             (engine, watching, stopping), return_when=asyncio.FIRST_COMPLETED
         )
-        # Ours first: kopf cancels whatever else was born in its loop, and waits for it.
         for task in (listening, engine, stopping, watching):
             task.cancel()
-            await asyncio.wait((task,), timeout=5)
+            await asyncio.wait((task,), timeout=10)
+        await end_what_is_left()
         for task in ended:
             _raise(task)
         log.info("the operator stops")
 
 
 def _raise(task: asyncio.Task[None]) -> None:
-    """Raise what ended a task; a lost lease is a way to stop and no bug.
+    """Raise what ended a task; a lost lease, or a watch that ended, is a way to stop and no bug.
 
     Raises:
-        SystemExit: Another replica leads now. This process starts again, as a follower.
+        SystemExit: Another replica leads now, or our own kinds are watched no more. This process
+            starts again, as a follower.
     """
     try:
         task.result()
+    except WatchEndedError:
+        raise SystemExit(1) from None
     except BaseExceptionGroup as group:
         if group.split(LeaseLostError)[1] is not None:
             raise

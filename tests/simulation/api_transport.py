@@ -408,6 +408,8 @@ class SimTransport:
 class SimLog:
     """The log of a container, which comes at once."""
 
+    content_type = "text/plain"
+
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
 
@@ -424,6 +426,8 @@ class SimLog:
 
 class SimStream:
     """One watch."""
+
+    content_type = "application/json"
 
     def __init__(
         self,

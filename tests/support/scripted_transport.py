@@ -49,6 +49,7 @@ class Wire:
 
     answer: Answering
     watch: Watching = lambda _: 500
+    content_type: str = "application/json"
     asked: list[Asked] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
 
@@ -87,27 +88,31 @@ class ScriptedTransport:
     ) -> AsyncIterator[Stream]:
         asked = Asked("WATCH", path, dict(params), None, silence_seconds, self._user)
         self._wire.asked.append(asked)
-        yield _Scripted(self._wire.watch(asked))
+        yield _Scripted(self._wire.watch(asked), self._wire.content_type)
 
     async def close(self) -> None:
         self._wire.closed.append(self._user)
 
 
 class _Scripted:
-    def __init__(self, said: AsyncIterator[bytes] | int) -> None:
+    def __init__(self, said: AsyncIterator[bytes] | int, content_type: str) -> None:
         self._said = said
+        self.content_type = content_type
 
     @property
     def status(self) -> int:
         return self._said if isinstance(self._said, int) else 200
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        if not isinstance(self._said, int):
-            async for chunk in self._said:
-                yield chunk
+        if isinstance(self._said, int):
+            yield orjson.dumps({"kind": "Status", "code": self._said})
+            return
+        async for chunk in self._said:
+            yield chunk
 
 
 def answered(status: int, body: Mapping[str, Any] | None = None, **headers: str) -> Answer:
-    """Make an answer; header names with underscores for dashes."""
+    """Make an answer, a Status where it refuses; header names with underscores for dashes."""
     lower = {name.replace("_", "-").lower(): value for name, value in headers.items()}
-    return Answer(status, orjson.dumps(body or {}), lower)
+    kind = {"kind": "Status"} if status >= 400 else {}
+    return Answer(status, orjson.dumps({**kind, **(body or {})}), lower)

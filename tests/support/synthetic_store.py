@@ -202,8 +202,8 @@ class SyntheticWire:
         following = f"<NextKeyMarker>{last}</NextKeyMarker>"
         following += f"<NextContinuationToken>{last}</NextContinuationToken>"
         return (
-            f"<R>{rows}<IsTruncated>{str(more).lower()}</IsTruncated>"
-            f"{following if more else ''}</R>"
+            f"<ListResult>{rows}<IsTruncated>{str(more).lower()}</IsTruncated>"
+            f"{following if more else ''}</ListResult>"
         ).encode()
 
 

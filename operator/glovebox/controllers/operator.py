@@ -126,7 +126,10 @@ class Operator:
         missing = [
             reflector.kind.kind for reflector in self.reflectors if not reflector.last_list_time
         ]
-        missing += [] if self.resync.primed else ["our own kinds"]
+        if not self.resync.primed:
+            # They are listed in this order: it waits for one whose CRD is missing, say.
+            times = self.resync.last_success_times
+            missing += [next((f"our own kinds ({name})" for name in times if not times[name]), "")]
         if missing:
             return f"not listed yet: {', '.join(missing)}"
         lost = [

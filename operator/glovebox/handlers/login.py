@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import aiohttp
 import kopf
 
+from glovebox.handlers.odd_answers import without_odd_answers
 from glovebox.kube.connector import Connector
 from glovebox.kube.login import ApiCredentials
 
@@ -26,5 +27,6 @@ def session(found: ApiCredentials) -> kopf.AiohttpSession:
             # As `kube/http.py` asks for lists.
             headers={"Accept-Encoding": "identity", **found.as_http_headers()},
             proxy=found.proxy,
+            middlewares=(without_odd_answers,),
         ),
     )

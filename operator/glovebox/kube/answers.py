@@ -26,6 +26,7 @@ __all__ = [
     "Expired",
     "NotFound",
     "checked_event",
+    "is_from_api_server",
     "is_over_quota",
     "refuse",
     "retry_after",
@@ -35,6 +36,8 @@ TOO_MANY_REQUESTS = 429
 UNAUTHORIZED = 401
 _GONE = 410
 _SERVER_ERRORS = 500
+# What an API server says of a kind that it does not serve; of all else it answers with a Status.
+_NO_SUCH_PATH = b"404 page not found"
 _LONGEST_RETRY_AFTER_SECONDS = 30.0
 
 
@@ -55,12 +58,17 @@ def refuse(
         NamespaceGone, NotFound, AlreadyExists, Expired, Conflict, Forbidden, InvalidInput,
         Rejected, Unavailable: As the code says.
     """
-    try:
-        status: dict[str, Any] = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        status = {}
+    status = _status_of(raw)
     message = status.get("message") or f"HTTP {code}"
     match code:
+        case 404 if not is_from_api_server(raw):
+            # To believe it would be to forget what is there.
+            raise Unavailable(
+                reasons.API_UNAVAILABLE,
+                f"{verb} {path}: HTTP 404, and not from the API server: a load balancer or proxy in"
+                " front of it answered",
+                effect_unknown=mutating,
+            )
         case 404:
             raise _not_there(verb, path, status)
         case 410:
@@ -91,6 +99,19 @@ def refuse(
     )
 
 
+def is_from_api_server(raw: bytes) -> bool:
+    """Whether the body of a refusal is one of the API server itself: a Status, or no such path."""
+    return _status_of(raw).get("kind") == "Status" or raw.startswith(_NO_SUCH_PATH)
+
+
+def _status_of(raw: bytes) -> dict[str, Any]:
+    try:
+        status = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return {}
+    return status if isinstance(status, dict) else {}
+
+
 def _not_there(verb: str, path: str, status: dict[str, Any]) -> NotFound:
     """Return what a 404 stands for.
 
@@ -113,16 +134,20 @@ def is_over_quota(error: Forbidden) -> bool:
     return "exceeded quota" in error.message
 
 
-def checked_event(event: dict[str, Any], kind: Kind) -> dict[str, Any]:
+def checked_event(event: Any, kind: Kind) -> dict[str, Any]:
     """Return a watch event that is none of an error.
 
     Raises:
         Expired: The resource version is too old: list again.
-        Unavailable: The server could not go on.
+        Unavailable: The server could not go on, or what came is no event.
     """
+    if not isinstance(event, dict) or "object" not in event:
+        raise Unavailable(
+            reasons.API_UNAVAILABLE, f"watching {kind.plural}: what came is no event of a watch"
+        )
     if event.get("type") != "ERROR":
         return event
-    status = event.get("object", {})
+    status = event.get("object") or {}
     if status.get("code") == _GONE:
         raise Expired(reasons.CONFLICT, f"watching {kind.plural}: the version is too old")
     raise Unavailable(
@@ -139,5 +164,5 @@ def retry_after(answer: Answer, attempt: int, jitter: float) -> float:
         jitter: From 0 to 1: lengthens the wait by up to a half, so that a crowd comes back spread.
     """
     asked = answer.headers.get("retry-after", "")
-    seconds = float(asked) if asked.isdigit() else 0.2 * 2**attempt
+    seconds = float(asked) if asked.isdecimal() else 0.2 * 2**attempt
     return min(seconds, _LONGEST_RETRY_AFTER_SECONDS) * (1 + jitter / 2)

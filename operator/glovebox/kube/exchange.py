@@ -35,6 +35,10 @@ REQUEST_TIMEOUT_SECONDS = 30.0
 # Bookmarks come each minute: silence for longer than that means a dead connection.
 WATCH_SILENCE_SECONDS = 75.0
 _TOO_MANY_REQUESTS_TRIES = 5
+_NOT_ITS_ANSWER = (
+    "the answer is none of the API server: it was cut off, or a load balancer or proxy in front of"
+    " it answered"
+)
 
 Observer = Callable[[str, str, int, float], None]
 # Returns for how many seconds this replica may still write; raises Fenced when it may not.
@@ -76,6 +80,11 @@ class Exchange:
                 path, params=params, silence_seconds=WATCH_SILENCE_SECONDS
             ) as stream:
                 if stream.status < 300:  # noqa: PLR2004 - HTTP success
+                    if verb == "WATCH" and stream.content_type != JSON:
+                        raise Unavailable(
+                            reasons.API_UNAVAILABLE,
+                            f"{verb} {path}: {_NOT_ITS_ANSWER} ({stream.content_type})",
+                        )
                     yield stream
                     return
                 raw = b"".join([chunk async for chunk in stream.chunks()])
@@ -188,11 +197,11 @@ class Exchange:
 
 def _decoded(answer: Answer, verb: str, path: str, *, mutating: bool) -> dict[str, Any]:
     try:
-        result: dict[str, Any] = orjson.loads(answer.body)
-    except orjson.JSONDecodeError as error:
-        raise Unavailable(
-            reasons.API_UNAVAILABLE,
-            f"{verb} {path}: the answer was cut off",
-            effect_unknown=mutating,
-        ) from error
-    return result
+        result = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        result = None
+    if isinstance(result, dict):
+        return result
+    raise Unavailable(
+        reasons.API_UNAVAILABLE, f"{verb} {path}: {_NOT_ITS_ANSWER}", effect_unknown=mutating
+    )

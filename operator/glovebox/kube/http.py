@@ -142,6 +142,10 @@ class _HttpStream:
     def status(self) -> int:
         return self._answer.status
 
+    @property
+    def content_type(self) -> str:
+        return self._answer.content_type
+
     async def chunks(self) -> AsyncIterator[bytes]:
         try:
             # Objects can be 1.5 MiB on one line, far above aiohttp's line limit: no lines here.

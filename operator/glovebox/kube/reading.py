@@ -91,6 +91,7 @@ class ApiReader:
 
         Raises:
             Expired: Reading the pages took so long that the server forgot the list: begin again.
+            Unavailable: There was no answer, or it is no list.
         """
         params = {
             "limit": str(PAGE_SIZE_OF_PODS if kind == POD else PAGE_SIZE),
@@ -102,8 +103,13 @@ class ApiReader:
             page = await self._exchange.request(
                 "GET", kind, kind.path(namespace), params=params, verb="LIST"
             )
+            metadata = page.get("metadata") or {}
+            if not metadata.get("resourceVersion"):
+                raise Unavailable(
+                    reasons.API_UNAVAILABLE, f"LIST {kind.plural}: the answer is no list"
+                )
             yield page
-            token = page["metadata"].get("continue")
+            token = metadata.get("continue")
             if not token:
                 return
             params["continue"] = token

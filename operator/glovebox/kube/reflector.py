@@ -3,7 +3,9 @@
 - A watch that ends is resumed at the last version, at once; one that breaks, or is refused (429,
   5xx, no connection), is resumed at the same version after a growing wait. Only a version that is
   too old (410) leads to a new list.
-- A watch that ended within a second and told nothing counts as broken: no hot loop.
+- A watch that ended within a second and told nothing counts as broken: no hot loop. Nor is it
+  contact: whatever accepts watches and ends them at once keeps the kind out of reach.
+- A list that is too old before its last page is read is begun again after a wait.
 - About once an hour everything is listed all the same: the bound of any gap that nobody noticed,
   and of a database that went back in time.
 
@@ -88,6 +90,7 @@ class Reflector:
         self._wait = FIRST_WAIT_SECONDS
         self._last_failure = 0.0
         self._failing_since: float | None = None
+        self._opened_at: float | None = None
         self.last_list_time = 0.0
         self.last_contact_time = 0.0
         self.failure = ""
@@ -99,7 +102,9 @@ class Reflector:
 
     def out_of_reach_seconds(self) -> float:
         """Return for how long every try has failed; 0 while the watch stands."""
-        return 0.0 if self._failing_since is None else _clock() - self._failing_since
+        if self._failing_since is None or self._stands():
+            return 0.0
+        return _clock() - self._failing_since
 
     async def run(self) -> None:
         """List and watch until cancelled."""
@@ -109,8 +114,8 @@ class Reflector:
                     await self._list()
                 await self._watch()
             except Expired as error:
-                # Soon after a list it would be a circle of lists.
-                again = _clock() < self._listed_at + CALM_SECONDS
+                # Soon after a list, or within one, it would be a circle of lists.
+                again = not self._version or _clock() < self._listed_at + CALM_SECONDS
                 self._version = ""
                 if again:
                     await self._back_off(error)
@@ -119,7 +124,7 @@ class Reflector:
 
     async def _list(self) -> None:
         listing = self._feed.listing()
-        version = ""
+        self._version = version = ""
         async for page in self._client.pages(
             self.kind,
             label_selector=self._label_selector,
@@ -128,8 +133,9 @@ class Reflector:
         ):
             version = page["metadata"]["resourceVersion"]
             listing.page(int(version), page.get("items") or ())
-            self._in_contact()
+            self.last_contact_time = self._now()
         listing.end(int(version))
+        self._in_contact()
         self._version = version
         self.last_list_time = self._now()
         self._listed_at = _clock()
@@ -144,13 +150,22 @@ class Reflector:
             field_selector=self._field_selector,
             namespace=self._namespace,
             seconds=WATCH_SECONDS * (1 + self._jitter()),
-            opened=self._in_contact,
+            opened=self._opened,
         ):
             told = True
             self._in_contact()
             self._take(event)
         if not told and _clock() < started + SHORT_WATCH_SECONDS:
             raise ShortWatchError("the watch ended at once and delivered nothing")
+        self._in_contact()
+
+    def _opened(self) -> None:
+        self._opened_at = _clock()
+
+    def _stands(self) -> bool:
+        """Whether the present watch was accepted, and has not ended at once."""
+        opened = self._opened_at
+        return opened is not None and _clock() >= opened + SHORT_WATCH_SECONDS
 
     def _take(self, event: dict[str, Any]) -> None:
         obj = event["object"]
@@ -171,8 +186,9 @@ class Reflector:
 
     async def _back_off(self, error: Exception) -> None:
         now = _clock()
-        if self._failing_since is None:
+        if self._failing_since is None or self._stands():
             self._failing_since = now
+        self._opened_at = None
         if now - self._last_failure > CALM_SECONDS:
             self._wait = FIRST_WAIT_SECONDS
         self.failure = f"{type(error).__name__}: {error}"

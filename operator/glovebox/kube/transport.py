@@ -72,6 +72,11 @@ class Stream(Protocol):
         """The HTTP code."""
         raise NotImplementedError
 
+    @property
+    def content_type(self) -> str:
+        """What the body is, without parameters: `application/json`."""
+        raise NotImplementedError
+
     def chunks(self) -> AsyncIterator[bytes]:
         """Yield what comes, in pieces of any size, until the server ends it.
 

@@ -22,6 +22,7 @@ from glovebox.store.errors import translated
 from glovebox.store.listing import list_key, list_versions
 from glovebox.store.reading import CHUNK
 from glovebox.store.version_lock import lock_in, read_version_lock
+from glovebox.store.wire import read_at_most
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,7 +145,7 @@ def _read(
     query = {"versionId": version_id} if version_id != "null" else {}
     with translated(f"read s3://{place.bucket}/{key} version {version_id}"):
         response = place.store.wire.get(place.bucket, key, query)
-        body = bytes(response.read(most))
+        body = read_at_most(response, most)
         if len(body) < most:
             response.release_conn()
         else:

@@ -251,13 +251,21 @@ def _page(wire: Wire, bucket: str, query: dict[str, str], stop: Stop) -> ET.Elem
     body = response.read()
     response.release_conn()
     try:
-        return parse_listing(body, stop.check)
+        root = parse_listing(body, stop.check)
     except ET.ParseError as error:
         raise Unavailable(
             reasons.STORE_FAILED,
-            f"could not list bucket {bucket}: the store's answer is not XML; is the endpoint an S3"
-            " API?",
+            f"could not list bucket {bucket}: the store's answer is not XML, or was cut off; is the"
+            " endpoint an S3 API?",
         ) from error
+    # A page of a gateway may be XML as well: an empty list would be read from it.
+    if not _tag(root).startswith("List"):
+        raise Unavailable(
+            reasons.STORE_FAILED,
+            f"could not list bucket {bucket}: what answered is not the store, because it sent no"
+            " list; check the endpoint, and what is between the operator and the store",
+        )
+    return root
 
 
 def _each(page: ET.Element, stop: Stop) -> Iterator[ET.Element]:

@@ -88,9 +88,15 @@ class Wire:
 
         Raises:
             AnswerError: The store answered, but with no success.
-            urllib3.exceptions.HTTPError: It did not answer.
+            urllib3.exceptions.HTTPError: It did not answer; or with an object of which nobody could
+                say whether all of it arrived.
         """
-        return self._send("GET", bucket, key, query, headers or {})
+        response = self._send("GET", bucket, key, query, headers or {})
+        # A list ends with its root; an object does not say where it ends.
+        if key and not _has_an_end(response):
+            response.close()
+            raise urllib3.exceptions.ProtocolError("an answer without a length")
+        return response
 
     def head(
         self,
@@ -189,6 +195,25 @@ class Wire:
         if self._credentials is None:
             raise NoCredentialsError
         return self._credentials.get_frozen_credentials()
+
+
+def read_at_most(response: urllib3.BaseHTTPResponse, most: int) -> bytes:
+    """Return so many bytes of a body, or all where it is shorter.
+
+    A single read returns what is there when the connection ends, without an error.
+
+    Raises:
+        urllib3.exceptions.ProtocolError: It ended before its announced end.
+    """
+    found = b""
+    while len(found) < most and (part := response.read(most - len(found), decode_content=False)):
+        found += part
+    return found
+
+
+def _has_an_end(response: urllib3.BaseHTTPResponse) -> bool:
+    encoding = response.headers.get("Transfer-Encoding", "")
+    return "Content-Length" in response.headers or "chunked" in encoding.lower()
 
 
 def proxies_of(proxy: str | None) -> dict[str, str] | None:

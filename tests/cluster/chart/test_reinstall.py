@@ -16,11 +16,13 @@ from cluster.guards.actors import CLUSTER_ADMIN, OPERATOR, Kubectl, expect_admit
 from cluster.guards.conftest import OPERATOR_OUTSIDE, until, wait_for_guards
 from cluster.guards.test_images import refusal
 from support.cluster import Cluster, running_cluster
+from support.numbering_proxy import Write, api_proxy, kubeconfig_through, numbering
 
 pytestmark = pytest.mark.slow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 BEFORE = "gbx-flights-before-abcdefghij"
 AFTER = "gbx-flights-after-abcdefghij"
@@ -97,6 +99,51 @@ def test_runs_start_after_the_guards_were_taken_away_and_installed_again(own: Cl
     own.helm("uninstall", "glovebox", "--namespace=glovebox-system")
 
     until(lambda: foreign_pod(kubectl, BEFORE), lambda answer: answer.code == 0)
+
+    provision(install(own), AFTER)
+
+
+@pytest.mark.parametrize("deletions", [1, 4, 12])
+def test_an_uninstall_that_was_cut_off_opens_nothing_and_is_gone_on_with(
+    own: Cluster, tmp_path: Path, deletions: int
+) -> None:
+    """Helm keeps the release's name until `helm uninstall` is run once more."""
+    kubectl = install(own)
+    provision(kubectl, BEFORE)
+    provision(kubectl, SEALED)
+    label = ("label", "--overwrite", "namespace", SEALED, "glovebox.dev/state=Sealed")
+    expect_admitted(kubectl(OPERATOR, *label))
+    until(
+        lambda: kubectl.create(CLUSTER_ADMIN, objects.pod(SEALED)),
+        lambda answer: "glovebox-state" in answer.err,
+    )
+    standing = policies(kubectl)
+
+    proxy = api_proxy(own.kubeconfig, lambda method, *_: "helm" if method == "DELETE" else None)
+
+    def cut(write: Write) -> None:
+        if write.number >= deletions:
+            proxy.down.set()
+
+    proxy.before.append(cut)
+    with numbering(proxy):
+        own.helm(
+            f"--kubeconfig={kubeconfig_through(proxy, tmp_path / 'cut')}",
+            "uninstall",
+            "glovebox",
+            "--namespace=glovebox-system",
+            check=False,
+        )
+    assert proxy.count("helm") >= deletions
+
+    assert "glovebox-state" in kubectl.create(CLUSTER_ADMIN, objects.pod(SEALED)).err
+    expect_denied(foreign_pod(kubectl, BEFORE), "glovebox-images", refusal("main", "busybox:1"))
+    assert policies(kubectl) == standing
+    release = ("glovebox", str(CHART), "--namespace=glovebox-system")
+    assert "still in use" in own.helm("install", *release, check=False).stderr
+
+    own.helm("uninstall", "glovebox", "--namespace=glovebox-system")
+    assert "glovebox-state" in kubectl.create(CLUSTER_ADMIN, objects.pod(SEALED)).err
 
     provision(install(own), AFTER)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import fields
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from glovebox import names
 from glovebox.controllers.operator import Operator
-from glovebox.handlers.watching import watch
+from glovebox.handlers.watching import WatchEndedError, watch
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import CUSTOM_KINDS
 from glovebox.kube.login import ApiCredentials
@@ -49,6 +50,16 @@ def offered_by(client: Client) -> Operator:
     return Operator(**parts | {"served": client.served})
 
 
+def ending_at_once(began: list[float]) -> Callable[..., Awaitable[list[asyncio.Task[None]]]]:
+    """Play a kopf that ends as soon as it begins, which it notes."""
+
+    async def spawn_tasks(**_: object) -> list[asyncio.Task[None]]:
+        began.append(now())
+        return [asyncio.create_task(asyncio.sleep(0))]
+
+    return spawn_tasks
+
+
 async def _no_login() -> ApiCredentials:
     raise AssertionError("kopf does not begin here")
 
@@ -67,10 +78,7 @@ def test_kopf_begins_once_all_of_our_kinds_are_offered(
 ) -> None:
     began: list[float] = []
 
-    async def operator(**_: object) -> None:
-        began.append(now())
-
-    monkeypatch.setattr(kopf, "operator", operator)
+    monkeypatch.setattr(kopf, "spawn_tasks", ending_at_once(began))
     discovery = Discovery(groups, plurals)
 
     async def main() -> float:
@@ -82,7 +90,8 @@ def test_kopf_begins_once_all_of_our_kinds_are_offered(
             assert not began
             discovery.groups, discovery.plurals = [GROUP], ALL
             offered = now()
-            await watching
+            with pytest.raises(WatchEndedError):
+                await watching
             return offered
 
     assert run(main()) <= began[0]
@@ -91,10 +100,7 @@ def test_kopf_begins_once_all_of_our_kinds_are_offered(
 def test_an_api_server_that_does_not_answer_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     began: list[float] = []
 
-    async def operator(**_: object) -> None:
-        began.append(now())
-
-    monkeypatch.setattr(kopf, "operator", operator)
+    monkeypatch.setattr(kopf, "spawn_tasks", ending_at_once(began))
     discovery, down = Discovery([GROUP], ALL), [True]
 
     async def main() -> None:
@@ -105,7 +111,8 @@ def test_an_api_server_that_does_not_answer_is_waited_for(monkeypatch: pytest.Mo
             await asyncio.sleep(60)
             assert not began
             down.clear()
-            await watching
+            with pytest.raises(WatchEndedError):
+                await watching
 
     run(main())
     assert began

@@ -102,6 +102,9 @@ class Watched:
     def out_of_reach(self) -> float:
         return self.reflector.out_of_reach_seconds()
 
+    def failure(self) -> str:
+        return self.reflector.failure
+
     @property
     def asked(self) -> list[tuple[str, str]]:
         return [(what, version) for _, what, version in self.times]
@@ -270,3 +273,44 @@ def test_what_could_not_be_taken_in_was_not_told() -> None:
 
     watched = Watched(lambda _: stream(line("ADDED", item("a", 12))), changed=broken)
     assert watched.run(0.1, lambda: watched.table.told) == 10
+
+
+def test_a_list_that_always_expires_between_its_pages_is_no_circle_of_lists() -> None:
+    def lists(count: int) -> Answer:
+        if count % 2 == 0:
+            return answered(410, {"reason": "Expired"})
+        metadata = {"resourceVersion": "10", "continue": "more"}
+        return answered(200, {"metadata": metadata, "items": [item("a", 1)]})
+
+    watched = Watched(quiet, lists=lists)
+    lasts = watched.run(120, watched.out_of_reach)
+    assert len(watched.asked) <= 18
+    assert watched.failed
+    assert lasts == 120, "a page is no list"
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        pytest.param(lambda _: stream(seconds=0), id="it tells nothing"),
+        pytest.param(
+            lambda _: stream(line("ERROR", {"code": 599, "message": "odd"}), seconds=0),
+            id="it tells of an error that nobody knows",
+        ),
+        pytest.param(lambda _: stream(b"<html>\n", seconds=0), id="it is a page of a proxy"),
+        pytest.param(lambda _: stream(b"[]\n", seconds=0), id="it is no event"),
+    ],
+)
+def test_a_watch_that_is_accepted_and_ends_at_once_is_no_contact(ended: Watch) -> None:
+    watched = Watched(ended)
+    assert watched.run(300, watched.out_of_reach) == 300
+    assert watched.failure().startswith(("ShortWatchError: ", "Unavailable: "))
+    mended = Watched(*([ended] * 5), quiet)
+    assert mended.run(60, mended.out_of_reach) == 0
+
+
+def test_a_list_of_something_else_is_none() -> None:
+    watched = Watched(quiet, lists=lambda _: answered(200, {"status": "healthy"}))
+    watched.run(30)
+    assert watched.failure().startswith("Unavailable: ")
+    assert {what for what, _ in watched.asked} == {"list"}

@@ -239,11 +239,24 @@ def cut(_: Asked) -> Answer:
     return Answer(200, b'{"metadata"')
 
 
+def page(_: Asked) -> Answer:
+    return Answer(200, b"<html><body>We are back soon</body></html>")
+
+
+def no_such_page(_: Asked) -> Answer:
+    return Answer(404, b"<html><body>default backend</body></html>")
+
+
 @pytest.mark.parametrize(
     ("what", "answer", "unknown"),
     [
         pytest.param(put, lost, True, id="a write whose answer was lost"),
         pytest.param(put, cut, True, id="a write whose answer was cut off"),
+        pytest.param(put, page, True, id="a proxy answers a write with a page"),
+        pytest.param(put, lambda _: Answer(200, b"[]"), True, id="a write is answered with a list"),
+        pytest.param(get, page, False, id="a proxy answers a read with a page"),
+        pytest.param(get, no_such_page, False, id="a proxy says that nothing is there"),
+        pytest.param(put, no_such_page, True, id="a proxy says that of a write"),
         pytest.param(put, lambda _: answered(500), True, id="etcd may have taken it"),
         pytest.param(put, lambda _: answered(504), True, id="a gateway gave up waiting"),
         pytest.param(put, unreached, False, id="it never left"),
@@ -291,6 +304,28 @@ def test_every_answer_is_in_the_error_tree(
     with pytest.raises(error) as caught:
         use(Wire(lambda _: answered(code, {"reason": reason})), put)
     assert isinstance(caught.value, GloveboxError)
+
+
+def test_a_kind_that_is_not_served_is_not_there() -> None:
+    with pytest.raises(NotFound):
+        use(Wire(lambda _: Answer(404, b"404 page not found\n")), get)
+
+
+def test_a_watch_that_is_answered_with_a_page_is_none() -> None:
+    opened: list[str] = []
+
+    async def watch(client: Client) -> None:
+        async for _ in client.watch(CONFIG_MAP, "1", opened=lambda: opened.append("opened")):
+            pass
+
+    wire = Wire(lambda _: answered(200), lambda _: _page(), content_type="text/html")
+    with pytest.raises(Unavailable, match="load balancer"):
+        use(wire, watch)
+    assert not opened
+
+
+async def _page() -> AsyncIterator[bytes]:
+    yield b"<html></html>"
 
 
 def test_that_a_namespace_is_gone_is_said_by_an_answer_about_it_alone() -> None:
@@ -405,7 +440,7 @@ def test_a_watch_whose_login_is_refused_logs_in_again_once() -> None:
 def test_of_a_team_s_pods_few_are_read_at_once(
     kind: Kind, namespace: str | None, most: str
 ) -> None:
-    wire = Wire(lambda _: answered(200, {"metadata": {}, "items": []}))
+    wire = Wire(lambda _: answered(200, {"metadata": {"resourceVersion": "1"}, "items": []}))
 
     async def read(client: Client) -> None:
         async for _ in client.pages(kind, namespace=namespace):

@@ -77,7 +77,9 @@ def test_where_a_piece_ends_changes_nothing(letter: str, beside: int) -> None:
 
 def test_others_go_first_between_the_rows_of_a_page_and_a_job_that_nobody_waits_for_ends() -> None:
     rows = "<Version><Key>a</Key><Size>1</Size></Version>" * 1_000
-    body = f"<L>{rows}<IsTruncated>false</IsTruncated></L>".encode()
+    body = (
+        f"<ListVersionsResult>{rows}<IsTruncated>false</IsTruncated></ListVersionsResult>".encode()
+    )
     answers = 0
 
     class Wire:

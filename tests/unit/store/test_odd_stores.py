@@ -57,7 +57,7 @@ def _page(key: str, upload: str, *, marker: str = "") -> bytes:
     row = f"<Upload><Key>{key}</Key><UploadId>{upload}</UploadId></Upload>"
     next_page = f"<NextKeyMarker>{marker}</NextKeyMarker><NextUploadIdMarker>{upload}"
     more = f"<IsTruncated>true</IsTruncated>{next_page}</NextUploadIdMarker>" if marker else ""
-    return f"<?xml version='1.0'?><L>{row}{more}</L>".encode()
+    return f"<?xml version='1.0'?><ListUploads>{row}{more}</ListUploads>".encode()
 
 
 def test_uploads_are_listed_to_the_last_page_by_the_letters_that_they_have() -> None:
