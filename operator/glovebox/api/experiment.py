@@ -195,6 +195,13 @@ class ExperimentNetwork(Model):
             " them (`spec.network.services` there). When empty: none."
         ),
     )
+    use_proxy: bool = Field(
+        default=False,
+        description=(
+            "Whether programs use the proxy that the profile offers (`spec.network.proxy` there):"
+            " it is opened, and the usual variables name it."
+        ),
+    )
 
 
 _QUOTA_NAMES = Checked[dict[str, str]](

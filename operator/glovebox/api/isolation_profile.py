@@ -304,6 +304,16 @@ class IsolationProfileSpec(Model):
             "Pod Security level that the API server enforces in the namespaces of experiments."
         ),
     )
+    user_ids: Literal["Fixed", "OfNamespace"] = Field(
+        default="Fixed",
+        description=(
+            "As whom the containers of runs and isolation checks run. `Fixed`: the program as 65533"
+            " and Glovebox's own beside it as 65532, so that neither can change what the other"
+            " wrote. `OfNamespace`: no user is set, and the cluster gives one of the namespace's"
+            " range, the same to all of a pod, as OpenShift does; elsewhere it is the image's own,"
+            " which must not be root."
+        ),
+    )
     access: Access = Field(
         default=Access(), description="Who may work inside the namespaces of experiments."
     )

@@ -11,10 +11,21 @@ from glovebox.api.ports import PortRule
 from glovebox.api.scalars import (
     Cidr,
     DnsLabel,
+    Host,
     HostAddress,
     Port,
+    ProxyUrl,
 )
-from glovebox.api.schema import FORBIDDEN, list_atomic, list_map, list_set, rule, rules
+from glovebox.api.schema import (
+    FORBIDDEN,
+    certificates_alone,
+    list_atomic,
+    list_map,
+    list_set,
+    rule,
+    rules,
+)
+from glovebox.api.store_network import Proxy
 
 
 class Dns(Model):
@@ -122,6 +133,50 @@ class OfferedService(Model):
     )
 
 
+class RunProxy(Proxy):
+    """A proxy by which the programs of a run reach what has a name and no fixed address."""
+
+    url: ProxyUrl = Field(
+        description=(
+            "URL of the proxy, such as `http://proxy.example:3128`. What runs reach through it, the"
+            " proxy decides, and nothing else: no NetworkPolicy sees it."
+        )
+    )
+    no_proxy: tuple[Host, ...] = Field(
+        default=(),
+        max_length=32,
+        json_schema_extra=list_set(),
+        description=(
+            "Hosts that are reached without the proxy, and all below them, by routes of their own."
+            " The pods of the run, names of the cluster, declared routes and the store are among"
+            " them by themselves."
+        ),
+    )
+
+
+class RunTls(Model):
+    """Whom the programs of a run trust."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            *certificates_alone(
+                "every run would have the private key. Take it out, and replace it everywhere"
+            )
+        )
+    )
+
+    ca_bundle: str = Field(
+        min_length=1,
+        max_length=16384,
+        description=(
+            "Certificates of the authorities, in PEM. Programs that read the usual variables"
+            " (`SSL_CERT_FILE`, `REQUESTS_CA_BUNDLE` and others) trust them alone: list public"
+            " ones too where they are needed. The store's own are in `spec.tls` of the ObjectStore."
+            " Bound with an Experiment, and in its digest."
+        ),
+    )
+
+
 class ProfileNetwork(Model):
     """What experiments may reach. Everything else is closed, in both directions."""
 
@@ -142,5 +197,19 @@ class ProfileNetwork(Model):
         description=(
             "Pods of other namespaces that Experiments may ask to reach, each by its name. A"
             " network never covers pods of the cluster on every network plugin. When empty: none."
+        ),
+    )
+    proxy: RunProxy | None = Field(
+        default=None,
+        description=(
+            "The proxy that Experiments may ask to use (`spec.network.useProxy`). When absent: none"
+            " is offered."
+        ),
+    )
+    tls: RunTls | None = Field(
+        default=None,
+        description=(
+            "Whom the programs of a run trust beside their image's own authorities. When absent:"
+            " those of the image alone."
         ),
     )

@@ -28,7 +28,10 @@ URL: Final = (
 PROXY_URL: Final = (
     r"^http://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\]):[0-9]{1,5}/?$"
 )
-HOST: Final = r"^\.?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$"
+# An address of IPv6 too, without brackets.
+HOST: Final = (
+    r"^(\.?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f]{0,4}(:[0-9A-Fa-f]{0,4}){2,7})$"
+)
 # A name, or the ARN of a key; an alias is neither.
 KMS_KEY_ID: Final = r"^(arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]+:key/)?[A-Za-z0-9][A-Za-z0-9._-]*$"
 ROLE_ARN: Final = r"^arn:[a-z0-9-]+:iam:[a-z0-9-]*:([0-9]*:)?role/[A-Za-z0-9+=,.@_/-]+$"
@@ -271,8 +274,8 @@ Host = Annotated[
     Field(max_length=253),
     taught(
         HOST,
-        "must be a host name, or an IPv4 address, such as 'sts.example'; no port, no pattern. It"
-        " stands for the names below it as well",
+        "must be a host name, or an IP address, such as 'sts.example'; no port, no brackets, no"
+        " pattern. It stands for the names below it as well",
     ),
 ]
 KmsKeyId = Annotated[

@@ -71,6 +71,7 @@ def spec_as_bound(bound: AsBound, obj: Mapping[str, Any]) -> dict[str, Any]:
         "network": {
             "egress": covered.get("network") or [],
             "services": covered.get("services") or [],
+            "useProxy": bool(covered.get("useProxy")),
         },
         "resources": {"quota": _quota(covered.get("resources") or {}, obj)},
         "artifacts": covered["artifacts"],

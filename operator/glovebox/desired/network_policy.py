@@ -1,11 +1,11 @@
 """NetworkPolicies: closed in both directions, then exactly the routes that an experiment needs.
 
 Policies are additive, so the first denies everything and each other opens one thing: the cluster's
-DNS, the object store's S3 port, the experiment's own pods, the declared routes, and pods of other
-namespaces that the profile offers by a name. Link-local addresses, where clouds hand out the node's
-credentials, are cut out of every network that is opened; a network inside them never gets here
-(`refusals.py`), but for a name server on the node itself. A cluster whose network plugin does
-not enforce NetworkPolicies gains nothing from these objects.
+DNS, the object store's S3 port, the experiment's own pods, the declared routes with the proxy that
+was asked for, and pods of other namespaces that the profile offers by a name. Link-local addresses,
+where clouds hand out the node's credentials, are cut out of every network that is opened; a network
+inside them never gets here (`refusals.py`), but for a name server on the node itself. A cluster
+whose network plugin does not enforce NetworkPolicies gains nothing from these objects.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from urllib.parse import urlsplit
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.ports import PortRule
 from glovebox.api.profile_network import OfferedService
+from glovebox.api.store_network import Proxy, StoreNetwork
 from glovebox.desired.inputs import ExperimentInputs, PodRoute, StoreRoute
 from glovebox.desired.metadata import KubernetesObject, owned_metadata
 from glovebox.desired.never_reachable import (
@@ -59,8 +61,10 @@ def network_policies(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
             egress=[{"to": [{"podSelector": {}}]}],
         ),
     ]
-    egress = inputs.experiment.spec.network.egress
-    if egress:
+    experiment = inputs.experiment.spec.network
+    egress = experiment.egress
+    proxy = inputs.profile.spec.network.proxy if experiment.use_proxy else None
+    if egress or proxy is not None:
         # What was bound before the platform added its range is left out.
         rules = [
             {
@@ -70,6 +74,8 @@ def network_policies(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
             for route in sorted(egress, key=lambda r: r.name)
             if not never_reachable(canonical_network(route.cidr), inputs.never_reachable)
         ]
+        if proxy is not None:
+            rules.append(_store_rule(proxy_route(inputs.profile, proxy), inputs.never_reachable))
         policies.append(
             _policy(names.NETWORK_POLICY_ROUTES, inputs, policyTypes=["Egress"], egress=rules)
         )
@@ -158,7 +164,27 @@ def store_route(store: ObjectStore) -> StoreRoute:
     proxy, network, field = proxy_to(store.spec), store.spec.network, "spec"
     if proxy and store.spec.proxy is not None:
         network, field = store.spec.proxy.network, "spec.proxy"
-    endpoint = urlsplit(proxy or store.spec.endpoint)
+    what = f"the {'proxy' if proxy else 'endpoint'} of ObjectStore {store.name}"
+    return _route_to(proxy or store.spec.endpoint, network, what, f"ObjectStore's {field}")
+
+
+def proxy_route(profile: IsolationProfile, proxy: Proxy) -> StoreRoute:
+    """Return what to open towards the proxy of the programs of a run.
+
+    Args:
+        profile: That offers it.
+        proxy: The proxy.
+
+    Raises:
+        Refused: `StoreAddressUnknown`, as `store_route`.
+    """
+    what = f"the proxy of IsolationProfile {profile.name}"
+    return _route_to(proxy.url, proxy.network, what, "profile's spec.network.proxy")
+
+
+def _route_to(url: str, network: StoreNetwork | None, what: str, field: str) -> StoreRoute:
+    """Return what to open towards a URL: its networks or pods, else its address."""
+    endpoint = urlsplit(url)
     port = (
         (network.port if network else None)
         or endpoint.port
@@ -171,9 +197,9 @@ def store_route(store: ObjectStore) -> StoreRoute:
     if address is None:
         raise Refused(
             reasons.STORE_ADDRESS_UNKNOWN,
-            f"the {'proxy' if proxy else 'endpoint'} of ObjectStore {store.name} is the host name"
-            f" {endpoint.hostname}, which a NetworkPolicy cannot open: list its networks in the"
-            f" ObjectStore's {field}.network.cidrs, or its pods in {field}.network.pods",
+            f"{what} is the host name {endpoint.hostname}, which a NetworkPolicy cannot open: list"
+            f" its networks in the {field}.network.cidrs, or its pods in"
+            f" {field.rsplit(maxsplit=1)[-1]}.network.pods",
         )
     return StoreRoute(port, (address,))
 

@@ -5,11 +5,12 @@ Editing or deleting a profile or a store later changes no bound experiment; `cha
 differs.
 
 Two parts of it are told apart. What makes the experiment what it is (quota, limits, Pod Security,
-DNS, the services that it asked for, the secrets of registries by their names, those of its stages
-by name and version, access, retention, deadline, environment, the rules for data, where the stores
-are and what they encrypt with) is part of the digest. How it is operated (drift policies, the
-isolation check, life of credentials, delivery) is bound too, and changes no identity: the same
-experiment, delivered in another way, is the same experiment.
+DNS, the services and the proxy that it asked for, whom its programs trust, the secrets of
+registries by their names, those of its stages by name and version, access, retention, deadline,
+environment, the rules for data, where the stores are and what they encrypt with) is part of the
+digest. How it is operated (drift policies, the isolation check, life of credentials, delivery) is
+bound too, and changes no identity: the same experiment, delivered in another way, is the same
+experiment.
 """
 
 from __future__ import annotations
@@ -74,6 +75,8 @@ def render_platform(
     services: Collection[str] | None = None,
     accelerators: Used = None,
     secrets: Given | None = None,
+    *,
+    uses_proxy: bool | None = None,
 ) -> str:
     """Return the settings as canonical JSON, as they are recorded in `status.platform`.
 
@@ -85,10 +88,16 @@ def render_platform(
             a profile that was bound, which holds no other.
         accelerators: What it has of the profile's (`accelerators.used_accelerators`); None as well.
         secrets: What its stages ask for of the profile's secrets, with versions; None as well.
+        uses_proxy: Whether it asks for the profile's proxy; None as well.
     """
     stores = tuple(ById(each) for each in (store, *input_stores))
     return _rendered(
-        ById(profile), stores, _names(services), _pieces(accelerators), _versions(secrets)
+        ById(profile),
+        stores,
+        _names(services),
+        _pieces(accelerators),
+        _versions(secrets),
+        uses_proxy,
     )
 
 
@@ -99,6 +108,7 @@ def _rendered(
     services: tuple[str, ...] | None,
     accelerators: _Pieces,
     secrets: _Versions,
+    uses_proxy: bool | None,  # noqa: FBT001 - one of many, and cached by place
 ) -> str:
     """Return the settings as text; the first store is that of the artifacts."""
     artifacts, *inputs = (each.model for each in stores)
@@ -107,7 +117,7 @@ def _rendered(
             "format": FORMAT,
             "profile": {
                 "name": profile.model.name,
-                "spec": _remembered(profile, services, accelerators, secrets),
+                "spec": _remembered(profile, services, accelerators, secrets, uses_proxy),
             },
             **({"secrets": dict(secrets)} if secrets else {}),
             "artifacts": artifacts.name,
@@ -147,6 +157,8 @@ def identity(
     services: Collection[str] | None = None,
     accelerators: Used = None,
     secrets: Given | None = None,
+    *,
+    uses_proxy: bool | None = None,
 ) -> dict[str, Any]:
     """Return what of the settings is part of an experiment's digest, in plain JSON values.
 
@@ -156,8 +168,9 @@ def identity(
         services: As in `render_platform`.
         accelerators: Likewise.
         secrets: Likewise.
+        uses_proxy: Likewise.
     """
-    effective = _effective(profile, services, accelerators, secrets)
+    effective = _effective(profile, services, accelerators, secrets, uses_proxy=uses_proxy)
     spec = {key: part for key, part in effective.items() if key not in _OPERATION}
     return {
         "profile": spec,
@@ -175,7 +188,8 @@ def profile_changes(bound: IsolationProfile, now: IsolationProfile) -> tuple[str
         (each, had[each.resource]) for each in now.spec.accelerators if each.resource in had
     )
     given = {each.name: "" for each in bound.spec.secrets}
-    return _differing(_effective(bound), _effective(now, asked, used, given))
+    uses_proxy = bound.spec.network.proxy is not None
+    return _differing(_effective(bound), _effective(now, asked, used, given, uses_proxy=uses_proxy))
 
 
 def store_changes(bound: ObjectStore, now: ObjectStore) -> tuple[str, ...]:
@@ -202,9 +216,13 @@ def _effective(
     services: Collection[str] | None = None,
     accelerators: Used = None,
     secrets: Given | None = None,
+    *,
+    uses_proxy: bool | None = None,
 ) -> Mapping[str, Any]:
     """Return the settings of a profile as they take effect; nobody may change what is in it."""
-    return _remembered(ById(profile), _names(services), _pieces(accelerators), _versions(secrets))
+    return _remembered(
+        ById(profile), _names(services), _pieces(accelerators), _versions(secrets), uses_proxy
+    )
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -213,6 +231,7 @@ def _remembered(
     services: tuple[str, ...] | None,
     pieces: _Pieces,
     versions: _Versions,
+    uses_proxy: bool | None,  # noqa: FBT001 - as above
 ) -> Mapping[str, Any]:
     profile = held.model
     accelerators = None if pieces is None else [(each.model, number) for each, number in pieces]
@@ -233,13 +252,15 @@ def _remembered(
         del spec["accelerators"]
     if scheduling := _said(spec.pop("scheduling", {})):
         spec["scheduling"] = scheduling
-    spec["network"] = _network(spec["network"], services)
+    spec["network"] = _network(spec["network"], services, uses_proxy)
     # Which Secrets, never what they hold: that changes while an experiment goes on.
     secrets = sorted(entry["name"] for entry in spec.pop("imagePullSecrets"))
     if secrets:
         spec["imagePullSecrets"] = [{"name": name} for name in secrets]
     if stage_secrets := _given_secrets(spec.pop("secrets"), versions):
         spec["secrets"] = stage_secrets
+    if spec["userIds"] == "Fixed":
+        del spec["userIds"]
     if spec["access"]["podEntry"] == "Refused":
         # What is not allowed is left out, so that digests of before there was a choice stay.
         del spec["access"]["podEntry"]
@@ -265,8 +286,12 @@ def _given_secrets(
     ]
 
 
-def _network(network: Mapping[str, Any], services: Collection[str] | None) -> dict[str, Any]:
-    """Return where the DNS is, and the services that are asked for; each list in one order.
+def _network(
+    network: Mapping[str, Any],
+    services: Collection[str] | None,
+    uses_proxy: bool | None,  # noqa: FBT001 - as above
+) -> dict[str, Any]:
+    """Return where the DNS is, whom runs trust, and what is asked for; each list in one order.
 
     What is as it always was is left out, so that digests of before there was a choice stay.
     """
@@ -284,7 +309,21 @@ def _network(network: Mapping[str, Any], services: Collection[str] | None) -> di
     ]
     if asked:
         found["services"] = asked
+    if network.get("proxy") and uses_proxy is not False:
+        found["proxy"] = _proxy(network["proxy"])
+    if network.get("tls"):
+        found["tls"] = network["tls"]
     return found
+
+
+def _proxy(proxy: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a proxy; each list in one order."""
+    network = dict(proxy.get("network") or {})
+    if "cidrs" in network:
+        network["cidrs"] = sorted(network["cidrs"])
+    return _said(
+        {**proxy, "noProxy": sorted(proxy.get("noProxy") or ()), "network": _said(network)}
+    )
 
 
 def _accelerators(profile: IsolationProfile, used: Used) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from glovebox import names
+from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.profile_limits import Limits
 from glovebox.data.delivery import EXIT_DIFFERS, EXIT_INVALID
 from glovebox.desired import quantity
@@ -31,11 +32,16 @@ CREDENTIALS_FOLDER: Final = "/var/run/glovebox/inputs"
 DATASETS_FOLDER: Final = "/datasets"
 
 
-def container_security(user: int) -> dict[str, Any]:
-    """Return a container's security context: Pod Security `restricted`, and a read-only root."""
+def container_security(user: int, profile: IsolationProfile | None = None) -> dict[str, Any]:
+    """Return a container's security context: Pod Security `restricted`, and a read-only root.
+
+    Args:
+        user: As whom it runs.
+        profile: Of the experiment, which may leave that to the cluster; none outside of one.
+    """
+    given = profile is not None and profile.spec.user_ids == "OfNamespace"
     return {
-        "runAsUser": user,
-        "runAsGroup": user,
+        **({} if given else {"runAsUser": user, "runAsGroup": user}),
         "runAsNonRoot": True,
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,

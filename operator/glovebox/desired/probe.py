@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -27,11 +28,17 @@ from glovebox.data.probing import (
 )
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.metadata import KubernetesObject, owned_labels, owned_metadata
-from glovebox.desired.network_policy import asked_services, canonical_network, store_route
+from glovebox.desired.network_policy import (
+    asked_services,
+    canonical_network,
+    proxy_route,
+    store_route,
+)
 from glovebox.desired.never_reachable import contains, metadata_services
 from glovebox.desired.placement import placement
 from glovebox.desired.pods import RUN_USER, bounded_resources, container_security, pod_frame
-from glovebox.desired.run_environment import ARTIFACTS_FOLDER, INPUTS_FOLDER, SNAPSHOT_FOLDER
+from glovebox.desired.run_environment import ARTIFACTS_FOLDER, INPUTS_FOLDER
+from glovebox.desired.run_ways import SNAPSHOT_FOLDER, run_proxy
 from glovebox.desired.session_files import session_volume
 from glovebox.desired.stage_results import result_prefix
 from glovebox.desired.store_proxy import proxy_to
@@ -49,7 +56,11 @@ _DNS_METRICS_PORT: Final = 9153
 _IPV4: Final = 4
 # On the image's own file system, which is read-only, and with nothing mounted below.
 _IMAGE_FOLDER: Final = "/usr"
-_FAR_AWAY: Final = ("1.1.1.1", "8.8.8.8", "9.9.9.9")
+# By families: where a pod has no address of one, nothing of it is reachable, and that is right.
+_FAR_AWAY: Final = {
+    "undeclared": ("1.1.1.1", "8.8.8.8", "9.9.9.9"),
+    "undeclared-ipv6": ("2606:4700:4700::1111", "2001:4860:4860::8888", "2620:fe::fe"),
+}
 _MOST_ROUTES: Final = 16
 
 
@@ -124,6 +135,7 @@ def probe_plan(inputs: ExperimentInputs) -> ProbePlan:
             Connection(id="own-node", address_from="HOST_IP", port=10250, expected=Expected.INFO),
             Connection(id="own-node-ssh", address_from="HOST_IP", port=22, expected=Expected.INFO),
             *_store_control(spec),
+            *_run_proxy(inputs),
             *_declared(inputs),
         ),
         dns=(DnsQuery(id="dns", expected=Expected.REACHABLE),),
@@ -190,17 +202,24 @@ def _dns_metrics(inputs: ExperimentInputs) -> tuple[Connection, ...]:
 
 
 def _far_away(inputs: ExperimentInputs) -> tuple[Connection, ...]:
-    """Return the first well-known address that nothing of this experiment opens.
+    """Return of each family the first well-known address that nothing of this experiment opens.
 
     What is declared is no breach.
     """
     opened = [canonical_network(route.cidr) for route in inputs.experiment.spec.network.egress]
     for store in (inputs.store, *inputs.input_stores):
         opened += [canonical_network(cidr) for cidr in store_route(store).cidrs]
-    for address in _FAR_AWAY:
-        if not any(contains(network, canonical_network(address)) for network in opened):
-            return (Connection(id="undeclared", address=ipaddress.ip_address(address), port=443),)
-    return ()
+    if proxy := run_proxy(inputs.experiment, inputs.profile):
+        opened += [canonical_network(cidr) for cidr in proxy_route(inputs.profile, proxy).cidrs]
+    found = []
+    for name, addresses in _FAR_AWAY.items():
+        closed = (
+            ipaddress.ip_address(address)
+            for address in addresses
+            if not any(contains(network, canonical_network(address)) for network in opened)
+        )
+        found += [Connection(id=name, address=each, port=443) for each in islice(closed, 1)]
+    return tuple(found)
 
 
 def _declared(inputs: ExperimentInputs) -> tuple[Connection, ...]:
@@ -236,6 +255,12 @@ def _store_control(spec: ObjectStoreSpec) -> tuple[Connection, ...]:
     )
 
 
+def _run_proxy(inputs: ExperimentInputs) -> tuple[Connection, ...]:
+    """Return the proxy of the programs, where there is one."""
+    proxy = run_proxy(inputs.experiment, inputs.profile)
+    return _connection("proxy", proxy.url, Expected.REACHABLE) if proxy is not None else ()
+
+
 def _connection(
     name: str, url: str, expected: Literal[Expected.REACHABLE, Expected.BLOCKED]
 ) -> tuple[Connection, ...]:
@@ -269,7 +294,7 @@ def _pod(inputs: ExperimentInputs) -> dict[str, Any]:
             },
         ],
         "resources": bounded_resources(inputs.profile.spec.limits, PROBE_REQUESTS, PROBE_LIMITS),
-        "securityContext": container_security(RUN_USER),
+        "securityContext": container_security(RUN_USER, inputs.profile),
         "volumeMounts": [
             {"name": "stand-in", "mountPath": INPUTS_FOLDER, **read_only},
             {"name": "snapshot", "mountPath": SNAPSHOT_FOLDER, "readOnly": True},

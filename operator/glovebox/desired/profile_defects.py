@@ -29,7 +29,7 @@ from glovebox.data.licenses import why_unknown
 from glovebox.desired import quantity
 from glovebox.desired.accelerators import CLAIMS, DEVICE_CLASS, quota_names
 from glovebox.desired.by_identity import ById
-from glovebox.desired.network_policy import canonical_network
+from glovebox.desired.network_policy import canonical_network, proxy_route
 from glovebox.desired.never_reachable import Network, never_reachable, why_no_name_server
 from glovebox.desired.placement import why_apart
 from glovebox.errors import Refused
@@ -88,6 +88,7 @@ def _defects(
     yield from _accelerator_on_no_node(profile)
     yield from _route_never_reachable(profile, added)
     yield from _name_server_never_reachable(profile, added)
+    yield from _proxy_never_reachable(profile, added)
     yield from _service_of_the_system(profile, operator_namespace)
     yield from _secret_of_the_system(profile, operator_namespace)
     yield from _secret_for_nobody(profile)
@@ -198,6 +199,23 @@ def _route_never_reachable(profile: IsolationProfile, added: tuple[Network, ...]
             yield (
                 f"spec.network.routes[{route.name}].cidr {route.cidr} is in {forbidden}, which must"
                 " never be reachable"
+            )
+
+
+def _proxy_never_reachable(profile: IsolationProfile, added: tuple[Network, ...]) -> Iterator[str]:
+    """Find a proxy that no policy opens, or that is where a metadata service is."""
+    proxy = profile.spec.network.proxy
+    if proxy is None:
+        return
+    try:
+        networks = proxy_route(profile, proxy).cidrs
+    except Refused as refused:
+        yield str(refused)
+        return
+    for cidr in networks:
+        if forbidden := never_reachable(canonical_network(cidr), added):
+            yield (
+                f"spec.network.proxy is at {cidr}, in {forbidden}, which must never be reachable"
             )
 
 

@@ -32,6 +32,7 @@ from glovebox.desired.profile_defects import check_profile, comes_in_pieces, why
 from glovebox.desired.run_amounts import asked_amounts, field_of, run_amounts
 from glovebox.desired.run_environment import colliding_names, colliding_stages
 from glovebox.desired.run_resources import why_run_never_fits
+from glovebox.desired.run_ways import why_two_proxies
 from glovebox.desired.snapshot import declared_size
 from glovebox.errors import InvalidInput, Refused
 
@@ -243,6 +244,26 @@ def service_not_offered(case: _Case) -> None:
             )
 
 
+def proxy_not_offered(case: _Case) -> None:
+    """Refuse to use a proxy that the profile does not offer, or beside the one of the store."""
+    if not case.experiment.spec.network.use_proxy:
+        return
+    by, proxy = f"IsolationProfile {case.profile.name}", case.profile.spec.network.proxy
+    if proxy is None:
+        raise Refused(
+            reasons.ROUTE_NOT_ALLOWED,
+            f"spec.network.useProxy is true, and {by} offers no proxy: leave it out, or ask the"
+            " platform team to set spec.network.proxy of the profile",
+        )
+    if why := why_two_proxies(proxy, case.store.spec):
+        raise Refused(
+            reasons.ROUTE_NOT_ALLOWED,
+            f"spec.network.useProxy cannot be true with ObjectStore {case.store.name}, because"
+            f" {why}: leave it out, or ask the platform team to make spec.network.proxy of {by} and"
+            " spec.proxy of the ObjectStore alike",
+        )
+
+
 def secret_not_offered(case: _Case) -> None:
     """Refuse a secret that the profile does not offer to this namespace, or from nowhere to have.
 
@@ -366,7 +387,9 @@ def variables_collide(case: _Case) -> None:
 
 def snapshot_too_large(case: _Case) -> None:
     """Refuse a declaration that does not fit into one ConfigMap."""
-    size = declared_size(case.experiment)
+    tls = case.profile.spec.network.tls
+    # It lies there as a file, in what the digest covers, and in the settings as they were bound.
+    size = declared_size(case.experiment) + (3 * len(tls.ca_bundle) if tls is not None else 0)
     if size > SNAPSHOT_BYTES_MAX:
         what = (
             f"the declaration takes {size} bytes, more than the {SNAPSHOT_BYTES_MAX} that a"
@@ -483,6 +506,7 @@ CHECKS: Final[tuple[Callable[[_Case], None], ...]] = (
     route_never_reachable,
     route_not_allowed,
     service_not_offered,
+    proxy_not_offered,
     secret_not_offered,
     run_image_unknown,
     inputs_nobody_reads,

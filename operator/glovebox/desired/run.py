@@ -4,8 +4,9 @@ The pod has two steps. The fetcher, in the Glovebox image, fills the volume of i
 only container that holds a credential for them; then the team's image runs, with that volume
 read-only, with the secrets that its stage names, and with no token for the API server. Both are
 different users, so that what the first wrote cannot be changed by the second even where a mount
-were writable. Beside it, in the Glovebox image, runs what gives it each session of its artifacts
-ahead of the last one's end (`jobs/session_endpoint.py`).
+were writable (one and the same where the profile leaves that to the cluster). Beside it, in the
+Glovebox image, runs what gives it each session of its artifacts ahead of the last one's end
+(`jobs/session_endpoint.py`).
 
 Where datasets are volumes of their own (`input_volumes.py`) the fetcher compares them with their
 pins instead, holds no credential for them, and mounts them read-only like everybody.
@@ -53,11 +54,11 @@ from glovebox.desired.run_amounts import WHICH, disk_amount, run_amounts
 from glovebox.desired.run_environment import (
     ARTIFACTS_FOLDER,
     INPUTS_FOLDER,
-    SNAPSHOT_FOLDER,
     attempt_environment,
     run_environment,
     worker_environment,
 )
+from glovebox.desired.run_ways import SNAPSHOT_FOLDER
 from glovebox.desired.session_files import session_volume
 from glovebox.desired.stage_files import own_files
 from glovebox.desired.stage_secrets import secret_mounts, secret_variables, secret_volumes
@@ -165,7 +166,7 @@ def pod_spec(inputs: ExperimentInputs, stage: Stage) -> dict[str, Any]:
             *worker_environment(stage),
             *secret_variables(stage),
         ],
-        "securityContext": container_security(RUN_USER),
+        "securityContext": container_security(RUN_USER, inputs.profile),
         "volumeMounts": mounts(inputs, stage),
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
@@ -289,7 +290,7 @@ def _fetcher(inputs: ExperimentInputs, stage: Stage) -> dict[str, Any]:
         "image": inputs.platform_image,
         "imagePullPolicy": "IfNotPresent",
         "command": list(FETCH_COMMAND),
-        "securityContext": container_security(FETCH_USER),
+        "securityContext": container_security(FETCH_USER, inputs.profile),
         "volumeMounts": entries,
         # As much disk as the run: the pod may use what the larger of both has.
         "resources": {
@@ -315,7 +316,7 @@ def _session_endpoint(inputs: ExperimentInputs) -> dict[str, Any]:
             "timeoutSeconds": 10,
             "failureThreshold": 60,
         },
-        "securityContext": container_security(FETCH_USER),
+        "securityContext": container_security(FETCH_USER, inputs.profile),
         "volumeMounts": [
             {"name": "artifacts", "mountPath": ARTIFACTS_FOLDER, "readOnly": True},
         ],

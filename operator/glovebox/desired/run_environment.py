@@ -18,13 +18,12 @@ from glovebox.api.run_config import Config, Determinism
 from glovebox.api.stages import Stage
 from glovebox.desired.inputs import ExperimentInputs
 from glovebox.desired.pods import SESSION_ENDPOINT
+from glovebox.desired.run_ways import SNAPSHOT_FOLDER, authority_variables, proxy_variables
 from glovebox.desired.session_files import CONFIG_FILE, PROCESS_CONFIG_FILE, SESSION_FOLDER
 from glovebox.desired.stage_results import checkpoint_prefix, needed_prefixes, result_prefix
-from glovebox.desired.store_proxy import proxy_variables
 
 INPUTS_FOLDER: Final = "/inputs"
 ARTIFACTS_FOLDER: Final = SESSION_FOLDER
-SNAPSHOT_FOLDER: Final = "/etc/glovebox"
 _THREADS: Final = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -68,6 +67,8 @@ def run_environment(inputs: ExperimentInputs, stage: Stage) -> list[dict[str, st
         variables |= _fixed_by(config.determinism)
     if seed is not None and seed <= _HASH_SEED_MAX:
         variables["PYTHONHASHSEED"] = str(seed)
+    # An image may have authorities of its own, which a stage names.
+    variables |= authority_variables(inputs.profile)
     variables |= stage.env
     # What follows has names that a stage cannot choose.
     variables |= {
@@ -82,7 +83,7 @@ def run_environment(inputs: ExperimentInputs, stage: Stage) -> list[dict[str, st
         f"GLOVEBOX_STAGE_{upper_snake(name)}_ARTIFACTS_URI": f"{bucket}{prefix}"
         for name, prefix in needed_prefixes(experiment, stage).items()
     }
-    variables |= store_variables(inputs)
+    variables |= store_variables(inputs) | proxy_variables(inputs)
     variables |= declared_variables(config)
     # A secret goes before what is set for everybody (HOME, TZ): a variable has one value.
     secret = {each.env for each in stage.secrets}
@@ -147,7 +148,6 @@ def store_variables(inputs: ExperimentInputs) -> dict[str, str]:
         # Else an SDK that finds no session asks the node's metadata service, and waits for it.
         "AWS_EC2_METADATA_DISABLED": "true",
     }
-    variables |= proxy_variables(spec)
     if not inputs.platform_image:
         return variables | {"AWS_CONFIG_FILE": f"{SESSION_FOLDER}/{PROCESS_CONFIG_FILE}"}
     return variables | {

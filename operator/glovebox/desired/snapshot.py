@@ -36,6 +36,7 @@ from glovebox.desired.metadata import KubernetesObject, owned_metadata
 from glovebox.desired.network_policy import canonical_network
 from glovebox.desired.platform import identity
 from glovebox.desired.quota import extended_resources
+from glovebox.desired.run_ways import AUTHORITIES_FILE
 from glovebox.desired.stage_order import canonical
 
 FORMAT: Final = "glovebox.dev/experiment/v1"
@@ -52,6 +53,9 @@ KEY_INPUT_IMAGES: Final = "inputImages"
 # The extended resources that the quota counts, one a line; the guards admit no other. No part of
 # the digest: the quota is.
 KEY_EXTENDED_RESOURCES: Final = "extendedResources"
+# Whom the programs of the run trust, in PEM: they read it as a file. The digest covers it with the
+# profile.
+KEY_AUTHORITIES: Final = AUTHORITIES_FILE
 # Whether anybody but the operator may start pods; the guards read it. No part of the digest: that
 # there is a run is.
 KEY_HAND_MADE_PODS: Final = "handMadePods"
@@ -107,6 +111,7 @@ def dependencies(
         ],
         # By name; what each of them is stands in the platform's settings.
         "services": sorted(spec.network.services),
+        "useProxy": spec.network.use_proxy or None,
         "resources": _plain(spec.resources.quota),
         "stages": [_stage(stage) for stage in canonical(spec.stages)],
         "artifacts": _declared(spec.artifacts),
@@ -129,11 +134,13 @@ def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
             inputs.experiment.spec.network.services,
             used_accelerators(inputs.experiment, inputs.profile),
             inputs.secrets,
+            uses_proxy=inputs.experiment.spec.network.use_proxy,
         ),
         checked_fields(inputs.profile.spec),
     )
     text = canonical_json(covered)
     mounted = sorted({item.image for item in inputs.mounted if item.image})
+    tls = inputs.profile.spec.network.tls
     extended = extended_resources(inputs.experiment, inputs.profile)
     references = sorted(
         {image.reference for image in inputs.experiment.spec.images}
@@ -151,6 +158,7 @@ def snapshot(inputs: ExperimentInputs) -> KubernetesObject:
             **({KEY_PLATFORM_IMAGE: inputs.platform_image} if inputs.platform_image else {}),
             **({KEY_EXTENDED_RESOURCES: "\n".join(extended)} if extended else {}),
             **({KEY_INPUT_IMAGES: "\n".join(mounted)} if mounted else {}),
+            **({KEY_AUTHORITIES: tls.ca_bundle} if tls is not None else {}),
             **({KEY_HAND_MADE_PODS: REFUSED} if inputs.experiment.spec.has_run else {}),
             **({KEY_PLATFORM: inputs.platform_text} if inputs.platform_text else {}),
             **({KEY_INPUTS: _recorded(inputs.bound)} if inputs.bound else {}),

@@ -265,3 +265,46 @@ def test_a_profile_that_opens_what_it_must_not_is_not_ready(
     platform.declare("IsolationProfile", name, profile_spec(network=network))
     platform.expect("IsolationProfile", name, "Ready", "False", "ProfileInvalid")
     assert says in platform.condition("IsolationProfile", name, "Ready")["message"]
+
+
+def test_a_proxy_and_authorities_are_given_as_they_were_bound(platform: Team, team: Team) -> None:
+    name = f"doors-{uuid.uuid4().hex[:8]}"
+    authorities = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    network = {"proxy": {"url": "http://192.0.2.77:3128"}, "tls": {"caBundle": authorities}}
+    platform.declare("IsolationProfile", name, profile_spec(network=network))
+    platform.expect("IsolationProfile", name)
+    asks = {"useProxy": True}
+    team.declare("Experiment", "through", experiment_spec(name, "primary", network=asks))
+    team.declare("Experiment", "without", experiment_spec(name, "primary"))
+    namespaces = {
+        each: team.expect("Experiment", each)["status"]["namespace"]
+        for each in ("through", "without")
+    }
+
+    def policies(experiment: str) -> str:
+        found = team.api.list(
+            path_of(POLICIES, "networkpolicies", namespace=namespaces[experiment])
+        )
+        return json.dumps([each["spec"] for each in found])
+
+    def snapshot(experiment: str) -> dict[str, Any]:
+        path = path_of(
+            "v1", "configmaps", namespace=namespaces[experiment], name="glovebox-snapshot"
+        )
+        data: dict[str, Any] = team.api.get(path)["data"]
+        return data
+
+    assert "192.0.2.77/32" in policies("through")
+    assert "192.0.2.77" not in policies("without")
+    for each, uses in (("through", True), ("without", False)):
+        data = snapshot(each)
+        assert data["authorities.pem"] == authorities
+        bound = json.loads(data["snapshot.json"])["platform"]["profile"]["network"]
+        assert bound["tls"] == {"caBundle": authorities}
+        assert ("proxy" in bound) is uses
+    # Another authority is for new ones: what is bound is reported, and keeps its own.
+    other = {"spec": {"network": {"tls": {"caBundle": authorities.replace("MIIB", "MIIC")}}}}
+    team.api.patch(team.path("IsolationProfile", name), other)
+    for each in namespaces:
+        team.expect("Experiment", each, "PlatformChanged", "True", "ProfileChanged")
+        assert snapshot(each)["authorities.pem"] == authorities

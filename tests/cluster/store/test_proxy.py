@@ -12,7 +12,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -24,6 +23,7 @@ from glovebox.data.delivery import StoreAddress
 from glovebox.data.probing import S3Attempts, Seen
 from glovebox.desired.delivery import store_address
 from glovebox.desired.run_environment import store_variables
+from glovebox.desired.run_ways import proxy_variables
 from glovebox.desired.session_files import SESSION_FOLDER, session_files
 from glovebox.errors import GloveboxError, Unavailable
 from glovebox.jobs.origin import Origin
@@ -37,6 +37,7 @@ from glovebox.store.probes import prove_store
 from glovebox.store.putting import checksum
 from glovebox.tasks.questions import address_of
 from glovebox_local.certificates import Authority
+from golden.cases import inputs_from
 from support.connect_proxy import ConnectProxy, connecting
 from support.lying_store import lying
 from support.own_store import ADMIN, ROLE
@@ -130,12 +131,15 @@ def test_the_sdk_of_a_run_goes_through_it_by_its_environment_alone(
     files = session_files(spec.spec, session(store, locked_bucket), way.authorities)
     for name, text in files.items():
         (tmp_path / name).write_text(text.replace(SESSION_FOLDER, str(tmp_path)))
-    inputs: Any = SimpleNamespace(store=spec, platform_image="")
+    inputs = replace(inputs_from(), store=spec, platform_image="")
+    found = store_variables(inputs) | proxy_variables(inputs)
     variables = {
-        name: value.replace(SESSION_FOLDER, str(tmp_path))
-        for name, value in store_variables(inputs).items()
+        name: value.replace(SESSION_FOLDER, str(tmp_path)) for name, value in found.items()
     } | {"GLOVEBOX_ARTIFACTS_URI": f"s3://{locked_bucket}/{PREFIX}"}
-    assert variables["NO_PROXY"] == "localhost,127.0.0.1,::1,elsewhere.example"
+    assert variables["NO_PROXY"] == "localhost,127.0.0.1,::1,[::1],elsewhere.example"
+    # What a profile has programs trust is not asked about the store, whose own goes before it.
+    others, _ = Authority.create("another").write(tmp_path, "another")
+    variables |= {"REQUESTS_CA_BUNDLE": str(others), "SSL_CERT_FILE": str(others)}
 
     # The front reads no body in chunks.
     quiet = {"AWS_MAX_ATTEMPTS": "1", "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required"}

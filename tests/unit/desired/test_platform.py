@@ -23,8 +23,14 @@ from golden.cases import Case, discover, inputs_from
 
 def bound(inputs: ExperimentInputs) -> ExperimentInputs:
     """Return the inputs with the platform as it is read back from what was recorded."""
-    asked = inputs.experiment.spec.network.services
-    text = render_platform(inputs.profile, inputs.store, inputs.input_stores, asked)
+    asked = inputs.experiment.spec.network
+    text = render_platform(
+        inputs.profile,
+        inputs.store,
+        inputs.input_stores,
+        asked.services,
+        uses_proxy=asked.use_proxy,
+    )
     platform = read_platform(text)
     return dataclasses.replace(
         inputs,

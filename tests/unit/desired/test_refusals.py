@@ -81,6 +81,9 @@ ROUTES = profile(
         ]
     }
 )
+BEHIND_A_PROXY = store(
+    endpoint="https://192.0.2.10:8333", network=None, proxy={"url": "http://198.51.100.8:3128/"}
+)
 OWN = "glovebox-system"
 CURE = "correct the profile, or choose another one in the Experiment's spec.profile"
 
@@ -222,6 +225,68 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str, str]] = [
             "spec.images[trainer].reference comes from registry.example/old/trainer, whose approval"
             " by IsolationProfile standard ended at 2026-11-21T12:00:00Z: use an image that is"
             " approved, or ask the platform team to renew the approval"
+        ),
+    ),
+    (
+        "a proxy that the profile does not have",
+        [experiment(network={"useProxy": True})],
+        "RouteNotAllowed",
+        (
+            "spec.network.useProxy is true, and IsolationProfile standard offers no proxy: leave it"
+            " out, or ask the platform team to set spec.network.proxy of the profile"
+        ),
+    ),
+    (
+        "another proxy than the store's",
+        [
+            experiment(network={"useProxy": True}),
+            profile(network={"proxy": {"url": "http://198.51.100.7:3128"}}),
+            BEHIND_A_PROXY,
+        ],
+        "RouteNotAllowed",
+        (
+            "spec.network.useProxy cannot be true with ObjectStore primary, because the store is"
+            " reached through http://198.51.100.8:3128, and programs know one proxy alone: leave it"
+            " out, or ask the platform team to make spec.network.proxy of IsolationProfile standard"
+            " and spec.proxy of the ObjectStore alike"
+        ),
+    ),
+    (
+        "a store that programs would look for past its proxy",
+        [
+            experiment(network={"useProxy": True}),
+            profile(
+                network={"proxy": {"url": "http://198.51.100.8:3128", "noProxy": ["192.0.2.10"]}}
+            ),
+            BEHIND_A_PROXY,
+        ],
+        "RouteNotAllowed",
+        (
+            "spec.network.useProxy cannot be true with ObjectStore primary, because the profile's"
+            " `noProxy` has the host of the store, which is behind the proxy: leave it out, or ask"
+            " the platform team to make spec.network.proxy of IsolationProfile standard and"
+            " spec.proxy of the ObjectStore alike"
+        ),
+    ),
+    (
+        "a proxy with a name that nothing opens",
+        [profile(network={"proxy": {"url": "http://proxy.example:3128"}})],
+        "ProfileInvalid",
+        (
+            "IsolationProfile standard cannot be used, because the proxy of IsolationProfile"
+            " standard is the host name proxy.example, which a NetworkPolicy cannot open: list its"
+            " networks in the profile's spec.network.proxy.network.cidrs, or its pods in"
+            f" spec.network.proxy.network.pods: {CURE}"
+        ),
+    ),
+    (
+        "a proxy where a metadata service is",
+        [profile(network={"proxy": {"url": "http://168.63.129.16:80"}})],
+        "ProfileInvalid",
+        (
+            "IsolationProfile standard cannot be used, because spec.network.proxy is at"
+            " 168.63.129.16/32, in 168.63.129.16/32, which must never be reachable: "
+            f"{CURE}"
         ),
     ),
     (
@@ -1097,6 +1162,18 @@ ACCEPTED: list[tuple[str, list[dict[str, Any]]]] = [
     ("a name server on the node", [name_server("169.254.20.10")]),
     ("a name server on the node, in IPv6", [name_server("fe80::53")]),
     ("all of the quota's processor", [asks(cpu="2000m")]),
+    (
+        "the proxy of the store for programs too",
+        [
+            experiment(network={"useProxy": True}),
+            profile(network={"proxy": {"url": "http://198.51.100.8:3128"}}),
+            BEHIND_A_PROXY,
+        ],
+    ),
+    (
+        "another proxy than the store's that is not asked for",
+        [profile(network={"proxy": {"url": "http://198.51.100.7:3128"}}), BEHIND_A_PROXY],
+    ),
     ("all of the quota's memory", [asks(memory="4096Mi")]),
     (
         "a quota that was raised for the run",

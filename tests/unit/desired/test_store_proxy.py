@@ -67,7 +67,7 @@ def test_a_run_is_told_by_its_environment() -> None:
     inputs = inputs_from(spec(url=f"{PROXY}/", noProxy=["git.example"]))
     found = {each["name"]: each["value"] for each in variables_of(inputs)}
     assert found["HTTPS_PROXY"] == found["https_proxy"] == PROXY
-    assert found["NO_PROXY"] == found["no_proxy"] == "localhost,127.0.0.1,::1,git.example"
+    assert found["NO_PROXY"] == found["no_proxy"] == "localhost,127.0.0.1,::1,[::1],git.example"
     assert "HTTP_PROXY" not in found
 
 

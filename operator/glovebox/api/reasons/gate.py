@@ -105,9 +105,10 @@ ROUTE_NOT_ALLOWED: Final = _reason(
     "RouteNotAllowed",
     "Experiment `Ready`",
     "A declared route is in no route that the profile allows, or leads to a metadata service; or a"
-    " service is named that the profile does not offer.",
-    "Declare a network and ports inside one of the profile's routes, and services by the names that"
-    " the profile gives them.",
+    " service or a proxy is asked for that the profile does not offer, or a proxy beside that of"
+    " the store.",
+    "Declare a network and ports inside one of the profile's routes, services by the names that the"
+    " profile gives them, and a proxy where the profile has one.",
 )
 RETENTION_OUT_OF_RANGE: Final = _reason(
     "RetentionOutOfRange",

@@ -147,8 +147,10 @@ def _platform_text(
     secrets: Mapping[str, str],
 ) -> str:
     used = used_accelerators(scope.experiment, profile)
-    services = scope.experiment.spec.network.services
-    return render_platform(profile, store, input_stores, services, used, secrets)
+    network = scope.experiment.spec.network
+    return render_platform(
+        profile, store, input_stores, network.services, used, secrets, uses_proxy=network.use_proxy
+    )
 
 
 def _bound(scope: Scope) -> Resolved:
