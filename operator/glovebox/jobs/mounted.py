@@ -52,7 +52,8 @@ def check_mounted(dataset: MountedDataset, top: Path, parallel: int, stop: Stop)
     try:
         _compare(dataset, top, parallel, stop)
     except OSError as error:
-        path = os.path.relpath(error.filename, top) if isinstance(error.filename, str) else None
+        file = error.filename  # bytes, as all of them here
+        path = os.path.relpath(file.decode(errors="replace"), top) if file is not None else None
         cause = InvalidInput(
             UNREADABLE,
             f"the mounted files cannot be read: {error.strerror}; they must be readable by"

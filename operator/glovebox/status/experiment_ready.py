@@ -71,7 +71,7 @@ def mark_ready(builder: StatusBuilder, seen: Seen, held: HeldBack) -> None:
         builder.mark_true(types.STALLED, told.reason, told.message)
         return
     broken = broken_of(seen.previous)
-    if state == names.STATE_SEALED and stops_for_good(broken):
+    if stops_for_good(broken):
         # Without a run, or before it: it ended all the same, and not well.
         message = f"the experiment was ended: {describe_broken(broken)}"
         builder.mark_false(types.READY, reasons.INPUT_BROKEN, message)
@@ -163,11 +163,7 @@ def _mark_open_still(builder: StatusBuilder, seen: Seen) -> None:
 
 def _lasting_failure(seen: Seen) -> Outcome | None:
     return next(
-        (
-            each
-            for each in seen.outcomes.values()
-            if each.is_lasting(seen.grace) or (each.is_failed and each.definite)
-        ),
+        (each for each in seen.outcomes.values() if each.is_lasting(seen.grace) or each.definite),
         None,
     )
 
@@ -175,10 +171,6 @@ def _lasting_failure(seen: Seen) -> Outcome | None:
 def _refusal_of_the_start(seen: Seen) -> Outcome | None:
     """Return what the API server does not take of what the run needs to start."""
     return next(
-        (
-            outcome
-            for outcome in (seen.outcome("deliver"), seen.outcome("run"))
-            if outcome.is_failed and outcome.definite
-        ),
+        (outcome for outcome in (seen.outcome("deliver"), seen.outcome("run")) if outcome.definite),
         None,
     )

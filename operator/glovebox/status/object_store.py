@@ -75,8 +75,7 @@ def judge_store(spec: ObjectStoreSpec, facts: StoreFacts) -> Outcome:
     """
     strict = spec.artifacts.worm == "Required"
     counting = [proof for proof in facts.proofs if strict or proof.condition in _ALWAYS]
-    damning = counting if strict else [*counting, *_of_sessions(spec, facts)]
-    for proof in damning:
+    for proof in [*counting, *_of_sessions(spec, facts)]:
         if proof.outcome == Shown.FAILED:
             message = f"proof `{proof.name}` failed: {proof.message}"
             return of_error(InvalidInput(reasons.PROOF_FAILED, message))

@@ -9,14 +9,15 @@ from typing import Any, cast
 import pytest
 
 from glovebox.apply.children import Children
+from glovebox.apply.managed import NotManagedError
 from glovebox.apply.writer import Writer
 from glovebox.desired.difference import fingerprint
 from glovebox.errors import Conflict, InvalidInput, Rejected
 from glovebox.kube.answers import AlreadyExists, NotFound
 from glovebox.kube.client import Client
-from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT, POD, ROLE_BINDING, SECRET, Kind
+from glovebox.kube.kinds import CONFIG_MAP, EVENT, EXPERIMENT, NODE, POD, ROLE_BINDING, SECRET, Kind
 from glovebox.kube.objects import key_of
-from glovebox.kube.resources import Resources
+from glovebox.kube.resources import Key, Resources
 
 Json = dict[str, Any]
 SPACE, NAME = "gbx-team-exp-0123456789", "glovebox-artifacts-credentials"
@@ -243,8 +244,20 @@ BINDING: Json = {
 }
 
 
-@pytest.mark.parametrize("read", [BINDING, None], ids=["it is read", "the read says no"])
-def test_a_last_act_takes_away_what_either_the_read_or_the_watch_knows(read: Json | None) -> None:
+RECREATED: Json = {
+    **BINDING,
+    "metadata": {**BINDING["metadata"], "uid": "since", "resourceVersion": "9"},
+}
+
+
+@pytest.mark.parametrize(
+    ("read", "uid"),
+    [(BINDING, "u"), (None, "u"), (RECREATED, "since")],
+    ids=["it is read", "the read says no", "it was recreated"],
+)
+def test_a_last_act_takes_away_what_either_the_read_or_the_watch_knows(
+    read: Json | None, uid: str
+) -> None:
     deleted: list[str] = []
 
     class Deaf:
@@ -262,9 +275,10 @@ def test_a_last_act_takes_away_what_either_the_read_or_the_watch_knows(read: Jso
     children.table(ROLE_BINDING).seen(BINDING)
     children.want(key, fingerprint(BINDING))
     assert asyncio.run(writing(Deaf(), children).remove_live(ROLE_BINDING, key)) == ()
-    assert deleted == ["u"]
+    assert deleted == [uid]
     assert children.wanted(key) is None, "nobody is to make it again"
-    assert children.get(key) is None
+    known = children.get(key)
+    assert known is None or known.uid != uid, "what was known of another one, the watch corrects"
 
 
 def test_where_neither_knows_anything_nothing_is_deleted() -> None:
@@ -274,3 +288,175 @@ def test_where_neither_knows_anything_nothing_is_deleted() -> None:
 
     key = key_of(CONFIG_MAP, {"metadata": {"name": "x", "namespace": SPACE}})
     assert asyncio.run(writing(Empty()).remove_live(CONFIG_MAP, key)) == ()
+
+
+class Silent:
+    """Fails the test on any request."""
+
+    def __getattr__(self, name: str) -> Any:
+        pytest.fail(f"{name} was asked for")
+
+
+OTHER = {"apiVersion": "v1", "kind": "Node", **LIVE}
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        pytest.param(lambda to: to.create_once(NODE, dict(OTHER)), id="once"),
+        pytest.param(lambda to: to.create_once(ROLE_BINDING, BINDING), id="kept, and not once"),
+        pytest.param(lambda to: to.remove_live(NODE, key_of(NODE, OTHER)), id="a last act"),
+        pytest.param(lambda to: to.delete(NODE, key_of(NODE, OTHER), uid="u"), id="delete"),
+    ],
+)
+def test_what_the_table_of_managed_objects_does_not_allow_is_not_sent(
+    write: Callable[[Writer], Awaitable[object]],
+) -> None:
+    async def test() -> None:
+        await write(writing(Silent()))
+
+    with pytest.raises(NotManagedError, match=r"see apply/managed\.py"):
+        asyncio.run(test())
+
+
+def test_an_object_is_deleted_by_the_uid_that_is_meant() -> None:
+    sent: list[Any] = []
+
+    class Deleting:
+        async def delete(self, *what: Any, uid: str) -> None:
+            sent.append((*what, uid))
+
+    asyncio.run(writing(Deleting()).delete(ROLE_BINDING, key_of(ROLE_BINDING, BINDING), uid="u"))
+    assert sent == [(ROLE_BINDING, SPACE, "team", "u")]
+
+
+class Fixed(Server):
+    """Does not let a Secret be changed; takes one away by its UID."""
+
+    refuses_new = False
+
+    async def replace(self, kind: Kind, obj: Json) -> Json:
+        del kind, obj
+        self.sent.append("replace")
+        raise InvalidInput("Invalid", "field is immutable")
+
+    async def create(self, kind: Kind, obj: Json, *, dry_run: bool = False) -> Json:
+        if not dry_run:
+            return await super().create(kind, obj)
+        self.sent.append("try")
+        if self.refuses_new:
+            raise InvalidInput("Invalid", "a policy of the cluster")
+        raise AlreadyExists("AlreadyExists", "something has the name")
+
+    async def delete(self, *_: Any, uid: str) -> None:
+        self.sent.append(f"delete {uid}")
+        self.there = None
+
+
+def typed(kind: str, **more: Any) -> Json:
+    return {**secret("a", "3", key="old"), "type": kind, **more}
+
+
+@pytest.mark.parametrize(
+    "there",
+    [typed("Opaque", immutable=True), typed("theirs")],
+    ids=["it is immutable", "it is of another type"],
+)
+def test_a_secret_that_cannot_be_changed_is_recreated_by_its_uid_once_that_is_sure(
+    there: Json,
+) -> None:
+    server = Fixed(there)
+    asyncio.run(
+        writing(server).rotate({**secret(key="new"), "type": "Opaque"}, there, watched=True)
+    )
+    assert server.sent == ["replace", "get", "try", "delete a", "create"]
+    assert server.there is not None
+    assert server.there["data"] == {"key": "new"}
+
+
+@pytest.mark.parametrize(
+    ("there", "refuses", "sent"),
+    [
+        (typed("Opaque"), False, ["replace", "get"]),
+        (typed("theirs"), True, ["replace", "get", "try"]),
+    ],
+    ids=["something else is wrong with it", "it could not be created again"],
+)
+def test_a_secret_that_could_not_surely_be_created_again_is_not_taken_away(
+    there: Json,
+    refuses: bool,  # noqa: FBT001 - a table
+    sent: list[str],
+) -> None:
+    server = Fixed(there)
+    server.refuses_new = refuses
+    with pytest.raises(Rejected):
+        asyncio.run(
+            writing(server).rotate({**secret(key="new"), "type": "Opaque"}, there, watched=True)
+        )
+    assert (server.sent, server.there) == (sent, there)
+
+
+def test_a_secret_that_went_since_it_was_read_is_created() -> None:
+    class Gone(Server):
+        async def replace(self, kind: Kind, obj: Json) -> Json:
+            del kind, obj
+            self.there = None
+            raise NotFound("NotFound", "it went")
+
+    server = Gone(secret("a", "3"))
+    rotate(server, secret("a", "3"))
+    assert server.sent == ["create"]
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_the_cache_waits_for_a_secret_that_it_follows_and_for_no_other(watched: bool) -> None:  # noqa: FBT001 - a table
+    children = Children(lambda _: None, lambda: 0.0)
+    made = secret(key="new")
+    asyncio.run(writing(Server(None), children).rotate(made, None, watched=watched))
+    key = key_of(SECRET, made)
+    assert (children.wanted(key) is not None) == watched
+    assert (children.get(key) is not None) == watched
+
+
+def test_what_was_written_of_our_own_kinds_is_known_at_once() -> None:
+    resources = Resources(lambda _: None)
+    writer = Writer(
+        cast("Client", Patched()), Children(lambda _: None, lambda: 0.0), resources, lambda: 0.0
+    )
+    asyncio.run(writer.write_status(EXPERIMENT_OBJ, {"state": "Open"}))
+    assert (resources.get(Key.of(EXPERIMENT_OBJ)) or {})["status"] == {"state": "Open"}
+
+
+def test_finalizers_and_notes_are_written_at_once_and_known_at_once() -> None:
+    resources, server = Resources(lambda _: None), Patched()
+    writer = Writer(
+        cast("Client", server), Children(lambda _: None, lambda: 0.0), resources, lambda: 0.0
+    )
+    asyncio.run(writer.write_finalizers(EXPERIMENT_OBJ, ["a"], annotations={"n": "1", "o": None}))
+    asyncio.run(writer.write_finalizers(EXPERIMENT_OBJ, []))
+    noted = {"finalizers": ["a"], "resourceVersion": "7", "annotations": {"n": "1", "o": None}}
+    assert [patch["metadata"] for patch in server.patches] == [
+        noted,
+        {"finalizers": [], "resourceVersion": "7"},
+    ]
+    assert resources.get(Key.of(EXPERIMENT_OBJ)) is not None
+
+
+def test_an_event_is_posted_once() -> None:
+    sent: list[Any] = []
+
+    class Taking:
+        async def create(self, kind: Kind, obj: Json) -> Json:
+            sent.append((kind, obj))
+            return obj
+
+    asyncio.run(writing(Taking()).post_event({"kind": "Event"}))
+    assert sent == [(EVENT, {"kind": "Event"})]
+
+
+def test_of_a_namespace_that_is_given_up_nothing_is_waited_for() -> None:
+    children = Children(lambda _: None, lambda: 0.0)
+    key = key_of(ROLE_BINDING, BINDING)
+    children.want(key, fingerprint(BINDING))
+    writing(Silent(), children).forget(SPACE)
+    assert children.wanted(key) is None

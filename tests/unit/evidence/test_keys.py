@@ -154,6 +154,25 @@ def test_a_key_that_was_replaced_cannot_date_back_what_the_store_took_in_later(n
     assert all("date one back" in each for each in report.remarks)
 
 
+@pytest.mark.parametrize(
+    "report",
+    [
+        Report(sealed=SEALED),
+        Report(key=replace(KEY, valid_until=SEALED - HOUR)),
+        Report(key=replace(KEY, valid_until=SEALED - HOUR), sealed=SEALED),
+        Report(key=replace(KEY, valid_from=SEALED + HOUR), sealed=SEALED),
+        Report(key=KEY, sealed=SEALED),
+    ],
+    ids=["no key", "no time", "had ended before", "had not begun", "without an end"],
+)
+@pytest.mark.parametrize("written", [None, SEALED + 2 * HOUR], ids=["unknown", "known"])
+def test_the_store_s_time_adds_nothing_where_no_key_counted_that_ended_since(
+    report: Report, written: datetime | None
+) -> None:
+    check_written(report, written)
+    assert (report.findings, report.remarks) == ([], [])
+
+
 @pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1()])
 def test_keys_that_management_services_offer_can_be_loaded(curve: ec.EllipticCurve) -> None:
     text = pem(ec.generate_private_key(curve))

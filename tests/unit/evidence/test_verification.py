@@ -35,7 +35,10 @@ from glovebox.evidence.verification import (
     Report,
     check_bytes,
     check_versions,
+    is_statement_of,
     stated_list_digest,
+    stated_snapshot_digest,
+    stated_uid,
     verify_evidence,
 )
 
@@ -218,6 +221,19 @@ def _resigned(change: Any) -> tuple[bytes, bytes, bytes]:
     return sign(canonical_json(document), LocalSigner.of(PAIR.private)), raw, snapshot
 
 
+def _sealed_on(time: str) -> Any:
+    def change(document: dict[str, Any]) -> None:
+        byproducts = document["predicate"]["runDetails"]["byproducts"]
+        byproducts[0]["annotations"]["sealedOn"] = time
+
+    return change
+
+
+def _signed(payload: Any) -> bytes:
+    """Any payload at all, signed by the trusted key."""
+    return sign(canonical_json(payload), LocalSigner.of(PAIR.private))
+
+
 def _subject(name: str) -> Any:
     return lambda document: document["subject"].insert(
         0, {"name": name, "digest": {"sha256": "a" * 64}}
@@ -324,6 +340,20 @@ TAMPERED: dict[str, tuple[Any, list[tuple[str, str]]]] = {
         lambda: _resigned(lambda document: document["predicate"]["runDetails"].clear()),
         STATEMENT,
     ),
+    "a time of the seal that names no zone": (
+        lambda: _resigned(_sealed_on("2026-11-25T05:11:00")),
+        STATEMENT,
+    ),
+    "a time of the seal that is none": (lambda: _resigned(_sealed_on("yesterday")), STATEMENT),
+    "a subject without a digest": (
+        lambda: _resigned(lambda document: document["subject"].insert(0, {"name": "x"})),
+        STATEMENT,
+    ),
+    "a payload that is no object": (lambda: (_signed([]), *sealed(ARTIFACTS)[1:]), STATEMENT),
+    "a payload that is no JSON": (
+        lambda: (sign(b"{", LocalSigner.of(PAIR.private)), *sealed(ARTIFACTS)[1:]),
+        SIGNATURE,
+    ),
     "another type of statement": (
         lambda: _resigned(lambda document: document.update(predicateType="https://slsa.dev/x")),
         STATEMENT,
@@ -364,6 +394,33 @@ def test_a_lock_that_became_weaker_is_told(name: str) -> None:
     assert [(each.what, each.where) for each in report.findings] == expected
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"lock_mode": "Governance"}, "is locked Governance until 2026-11-26T00:00:00Z, sealed"),
+        ({"lock_mode": "", "retain_until_time": ""}, "is locked not until never, sealed"),
+    ],
+    ids=["weaker", "gone"],
+)
+def test_how_a_lock_is_now_and_was_is_in_the_message(changes: dict[str, Any], said: str) -> None:
+    report = verified(*sealed([ARTIFACTS[0]]))
+    check_versions(report, [ARTIFACTS[0].model_copy(update=changes)])
+    (finding,) = report.findings
+    assert f"{said} was Compliance until 2026-11-26T00:00:00Z" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("is_marker", "said"), [(True, "a delete marker is not"), (False, "version v9 is not")]
+)
+def test_what_came_after_the_seal_is_named_as_what_it_is(is_marker: bool, said: str) -> None:  # noqa: FBT001 - a case
+    report = verified(*sealed(ARTIFACTS))
+    later = artifact("metrics.json", "v9", delete_marker=is_marker)
+    check_versions(report, [*ARTIFACTS, later])
+    (finding,) = report.findings
+    assert finding.what == "WrittenAfterSeal"
+    assert finding.message.startswith(said)
+
+
 def test_what_a_store_holds_now_is_compared_version_by_version() -> None:
     report = verified(*sealed(ARTIFACTS))
     now = [
@@ -390,6 +447,84 @@ def test_what_a_store_holds_now_is_compared_version_by_version() -> None:
 def test_what_is_no_list_is_refused(raw: bytes) -> None:
     with pytest.raises(InvalidInput, match="list of artifacts cannot be read"):
         decode_artifacts(raw)
+
+
+def test_the_same_bytes_and_what_was_sealed_without_a_lock_are_no_finding() -> None:
+    unlocked = artifact("notes.txt", lock_mode="", retain_until_time="")
+    report = verified(*sealed([unlocked]))
+    check_bytes(report, unlocked, unlocked.sha256, unlocked.size)
+    check_versions(report, [unlocked])
+    check_versions(report, [artifact("notes.txt")])
+    assert report.findings == []
+
+
+def test_the_snapshot_is_found_by_its_name_among_what_a_run_depends_on() -> None:
+    def change(document: dict[str, Any]) -> None:
+        found = document["predicate"]["buildDefinition"]["resolvedDependencies"]
+        found.insert(0, {"name": "other", "digest": {"sha256": "f" * 64}})
+
+    assert found(*_resigned(change)) == []
+
+
+# Anything at all may lie where an envelope is looked for.
+NO_ENVELOPES = {
+    "nothing": b"",
+    "no JSON": b"<html>",
+    "no object": b"[]",
+    "no payload": b"{}",
+    "a payload that is no text": b'{"payload":7}',
+    "a payload that is no statement": json.dumps({"payload": "MQ=="}).encode(),
+    "a statement of nothing": _signed({}),
+    "a statement whose parts are no objects": _signed({"predicate": [], "subject": [[]]}),
+}
+
+
+@pytest.mark.parametrize("name", NO_ENVELOPES)
+def test_what_is_no_envelope_says_nothing_and_breaks_nothing(name: str) -> None:
+    raw = NO_ENVELOPES[name]
+    for read in (stated_list_digest, stated_snapshot_digest):
+        with pytest.raises(InvalidInput, match="the signed statement"):
+            read(raw)
+    assert stated_uid(raw) == ""
+    assert not is_statement_of(raw, "team/exp", "u1")
+
+
+def test_a_statement_that_names_no_list_leads_to_none() -> None:
+    envelope, *_ = _resigned(lambda document: document["subject"].clear())
+    with pytest.raises(InvalidInput, match="names no list of artifacts"):
+        stated_list_digest(envelope)
+
+
+def test_a_statement_is_of_its_experiment_and_type_alone() -> None:
+    envelope = sealed(ARTIFACTS)[0]
+    other, *_ = _resigned(lambda document: document.update(predicateType="https://slsa.dev/x"))
+    asked = [
+        is_statement_of(envelope, "team/exp", "u1"),
+        is_statement_of(envelope, "team/other", "u1"),
+        is_statement_of(envelope, "team/exp", "u2"),
+        is_statement_of(other, "team/exp", "u1"),
+    ]
+    assert asked == [True, False, False, False]
+    assert stated_uid(envelope) == "u1"
+
+
+# How an envelope that cannot be opened is, and whether newer keys may help.
+NOT_OPENED = {
+    "signed by a key that is not trusted": (_signed_by_another, True),
+    "edited, under a trusted key's name": (_statement_edited, False),
+    "of another type, by another key": (
+        lambda: (_signed_by_another()[0].replace(b"in-toto+json", b"other+json"), b"", b""),
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NOT_OPENED)
+def test_newer_keys_are_advised_where_they_may_help(name: str) -> None:
+    make, helps = NOT_OPENED[name]
+    (finding,) = verified(*make()).findings
+    assert finding.what == "SignatureInvalid"
+    assert ("Get the keys again" in finding.message) == helps
 
 
 # What is demanded of a seal, and whether it is this seal.

@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from glovebox.data.delivery import FeatureDelivery, MountedDataset
+from glovebox.data.delivery import Delivered, FeatureDelivery, MountedDataset
 from glovebox.data.features import feature_set_digest, feature_set_document
 from glovebox.data.manifest import DigestSource, Entry
 from glovebox.data.roots import RootBuilder
+from glovebox.jobs import mounted
+from glovebox.jobs.delivering import DeliveryError
+from glovebox.jobs.mounted import check_mounted
+from glovebox.store.connection import JobStoppedError, Stop
 from support.deep_folders import folders_below
 from support.fetching import Pod
 
@@ -210,3 +214,115 @@ def test_a_volume_that_is_too_deep_is_foreign_and_no_error_of_ours(pod: Pod) -> 
     ended = pod.fetch()
     assert ended.reason == (42, "ForeignFile"), ended
     assert "longer name than any path has" in str(ended.message)
+
+
+# -- the same in this process
+
+
+def check(top: Path, files: dict[str, bytes] = FILES, stop: Stop | None = None) -> Delivered:
+    return check_mounted(pinned(files), top, 2, stop or Stop())
+
+
+def laid(top: Path, files: dict[str, bytes]) -> Path:
+    for path, body in files.items():
+        (top / path).parent.mkdir(parents=True, exist_ok=True)
+        (top / path).write_bytes(body)
+    return top
+
+
+def test_what_was_compared_is_what_is_reported(tmp_path: Path) -> None:
+    found = check(laid(tmp_path / "top", FILES))
+    size = sum(map(len, FILES.values()))
+    assert (found.digest, found.objects, found.bytes) == (pinned(FILES).digest, len(FILES), size)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "path"),
+    [
+        (changed, "DigestMismatch", None),
+        (longer, "SizeMismatch", None),
+        (missing, "SizeMismatch", None),
+        (added, "SizeMismatch", None),
+        (linked, "ForeignFile", None),
+        (pipe, "ForeignFile", None),
+        (empty_folder, "ForeignFile", None),
+        (not_utf8, "ForeignFile", None),
+        (gone, "VolumeUnreadable", "."),
+    ],
+)
+def test_each_difference_is_named_for_what_it_is(
+    change: Callable[[Path], None], reason: str, path: str | None, tmp_path: Path
+) -> None:
+    top = laid(tmp_path / "top", FILES)
+    change(top)
+    with pytest.raises(DeliveryError) as raised:
+        check(top)
+    assert (raised.value.cause.reason, raised.value.path) == (reason, path)
+
+
+def test_more_files_than_are_pinned_are_refused_before_all_of_them_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top = laid(tmp_path, {f"{number:04}": b"" for number in range(400)})
+    hashed: list[bytes] = []
+    plain = mounted._hash
+
+    def counted(path: bytes, stop: Stop) -> tuple[str, int]:
+        hashed.append(path)
+        return plain(path, stop)
+
+    monkeypatch.setattr(mounted, "_hash", counted)
+    with pytest.raises(DeliveryError, match="'0001' is one too many"):
+        check(top, {"0000": b""})
+    assert len(hashed) <= mounted._WINDOW + 2
+
+
+def test_what_is_too_long_is_refused_and_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(DeliveryError, match="'a' is one too many or too long"):
+        check(laid(tmp_path, {"a": b"xx", "b": b""}), {"a": b"x", "b": b"", "c": b""})
+
+
+def test_a_file_that_became_a_link_since_it_was_listed_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    (tmp_path / "link").symlink_to("file")
+    with pytest.raises(OSError, match="symbolic links"):
+        mounted._hash(os.fsencode(tmp_path / "link"), Stop())
+
+
+def test_who_stopped_reads_on_in_no_file(tmp_path: Path) -> None:
+    stop = Stop()
+    stop.set()
+    with pytest.raises(JobStoppedError):
+        check(laid(tmp_path, FILES), stop=stop)
+
+
+def test_the_first_difference_stops_what_is_being_read(tmp_path: Path) -> None:
+    stop = Stop()
+    with pytest.raises(DeliveryError):
+        check(laid(tmp_path, {"a": b"x", "b": b"x"}), {"a": b"x"}, stop)
+    assert stop.is_set()
+
+
+def test_a_file_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(path: bytes, stop: Stop) -> tuple[str, int]:
+        del stop
+        raise OSError(5, "Input/output error", path)
+
+    monkeypatch.setattr(mounted, "_hash", broken)
+    with pytest.raises(DeliveryError, match="cannot be read: Input/output error") as raised:
+        check(laid(tmp_path, {"b/c": b"x"}), {"b/c": b"x"})
+    assert (raised.value.cause.reason, raised.value.path) == ("VolumeUnreadable", "b/c")
+
+
+def test_a_volume_without_a_file_has_no_folder_that_would_be_foreign(tmp_path: Path) -> None:
+    with pytest.raises(DeliveryError) as raised:
+        check(tmp_path, {"a": b""})
+    assert raised.value.cause.reason == "SizeMismatch"
+
+
+def test_folders_are_looked_into_no_deeper_than_any_path_is_long(tmp_path: Path) -> None:
+    folders_below(tmp_path / "top", 600)
+    with pytest.raises(DeliveryError, match="a longer name than any path has"):
+        check(tmp_path / "top")

@@ -20,6 +20,7 @@ from glovebox.ledger.timestamps import (
     StampedHead,
     Stamps,
     authority_id,
+    read_root_file,
     read_roots,
     request_timestamp,
     stated_time,
@@ -62,6 +63,9 @@ def test_the_tightest_of_several_stamps_binds() -> None:
     stamps = Stamps([Stamp(3, NOW + 5 * HOUR), Stamp(8, NOW + 2 * HOUR), Stamp(8, NOW + 9 * HOUR)])
     assert stamps.bounds(2) == (None, NOW + 2 * HOUR)
     assert stamps.bounds(8) == (NOW + 9 * HOUR, None)
+    # And one that was not there yet was not there yet, whatever is said of a larger one.
+    backwards = Stamps([Stamp(3, NOW + 5 * HOUR), Stamp(8, NOW + 2 * HOUR)])
+    assert backwards.bounds(8) == (NOW + 5 * HOUR, None)
 
 
 def test_without_stamps_nothing_is_said() -> None:
@@ -108,6 +112,33 @@ def test_what_is_no_answer_to_the_request_is_refused(authority: Authority) -> No
     ):
         with pytest.raises(InvalidInput, match=said):
             stated_time(raw, data, nonce)
+
+
+@needs_openssl
+def test_a_timestamp_of_the_same_bytes_under_another_hash_is_refused(authority: Authority) -> None:
+    """Other hashes have as many bytes: what has those bytes under one of them is not known."""
+    request = request_timestamp(b"a checkpoint")
+    sha256, sha3 = (bytes.fromhex(f"06096086480165030402{last}") for last in ("01", "08"))
+    assert sha256 in request.body
+    response = authority.respond(request.body.replace(sha256, sha3))
+    with pytest.raises(InvalidInput, match="another hash than SHA-256"):
+        stated_time(response, b"a checkpoint", request.nonce)
+
+
+def refusal(words: bytes) -> bytes:
+    """Return a TimeStampResp that says no, in DER: status 2, and words of at most 65,535 bytes."""
+
+    def encoded(tag: int, content: bytes) -> bytes:
+        return bytes([tag, 0x82]) + len(content).to_bytes(2, "big") + content
+
+    text = encoded(0x30, encoded(0x0C, words))
+    return encoded(0x30, encoded(0x30, b"\x02\x01\x02" + text))
+
+
+def test_of_why_an_authority_refuses_a_few_words_are_repeated() -> None:
+    with pytest.raises(InvalidInput, match=r"refused \(status 2\) no x+$") as refused:
+        stated_time(refusal(b"no " + b"x" * 9_000), b"a checkpoint", None)
+    assert refused.value.message.count("x") == 197
 
 
 @needs_openssl
@@ -330,10 +361,13 @@ def test_a_false_answer_in_an_authority_s_place_is_not_taken_for_its_own(
             ask(authority, ledgers, url)
 
 
-def test_what_is_no_certificate_vouches_for_nobody() -> None:
+def test_what_is_no_certificate_vouches_for_nobody(tmp_path: Path) -> None:
     pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
     with pytest.raises(InvalidInput, match="caBundle` holds no certificate"):
         read_roots(pem)
+    (tmp_path / "roots.pem").write_text(pem)
+    with pytest.raises(InvalidInput, match=r"roots\.pem holds no PEM certificates"):
+        read_root_file(tmp_path / "roots.pem")
 
 
 def test_entries_stay_as_they_are_written() -> None:

@@ -91,6 +91,8 @@ def broken_signature() -> bytes:
         (lambda: request_of(8, [], LEDGER.heads[5].body), 400, "an old size beyond the new one"),
         (lambda: b"old 05\n\n" + LEDGER.heads[8].body, 400, "a leading zero"),
         (lambda: b"new 5\n\n" + LEDGER.heads[8].body, 400, "no old size"),
+        (lambda: b"5\n\n" + LEDGER.heads[8].body, 400, "a size that does not say of what"),
+        (lambda: request_of(5, [bytes(32)] * 63, LEDGER.heads[8].body), 422, "63 wrong hashes"),
         (lambda: request_of(5, [bytes(32)] * 64, LEDGER.heads[8].body), 400, "64 hashes"),
         (lambda: b"old 5\nnothing\n\n" + LEDGER.heads[8].body, 400, "a line that is no hash"),
         (lambda: b"", 400, "nothing"),
@@ -119,6 +121,19 @@ def test_nothing_else_is_signed_or_kept(
     assert (answer.status, answer.kept, witness.state) == (status, None, before), reason
     assert "\u2014" not in answer.body
     assert witness.grow(5, 8).status == 200, "and it goes on with what is right"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        (request_of(0, [bytes(32)], LEDGER.heads[3].body), 422, "from size 0 has to be empty"),
+        (b"old 0", 400, "an empty line, and a checkpoint"),
+    ],
+    ids=["a proof of what needs none", "no empty line"],
+)
+def test_who_asks_is_answered_what_is_wrong(body: bytes, status: int, said: str) -> None:
+    answer = Remembering().ask(body)
+    assert (answer.status, said in answer.body) == (status, True)
 
 
 @pytest.mark.parametrize(("root", "status"), [(bytes(32), 422), (None, 200)])

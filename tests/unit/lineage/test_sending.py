@@ -116,6 +116,17 @@ async def test_how_long_to_wait_is_read_and_nonsense_is_not() -> None:
             assert (await post(sink)).retry_seconds == seconds
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("999999", 999_999.0), ("1000000", 0.0), ("\u00b2", 0.0), ("", 0.0), ("1.5", 0.0)],
+    ids=["eleven days", "more", "a digit that is no number", "nothing", "a fraction"],
+)
+def test_a_rest_is_a_whole_number_of_seconds_and_no_more_than_eleven_days(
+    text: str, seconds: float
+) -> None:
+    assert sending._seconds(text) == seconds
+
+
 async def test_of_what_a_destination_says_a_few_printable_words_are_kept() -> None:
     async with http_sink() as sink:
         sink.answer = said(422, "no \x1b[31mschema " + "x" * 100_000)
@@ -191,6 +202,7 @@ async def ask(sink: HttpSink, token: str = "") -> str:
     ("answer", "kept"),
     [
         pytest.param(said(200, f'{{"id": "{RUN}"}}'), "found", id="it has it"),
+        pytest.param(said(200, " " * 9_000 + RUN), "found", id="it has it, far behind"),
         pytest.param(said(404, f"no run {RUN}"), "missing", id="it has none"),
         pytest.param(said(200, "<html>Welcome</html>"), "missing", id="200 to everything"),
         pytest.param(said(200, "x" * 300_000 + RUN), "missing", id="no end to what it says"),

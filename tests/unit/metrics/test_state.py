@@ -13,6 +13,8 @@ from glovebox.metrics.engine import EngineMetrics
 from glovebox.metrics.state import MOST_OBJECT_SERIES, StateCollector
 from glovebox.metrics.tally import StateTally
 
+Scraped = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
 
 def experiment(name: str, ready: str = "True", **status: Any) -> dict[str, Any]:
     conditions = [
@@ -48,9 +50,7 @@ def cache() -> tuple[Resources, StateTally[Key]]:
     return Resources(changed), tally
 
 
-def scrape(
-    tally: StateTally[Key], *drifting: str
-) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+def scrape(tally: StateTally[Key], *drifting: str) -> Scraped:
     registry = CollectorRegistry()
     EngineMetrics(registry)
     registry.register(
@@ -58,8 +58,9 @@ def scrape(
             tally,
             queues=lambda: {"cluster": (2, 0.5)},
             reflectors=lambda: {"Namespace": 7.0},
-            sweeps=dict,
+            sweeps=lambda: {"DatasetPin": 11.0},
             drifting=lambda: drifting,
+            canary=lambda: 0.25,
         )
     )
     text = generate_latest(registry).decode()
@@ -111,7 +112,7 @@ def broken_pin(name: str, **rules: int) -> dict[str, Any]:
     }
 
 
-def broken(found: dict[tuple[str, tuple[tuple[str, str], ...]], float]) -> dict[str, float]:
+def broken(found: Scraped) -> dict[str, float]:
     """Return how often rules are violated, by the pin and the rule."""
     return {
         f"{dict(labels)['name']} {dict(labels)['rule']}": value
@@ -259,3 +260,99 @@ def test_a_store_that_is_gone_leaves_no_series_that_would_be_alerted_for_ever() 
     assert of("gone") == {name for name in everything if "ledger" not in name}
     engine.forget_store("gone")
     assert (of("gone"), of("kept")) == (set(), everything)
+
+
+def moved_pin(name: str, worst: int = 2_500, stable: str = "False") -> dict[str, Any]:
+    """Return a pin whose data moved against another one, or did not."""
+    condition = {"type": "DistributionStable", "status": stable, "reason": "Said"}
+    return experiment(name, conditions=[condition], distribution={"worstPsi": worst}) | {
+        "kind": "DatasetPin",
+        "spec": {"distribution": {"against": {"name": "base"}}},
+    }
+
+
+def moved(found: Scraped) -> dict[str, float]:
+    return {
+        dict(labels)["name"]: value
+        for (name, labels), value in found.items()
+        if name == "glovebox_distribution_worst_psi"
+    }
+
+
+def test_data_that_moved_are_told_pin_by_pin_until_they_are_stable_or_gone() -> None:
+    resources, tally = cache()
+    for name in ("a", "b"):
+        resources.seen(moved_pin(name))
+    resources.seen(moved_pin("c", stable="True"))
+    assert moved(scrape(tally)) == {"a": 0.25, "b": 0.25}
+    stable = moved_pin("a", stable="True")
+    stable["metadata"]["resourceVersion"] = "2"
+    resources.seen(stable)
+    resources.gone(Key("DatasetPin", "team", "b"))
+    assert moved(scrape(tally)) == {}
+
+
+def test_of_pins_whose_data_moved_as_many_are_told_as_the_cap_lets_and_the_cut_as_well() -> None:
+    """Beside what is not Current: each cap cuts for itself."""
+    tally: StateTally[Key] = StateTally()
+    tally.upsert(Key("DatasetPin", "team", "one"), moved_pin("one"))
+    assert scrape(tally)["glovebox_metrics_series_left_out", ()] == 0, "no cap lets others cut less"
+    for number in range(MOST_OBJECT_SERIES + 6):
+        tally.upsert(Key("DatasetPin", "team", f"p{number}"), moved_pin(f"p{number}"))
+    found = scrape(tally)
+    assert len(moved(found)) == MOST_OBJECT_SERIES
+    unhealthy = sum(name == "glovebox_object_unhealthy" for name, _ in found)
+    assert unhealthy == MOST_OBJECT_SERIES
+    assert found["glovebox_metrics_series_left_out", ()] == 7 + 7
+
+
+def test_a_pin_is_counted_by_what_is_known_of_it_and_nothing_is_left_when_it_is_gone() -> None:
+    pin = experiment(
+        "a",
+        conditions=[
+            {"type": "DriftDetected", "status": "True", "reason": "Said"},
+            {"type": "ProofsCurrent", "status": "False", "reason": "ProofOverdue"},
+            {"type": "ContractMet", "status": "True", "reason": "Said"},
+            {"type": "DistributionStable", "status": "True", "reason": "Said"},
+        ],
+        observedGeneration=0,
+        listedTime="1970-01-01T00:00:07Z",
+        verification=[{"level": "Sample", "lastTime": "1970-01-01T00:00:09Z"}],
+        digest="sha256:1",
+    ) | {"kind": "DatasetPin", "spec": {"contract": {"columns": []}, "distribution": {"x": 1}}}
+    counted = {
+        ("glovebox_objects_unobserved", "kind", "DatasetPin"): 1,
+        ("glovebox_digest_mismatches", "kind", "DatasetPin"): 1,
+        ("glovebox_pins_by_provenance", "level", "Unknown"): 1,
+        ("glovebox_pins_by_contract", "state", "Met"): 1,
+        ("glovebox_pins_by_compatibility", "compatibility", "None"): 1,
+        ("glovebox_pins_by_distribution", "state", "Stable"): 1,
+        ("glovebox_pins_by_proofs", "state", "ProofOverdue"): 1,
+        ("glovebox_datasets", "users", "0"): 1,
+    }
+    times = {
+        ("glovebox_digest_oldest_check_timestamp_seconds", "kind", "DatasetPin"): 7,
+        ("glovebox_pin_oldest_proof_timestamp_seconds", "level", "Sample"): 9,
+    }
+    resources, tally = cache()
+    resources.seen(pin)
+
+    def shown() -> dict[tuple[str, str, str], float]:
+        found = scrape(tally)
+        named = ((each, (each[0], ((each[1], each[2]),))) for each in (*counted, *times))
+        return {each: found[place] for each, place in named if place in found}
+
+    assert shown() == counted | times
+    resources.gone(Key("DatasetPin", "team", "a"))
+    assert shown() == dict.fromkeys(counted, 0)
+
+
+def test_what_the_engine_says_of_itself_is_shown() -> None:
+    found = scrape(StateTally())
+    assert found["glovebox_queue_depth", (("queue", "cluster"),)] == 2
+    assert found["glovebox_queue_oldest_seconds", (("queue", "cluster"),)] == 0.5
+    contact = "glovebox_watch_last_contact_timestamp_seconds"
+    assert found[contact, (("managed_kind", "Namespace"),)] == 7
+    sweep = "glovebox_sweep_last_success_timestamp_seconds"
+    assert found[sweep, (("controller", "datasetpin"),)] == 11
+    assert found["glovebox_watch_canary_delay_seconds", ()] == 0.25

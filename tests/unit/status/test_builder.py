@@ -76,3 +76,36 @@ def test_what_a_message_quotes_acts_on_no_terminal() -> None:
     made = builder()
     made.mark_false("Ready", "Broken", "no `k\x1b[2J`\r\nReady: True\u202e")
     assert made.render()["conditions"][0]["message"] == r"no `k\x1b[2J` Ready: True\u202e"
+
+
+def test_a_message_is_as_long_as_the_field_takes_and_no_longer() -> None:
+    """A status with a longer one would be refused as a whole."""
+    made = builder()
+    made.mark_false("Ready", "Broken", "x" * 2049)
+    made.mark_unknown("Verified", "NotKnown", "y" * 2048)
+    found = conditions(made.render())
+    assert found["Ready"]["message"] == "x" * 2048
+    assert found["Verified"]["message"] == "y" * 2048
+    assert found["Verified"]["status"] == "Unknown"
+
+
+def test_what_goes_on_is_kept_where_that_is_asked_for_and_nothing_is_made_up() -> None:
+    first = builder()
+    first.mark_true("Reconciling", "Provisioning", "it goes on")
+    again = builder(first.render())
+    again.keep("Reconciling")
+    again.keep("Stalled")
+    assert conditions(again.render())["Reconciling"] == conditions(first.render())["Reconciling"]
+    assert "Stalled" not in conditions(again.render())
+
+
+def test_what_stands_is_the_mark_of_now_else_that_of_before_else_not_known() -> None:
+    first = builder()
+    first.mark_true("Verified", "Verified", "9 objects")
+    again = builder(first.render())
+    assert again.current("Verified") == ("True", "Verified", "9 objects")
+    assert not again.is_marked("Verified")
+    again.mark_false("Verified", "ObjectsMissing", "8 objects")
+    assert again.current("Verified") == ("False", "ObjectsMissing", "8 objects")
+    assert again.is_marked("Verified")
+    assert builder().current("Verified")[:2] == ("Unknown", "NotLooked")

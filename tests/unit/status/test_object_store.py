@@ -7,18 +7,22 @@ from typing import Any
 
 import pytest
 
-from glovebox.api.object_store import ObjectStoreSpec
+from glovebox import names
+from glovebox.api.object_store import ObjectStore, ObjectStoreSpec
 from glovebox.data.proofs import Outcome, Proof
-from glovebox.errors import GloveboxError, InvalidInput, NotReady, Unavailable
+from glovebox.errors import Forbidden, GloveboxError, InvalidInput, NotReady, Unavailable
 from glovebox.status.object_store import (
     PROVEN,
     StoreFacts,
     compute_status,
+    is_usable,
     judge_store,
     with_keys,
+    with_ledger,
+    with_records,
 )
+from glovebox.status.outcome import Grace, done, of_error, waiting
 from glovebox.status.outcome import Outcome as Found
-from glovebox.status.outcome import done, of_error, waiting
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 RETENTION = {"mode": "Compliance", "days": 1}
@@ -190,6 +194,113 @@ def test_a_check_that_does_not_come_to_its_end_keeps_what_was_proven(
     assert found == {**PASSED, "Ready": ready, beside: f"True {error.reason}"}
 
 
+# What a bucket that is not set up says before anything is tried, and which condition says it.
+DENIED = {
+    "VersioningRequired": VERSIONING,
+    "LockRequired": LOCK,
+    "EncryptionRequired": "EncryptionProven",
+}
+
+
+@pytest.mark.parametrize("reason", DENIED)
+@pytest.mark.parametrize("is_encrypted", [True, False], ids=["encrypted", "plain"])
+def test_what_a_check_that_did_not_begin_shows_all_the_same_is_said(
+    reason: str, *, is_encrypted: bool
+) -> None:
+    obj: dict[str, Any] = {
+        "metadata": {"generation": 3},
+        "spec": {"endpoint": "https://store.example"},
+    }
+    if is_encrypted:
+        obj["spec"]["encryption"] = {"algorithm": "AES256"}
+    found = answers(compute_status(obj, of_error(InvalidInput(reason, "set it up")), NOW))
+    denied = {name for name, said in found.items() if said.startswith("False")}
+    is_shown = is_encrypted or reason != "EncryptionRequired"
+    assert denied == {"Ready", *([DENIED[reason]] if is_shown else [])}
+    # What waits for somebody denies nothing of the kind.
+    waits = answers(compute_status(obj, waiting(reason, "not yet"), NOW))
+    assert {name for name, said in waits.items() if said.startswith("False")} == {"Ready"}
+
+
+def test_without_a_role_no_session_is_tried_and_none_is_missed() -> None:
+    facts = StoreFacts(NOW, "results", RETENTION, proofs(**{SCOPE: Outcome.UNKNOWN}))
+    assert judge_store(spec(role=False), facts).is_done
+    assert judge_store(spec(), facts).reason == "ProofInconclusive"
+    facts = StoreFacts(NOW, "results", RETENTION, proofs(**{LOCK: Outcome.UNKNOWN}))
+    assert judge_store(spec(role=False), facts).reason == "ProofInconclusive"
+    # What a spec without a role says of sessions is of nobody's.
+    facts = StoreFacts(NOW, "results", None, proofs(**{SCOPE: Outcome.FAILED}))
+    assert judge_store(spec(role=False, worm="BestEffort"), facts).is_done
+
+
+# What a store's conditions say, what else it is, and whether it may be used for what it has.
+USABLE: dict[str, tuple[dict[str, str], dict[str, Any], bool]] = {
+    "ready": ({"Ready": "True"}, {}, True),
+    "not ready": ({"Ready": "False"}, {}, False),
+    "not known": ({"Ready": "Unknown"}, {}, False),
+    "not observed yet": ({}, {}, False),
+    "goes, and is in use": ({"Ready": "False"}, {"deleted": True}, True),
+    "goes, and is no longer held": ({"Ready": "False"}, {"deleted": True, "held": False}, False),
+    "goes, and was never checked": ({"Ready": "False"}, {"deleted": True, "checked": None}, False),
+    "goes before it was observed": ({}, {"deleted": True}, False),
+    "goes, and has no versions": (
+        {"Ready": "False", VERSIONING: "False"},
+        {"deleted": True},
+        False,
+    ),
+    "goes, and does not lock": ({"Ready": "False", LOCK: "False"}, {"deleted": True}, False),
+    "goes, and need not lock": (
+        {"Ready": "False", LOCK: "False"},
+        {"deleted": True, "worm": "BestEffort"},
+        True,
+    ),
+    "goes, and its sessions reach too far": (
+        {"Ready": "False", SCOPE: "False"},
+        {"deleted": True, "worm": "BestEffort"},
+        False,
+    ),
+    "goes, and has no sessions": (
+        {"Ready": "False", SCOPE: "False"},
+        {"deleted": True, "worm": "BestEffort", "role": False},
+        True,
+    ),
+    "goes, and one check is not known": (
+        {"Ready": "False", LOCK: "Unknown"},
+        {"deleted": True},
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", USABLE)
+def test_a_store_is_used_while_it_works_also_when_it_is_to_go(name: str) -> None:
+    said, about, usable = USABLE[name]
+    conditions = [
+        {
+            "type": condition,
+            "status": status,
+            "reason": "Said",
+            "message": "",
+            "lastTransitionTime": NOW,
+            "observedGeneration": 1,
+        }
+        for condition, status in said.items()
+    ]
+    metadata: dict[str, Any] = {"name": "primary", "uid": "u"}
+    if about.get("held", True):
+        metadata["finalizers"] = [names.FINALIZER_IN_USE]
+    if about.get("deleted"):
+        metadata["deletionTimestamp"] = "2026-11-25T12:00:00Z"
+    store = ObjectStore.model_validate(
+        {
+            "metadata": metadata,
+            "spec": spec(worm=about.get("worm", "Required"), role=about.get("role", True)),
+            "status": {"conditions": conditions, "lastVerifiedTime": about.get("checked", NOW)},
+        }
+    )
+    assert is_usable(store) == usable
+
+
 LOST = of_error(NotReady("SigningKeyLost", "the Secret is gone"))
 AWAY = of_error(Unavailable("StoreUnreachable", "no answer"))
 # What was known of the keys, what a look found, and what is said then.
@@ -275,3 +386,114 @@ def test_the_condition_of_encryption_is_there_only_where_it_was_asked_for() -> N
     del asked["encryption"]
     again = compute_status(obj | {"status": status}, done(), NOW, facts=facts, has_role=True)
     assert "EncryptionProven" not in answers(again)
+
+
+def observed() -> dict[str, Any]:
+    """Return a store whose status shows what a check found."""
+    facts = StoreFacts(NOW, "results", RETENTION, proofs())
+    obj: dict[str, Any] = {
+        "metadata": {"generation": 3},
+        "spec": {"endpoint": "https://store.example"},
+    }
+    obj["status"] = compute_status(obj, judge_store(spec(), facts), NOW, facts=facts, has_role=True)
+    return obj
+
+
+@pytest.mark.parametrize(
+    ("lost", "strangers", "said", "words"),
+    [
+        ([], 0, "True RecordsFound", "every run and seal that the cluster knows"),
+        ([], 2, "True RecordsFound", "knows; besides 2 runs of Experiments that are not here"),
+        (["team/a"], 0, "False RecordsLost", "of 1 Experiment, among them team/a: it was"),
+        ([f"t/{n}" for n in range(7)], 1, "False RecordsLost", "t/3, t/4: it was emptied"),
+    ],
+    ids=["all there", "more than is here", "one is lost", "many are lost"],
+)
+def test_what_a_comparison_of_records_found_is_said_and_nothing_else_changes(
+    lost: list[str], strangers: int, said: str, words: str
+) -> None:
+    before = observed()["status"]
+    found = with_records(before, lost, strangers, NOW)
+    assert answers(found) == {**answers(before), "RecordsFound": said}
+    (message,) = (c["message"] for c in found["conditions"] if c["type"] == "RecordsFound")
+    assert words in message
+    assert ("besides" in message) == bool(strangers)
+
+
+GRACE = Grace(300.0, 3)
+DENIED_LEDGER = of_error(Forbidden("StoreForbidden", "it may not"))
+WRITTEN = "True LedgerWritten"
+# What was said of the ledger, how it went since, and what is said then.
+LEDGERS: dict[str, tuple[Found | None, Found | None, str]] = {
+    "written": (None, done(), WRITTEN),
+    "written again": (DENIED_LEDGER, done(), WRITTEN),
+    "it waits": (done(), waiting("LedgerWentBack", "it holds less"), "False LedgerWentBack"),
+    "it is denied": (done(), DENIED_LEDGER, "False StoreForbidden"),
+    "a failure that may pass": (done(), AWAY.with_failure(1.0, 1), WRITTEN),
+    "a failure that lasts": (done(), AWAY.with_failure(600.0, 9), "Unknown StoreUnreachable"),
+    "a failure before anything was known": (
+        None,
+        AWAY.with_failure(1.0, 1),
+        "Unknown StoreUnreachable",
+    ),
+    "nothing new": (done(), None, WRITTEN),
+    "nothing at all": (None, None, "Unknown NotLooked"),
+}
+
+
+@pytest.mark.parametrize("name", LEDGERS)
+def test_how_writing_the_ledger_goes_is_said_and_nothing_else_changes(name: str) -> None:
+    before, outcome, said = LEDGERS[name]
+    obj = observed()
+    if before is not None:
+        obj["status"] = with_ledger(obj, None, before, None, GRACE, NOW)
+    found = with_ledger(obj, None, outcome, None, GRACE, NOW)
+    assert found is not None
+    assert answers(found) == {**answers(obj["status"]), "LedgerWritten": said}
+    assert len(found["conditions"]) == len(answers(found)), "each of them once"
+    assert {**found, "conditions": None} == {**obj["status"], "conditions": None}
+
+
+def test_of_a_store_that_was_not_looked_at_nothing_is_said_of_its_ledger_alone() -> None:
+    obj = {"metadata": {"generation": 3}, "spec": {}}
+    assert with_ledger(obj, None, done(), {"organisation": "x"}, GRACE, NOW) is None
+
+
+def anchored(organisation: str, epoch: int) -> dict[str, Any]:
+    return {"organisation": organisation, "epoch": epoch, "anchors": [{"kind": "Bucket"}]}
+
+
+@pytest.mark.parametrize(
+    ("organisation", "epoch", "kinds", "has_entries"),
+    [
+        ("ours", 1, ["Bucket", "Witness"], True),
+        ("ours", 2, ["Bucket"], True),
+        ("theirs", 1, ["Bucket"], False),
+    ],
+    ids=["the same epoch", "the next epoch", "another organisation"],
+)
+def test_what_is_recorded_beside_a_head_is_of_the_same_ledger(
+    organisation: str, epoch: int, kinds: list[str], *, has_entries: bool
+) -> None:
+    obj = observed()
+    others = [{"kind": "Bucket"}, {"kind": "Status"}, {"kind": "Witness"}]
+    obj["status"]["ledger"] = {**anchored("ours", 1), "anchors": others, "entries": [{"id": "1"}]}
+    found = with_ledger(obj, None, done(), anchored(organisation, epoch), GRACE, NOW)
+    assert found is not None
+    assert [each["kind"] for each in found["ledger"]["anchors"]] == kinds
+    assert ("entries" in found["ledger"]) == has_entries
+
+
+def test_a_condition_repeats_what_its_own_proofs_showed_and_the_retention_is_recorded() -> None:
+    found = [
+        Proof("One", VERSIONING, Outcome.PASSED, "versions are kept"),
+        Proof("Two", VERSIONING, Outcome.FAILED, "a version went"),
+        Proof("Three", LOCK, Outcome.FAILED, "a lock was taken off"),
+    ]
+    facts = StoreFacts(NOW, "results", RETENTION, found)
+    obj = {"metadata": {"generation": 3}, "spec": {"endpoint": "https://store.example"}}
+    status = compute_status(obj, judge_store(spec(), facts), NOW, facts=facts, has_role=True)
+    messages = {each["type"]: each["message"] for each in status["conditions"]}
+    assert (messages[VERSIONING], messages[LOCK]) == ("a version went", "a lock was taken off")
+    assert status["retention"] == RETENTION
+    assert (status["bucket"], status["lastVerifiedTime"]) == ("results", "2026-11-25T12:00:00Z")
