@@ -36,21 +36,20 @@ class Tls(Model):
 class StorePods(Model):
     """The pods of a store that runs in this cluster."""
 
-    namespace: DnsLabel = Field(description="Namespace of the store's pods.")
+    namespace: DnsLabel = Field(description="Namespace of the pods that serve it.")
     labels: dict[str, str] = Field(
-        min_length=1, max_length=8, description="Labels of the store's pods."
+        min_length=1, max_length=8, description="Labels of the pods that serve it."
     )
 
 
 class StoreNetwork(Model):
-    """What NetworkPolicies open towards the store."""
+    """What NetworkPolicies open towards a store, or a proxy."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
                 "!has(self.cidrs) || !has(self.pods)",
-                "must be either `cidrs` (a store outside of the cluster) or `pods` (a store"
-                " inside), not both",
+                "must be either `cidrs` (outside of the cluster) or `pods` (inside), not both",
                 field_path=".pods",
             )
         )
@@ -61,18 +60,18 @@ class StoreNetwork(Model):
         max_length=32,
         json_schema_extra=list_set(),
         description=(
-            "Networks of the store. When absent, and `pods` too: the address in `spec.endpoint`,"
-            " which then has to be an IP address."
+            "Networks in which it is. When absent, and `pods` too: the address in its URL, which"
+            " then has to be an IP address."
         ),
     )
     pods: StorePods | None = Field(
-        default=None, description="The store's pods, when it runs in this cluster."
+        default=None, description="The pods that serve it, when it runs in this cluster."
     )
     port: Port | None = Field(
         default=None,
         description=(
-            "TCP port of the S3 service. When absent: the port of `spec.endpoint`, else 443 or 80"
-            " by its scheme."
+            "TCP port on which it serves. When absent: the port in its URL, else 443 or 80 by the"
+            " scheme."
         ),
     )
 
