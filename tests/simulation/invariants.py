@@ -50,6 +50,7 @@ from glovebox.store.sealing import PREFIX, seal_folder
 from simulation import bugs_told
 from simulation.api_server import ADMINISTRATOR, Asked, Change
 from simulation.faults import Rule
+from simulation.key_promise import Keys
 from simulation.lineage_promise import untold
 from simulation.people import People
 from simulation.process import OPERATOR, RESYNC_SECONDS
@@ -139,12 +140,15 @@ class Promises:
         # What the platform refuses for ever, once all is over.
         self._refused: Collection[Rule] = ()
         self._experiments: dict[str, Json] = {}
+        # On a stage thieves sign as well.
+        self._keys = Keys(world) if people is not None else None
         world.server.on_change.append(self._see)
         world.server.on_delete.append(self.never_deletes_without_uid)
         world.store.on_write.append(self.never_sealed_twice)
         world.store.on_write.append(self.never_signed_while_open)
         world.store.on_write.append(self.never_listed_last_before_it_is)
         world.store.on_write.append(self.never_a_secret_in_a_log)
+        world.store.on_write.append(self.never_signed_with_a_former_key)
         world.on_stale = self.never_written_on_what_is_older
 
     def never_used_more_often_than_granted(self, change: Change) -> None:
@@ -219,6 +223,7 @@ class Promises:
     def _see(self, change: Change) -> None:
         now = self._world.loop.time()
         self._remember_makers(change)
+        self.never_takes_a_key_out(change)
         self._forget_unrecorded(change)
         self._see_grant(change, now)
         if change.user == OPERATOR:
@@ -635,6 +640,22 @@ class Promises:
             if open_by and "could not be closed" not in said:
                 self._break("4b nothing is signed while it is open", f"{namespace}: {open_by}")
 
+    def never_signed_with_a_former_key(self, bucket: str, key: str, version: str) -> None:
+        """A key of seals that was replaced signs nothing any more."""
+        if self._keys is not None and bucket == BUCKET:
+            for what in self._keys.signed_by_former(key, version):
+                self._break("19 a former key signs nothing", what)
+
+    def never_takes_a_key_out(self, change: Change) -> None:
+        """A key that signed stays published, with the end that it got, and one key signs."""
+        for what in self._keys.see(change) if self._keys is not None else ():
+            self._break("19b former keys go on counting", what)
+
+    def in_the_end_all_that_was_signed_verifies(self) -> None:
+        """Whatever was signed is verified by the keys that are published."""
+        for what in self._keys.unverified() if self._keys is not None else ():
+            self._break("19b former keys go on counting", what)
+
     def _open_by(self, namespace: str) -> Iterator[str]:
         server = self._world.server
         live = server.peek(NAMESPACE, None, namespace) or {"metadata": {}}
@@ -681,6 +702,7 @@ class Promises:
             self.in_the_end_seals_are_listed_once_more()
             self.in_the_end_no_task_is_left()
             self.in_the_end_lineage_is_told()
+        self.in_the_end_all_that_was_signed_verifies()
         self.in_the_end_no_volume_is_left()
         self.in_the_end_nothing_is_left_behind()
         self.in_the_end_it_is_quiet(quiet_from)

@@ -70,6 +70,7 @@ class Bucket:
     versioned: bool = False
     can_lock: bool = False
     default: tuple[str, int] | None = None
+    rules: list[dict[str, Any]] = field(default_factory=list)
     keys: dict[str, list[Version]] = field(default_factory=dict)
     uploads: dict[str, Upload] = field(default_factory=dict)
 

@@ -100,6 +100,16 @@ class SimS3:
             answer["Rule"] = {"DefaultRetention": {"Mode": mode, "Days": days}}
         return {"ObjectLockConfiguration": answer}
 
+    def get_bucket_lifecycle_configuration(self, *, Bucket: str) -> dict[str, Any]:
+        """See boto3."""
+        found = self._do("GetBucketLifecycleConfiguration", lambda: self._server.bucket(Bucket))
+        if not found.rules:
+            raise _client_error(
+                "GetBucketLifecycleConfiguration",
+                S3Error(404, "NoSuchLifecycleConfiguration"),
+            )
+        return {"Rules": found.rules}
+
     def put_object_lock_configuration(self, *, Bucket: str, ObjectLockConfiguration: Any) -> None:
         """See boto3."""
         found = self._do("PutObjectLockConfiguration", lambda: self._server.bucket(Bucket))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextvars
 import random
 from collections.abc import Callable
 from typing import Any, Final
 
 from glovebox import names
+from glovebox.controllers.signing_keys import PRIVATE
 from glovebox.kube.kinds import (
     CONFIG_MAP,
     DATASET_PIN,
@@ -29,7 +31,7 @@ from glovebox.kube.kinds import (
 )
 from simulation.api_server import ADMINISTRATOR, Asked, Change, Refused
 from simulation.object_store import NoAnswerError
-from simulation.process import OPERATOR
+from simulation.process import OPERATOR, key_pair
 from simulation.world import (
     SOURCE,
     TEAM,
@@ -41,6 +43,7 @@ from simulation.world import (
 )
 
 Json = dict[str, Any]
+OPERATOR_NAMESPACE: Final = "glovebox-system"
 
 
 class People:
@@ -83,6 +86,16 @@ class People:
         name, act = self._chance.choice(list(self.deeds().items()))
         act()
         return name
+
+    def rotate(self) -> bool:
+        """Put another key in place of the one that signs; return whether there is one."""
+        if self._world.server.peek(SECRET, OPERATOR_NAMESPACE, names.SIGNING_KEY_SECRET) is None:
+            return False
+        pair = key_pair("the key of a person")
+        data = {PRIVATE: base64.b64encode(pair.private.encode()).decode()}
+        return self._world.edit(
+            SECRET, OPERATOR_NAMESPACE, names.SIGNING_KEY_SECRET, {"data": data}
+        )
 
     def deeds(self) -> dict[str, Callable[[], None]]:
         """Return all that they do, by name."""

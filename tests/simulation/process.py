@@ -54,6 +54,13 @@ class Login:
         raise NotImplementedError
 
 
+def key_pair(whose: str) -> KeyPair:
+    """Return a pair of keys for signing: the same one each time that a story is told."""
+    key = Ed25519PrivateKey.from_private_bytes(sha256(whose.encode()).digest())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return KeyPair(private.decode(), public_pem(key.public_key()))
+
+
 class Process:
     """One operator process, which can be started, killed and started again.
 
@@ -136,10 +143,7 @@ class Process:
     def _new_keys(self) -> KeyPair:
         """Make a key that is the same each time that the story is told."""
         self._keys += 1
-        seed = sha256(f"{self.identity} {self._keys}".encode()).digest()
-        key = Ed25519PrivateKey.from_private_bytes(seed)
-        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        return KeyPair(private.decode(), public_pem(key.public_key()))
+        return key_pair(f"{self.identity} {self._keys}")
 
     async def _run(self) -> None:
         settings = Settings(

@@ -112,6 +112,8 @@ class Scenario:
     takes_grants: bool = False
     # The run is a JobSet of two stages, the first with two workers.
     has_stages: bool = False
+    # When a person puts another signing key in place of the present one; 0: nobody does.
+    rotates_at: float = 0.0
     # What people do at which second, beside what is drawn.
     named_deeds: tuple[tuple[float, str], ...] = ()
 
@@ -189,6 +191,10 @@ class Scenario:
             scenario.loans_end = (after, loans.choice(("revoked", "deleted")))
         stages = random.Random(f"stages {seed}")  # noqa: S311 - a simulation
         scenario.has_stages = scenario.has_run and stages.random() < 0.25
+        keys = random.Random(f"another key {seed}")  # noqa: S311 - a simulation
+        if keys.random() < 0.0625:
+            # For long: the last listing is signed when the sessions have ended.
+            scenario.rotates_at, scenario.is_long = 1_000.0 + keys.uniform(0, 60), True
         if scenario.plan.watch_rate > 0.5:
             # What is not repaired by policy would hide that nobody saw it.
             scenario.drift = "Repair"
@@ -281,6 +287,7 @@ class Scenario:
             *(["tasks are Jobs"] if self.has_task_jobs else []),
             *(["lineage"] if self.tells_lineage else []),
             *(["consumer away"] if self.tells_lineage and self.sink_away[1] else []),
+            *(["the key is rotated"] if self.rotates_at else []),
             *(["deleted at the end"] if self.deleted_at_the_end else []),
             *([f"clock jumps {self.clock_jump:.0f} s"] if self.clock_jump else []),
             *([f"clocks differ {self.clock_ahead:.0f} s"] if self.clock_ahead else []),
@@ -514,9 +521,8 @@ class Schedule:
             world.process(name, elects=elects, ahead=number * scenario.clock_ahead).start()
         if scenario.clock_ahead:
             self._count("clocks differ")
-        stopping = asyncio.get_running_loop().create_task(self._stop_leaders())
-        jumping = asyncio.get_running_loop().create_task(self._jump())
-        lending = asyncio.get_running_loop().create_task(self._lend())
+        deeds = (self._stop_leaders(), self._jump(), self._lend(), self._rotate())
+        meanwhile = [asyncio.get_running_loop().create_task(each) for each in deeds]
         self._declare_data()
         if scenario.has_generator:
             world.server.on_change.append(self._generate)
@@ -530,9 +536,7 @@ class Schedule:
             await self._unsettle()
         await self._do_as_named()
         await self._meddle()
-        await stopping
-        await jumping
-        await lending
+        await asyncio.gather(*meanwhile)
         outages = (*scenario.plan.away, scenario.store.away, scenario.store.forbids)
         ends = max(scenario.plan.ends, *(end for _, end in outages))
         await asyncio.sleep(max(0.0, ends - loop.time()))
@@ -663,6 +667,16 @@ class Schedule:
         self._world.story.tell("the clock", f"jumps by {seconds:.0f} s")
         self._count("clock ahead" if seconds > 0 else "clock back")
         self._world.clock.jump(seconds)
+
+    async def _rotate(self) -> None:
+        """Put another key in place of the one that signs, as soon as there is one."""
+        if not self._scenario.rotates_at:
+            return
+        await asyncio.sleep(max(0.0, self._scenario.rotates_at - self._world.loop.time()))
+        for _ in range(60):  # what refuses the first key may do so for ever
+            if self._people.rotate():
+                return
+            await asyncio.sleep(1.0)
 
     def _act_in_an_outage(self, asked: Asked) -> None:
         """Do something to a kind while its watch does not show it: that is when it matters."""

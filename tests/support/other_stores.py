@@ -51,6 +51,7 @@ RIGHTS: Final = (
     "s3:ListBucketMultipartUploads",
     "s3:GetBucketVersioning",
     "s3:GetBucketObjectLockConfiguration",
+    "s3:GetLifecycleConfiguration",
     "s3:GetObject",
     "s3:GetObjectVersion",
     "s3:GetObjectRetention",

@@ -56,6 +56,9 @@ KEY_PUBLISHED: Final = "KeyPublished"
 RECORDS_FOUND: Final = "RecordsFound"
 # ObjectStore: no part of Ready, because a network may be trusted.
 CONNECTION_ENCRYPTED: Final = "ConnectionEncrypted"
+# ObjectStore: only where a rule archives evidence, or that is denied to be known; no part of Ready,
+# because the bucket is not the operator's alone.
+EVIDENCE_READABLE: Final = "EvidenceReadable"
 # ObjectStore: only with `spec.ledger`; no part of Ready, because runs need no ledger.
 LEDGER_WRITTEN: Final = "LedgerWritten"
 LEDGER_ANCHORED: Final = "LedgerAnchored"
@@ -78,6 +81,8 @@ INPUTS_DELIVERED: Final = "InputsDelivered"
 ADMITTED: Final = "Admitted"
 SUCCEEDED: Final = "Succeeded"
 SEALED: Final = "Sealed"
+# Experiment: only while evidence is overdue; no part of Ready, because what runs goes on.
+EVIDENCE_WRITTEN: Final = "EvidenceWritten"
 PLATFORM_CHANGED: Final = "PlatformChanged"
 
 
@@ -260,6 +265,14 @@ TYPE_MEANINGS: Final = {
         "it lost some: it was emptied or restored, or another one answers at its endpoint",
         "not compared yet",
     ),
+    EVIDENCE_READABLE: TypeMeaning(
+        "ObjectStore",
+        "never shown: the condition is absent where no rule of the bucket is known to archive"
+        " evidence",
+        "a lifecycle rule of the bucket moves what lies below `.glovebox/` into an archive. `Ready`"
+        " stays as it is",
+        "the store denies to say whether there is such a rule",
+    ),
     LEDGER_WRITTEN: TypeMeaning(
         "ObjectStore",
         "the ledger that `spec.ledger` names is written and signed",
@@ -343,6 +356,12 @@ TYPE_MEANINGS: Final = {
         "the results are listed, signed and locked",
         "not yet, or sealing failed and is retried",
         "not observed yet",
+    ),
+    EVIDENCE_WRITTEN: TypeMeaning(
+        "Experiment",
+        "never shown: the condition is absent while nothing is overdue",
+        "a conclusion, the record of a run or a last listing could not be written for a quarter of"
+        " an hour; the operator goes on trying. `Ready` stays as it is",
     ),
     PLATFORM_CHANGED: TypeMeaning(
         "Experiment",

@@ -32,7 +32,8 @@ class ObjectStoreStatus(Status):
 
     Conditions: `Ready`, `VersioningProven`, `LockProven`, `ConditionalWritesProven`,
     `CredentialScopeProven`, `EncryptionProven`, `ConnectionEncrypted`, `KeyPublished`,
-    `DeletionProtected`, `RecordsFound`, `LedgerWritten`, `LedgerAnchored`, `AccessLogRead`.
+    `DeletionProtected`, `RecordsFound`, `EvidenceReadable`, `LedgerWritten`, `LedgerAnchored`,
+    `AccessLogRead`.
     """
 
     bucket: str = Field(

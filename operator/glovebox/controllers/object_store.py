@@ -56,6 +56,7 @@ from glovebox.status.outcome import Outcome, done, of_error
 from glovebox.status.summary import holds_back
 from glovebox.store.authorities import authorities_file
 from glovebox.store.buckets import default_retention, ensure_bucket
+from glovebox.store.lifecycle import read_archiving
 from glovebox.store.probes import prove_store
 
 KIND: Final = OBJECT_STORE.kind
@@ -279,12 +280,21 @@ async def _check(ports: Ports, store: ObjectStore) -> StoreFacts:
         ),
     )
     found = await default_retention(connection, spec.artifacts.bucket)
+    archiving = await read_archiving(connection, spec.artifacts.bucket)
     now = ports.now()
     role = spec.sts.role_arn if spec.sts is not None else None
     async with ports.metrics.on_store("prove"):
         proofs = await prove_store(connection, bucket=spec.artifacts.bucket, role_arn=role, now=now)
     retention = {"mode": found.mode.capitalize(), "days": found.days} if found is not None else None
-    return StoreFacts(now, spec.artifacts.bucket, retention, proofs, _checked(store))
+    return StoreFacts(
+        now,
+        spec.artifacts.bucket,
+        retention,
+        proofs,
+        _checked(store),
+        archiving.rule,
+        archiving.denied,
+    )
 
 
 def _checked(store: ObjectStore) -> str:

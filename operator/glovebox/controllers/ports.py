@@ -295,6 +295,8 @@ class Ports:
     uncounted_seals: dict[str, str] = field(default_factory=dict)
     # By UID, when the record that a run was started may be tried again.
     start_notes: dict[str, float] = field(default_factory=dict)
+    # By Experiment, what of its evidence could not be written, and why.
+    late: dict[Key, dict[str, str]] = field(default_factory=dict)
     # By namespace and UID, when the ledger was first told of each grant of the last hour.
     grants_told: dict[str, dict[str, float]] = field(default_factory=dict)
     # Credentials of ObjectStores, as last read, by the name of their Secret.

@@ -26,6 +26,7 @@ NODES: Final = "glovebox_nodes"
 TENANT_PODS: Final = "glovebox_tenantPods"
 SESSIONS_END: Final = "glovebox_sessionsEnd"
 UPLOADS_ENDED: Final = "glovebox_uploadsEnded"
+PASSED_OVER: Final = "glovebox_passedOver"
 # Said once: it is so of every log that is not known to be cut.
 BEGINNINGS: Final = (
     "whether a log is whole is not known: its beginning is kept as far as its kubelet still had it"

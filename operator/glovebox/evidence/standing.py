@@ -133,6 +133,7 @@ class Judge:
         doubts: By version, what is wrong with a document that a published key signed.
         former: By version, what is told of one by a former key where another one counts.
         unread: By version, what is told of one that cannot be read.
+        passed: By version, what is told of one of ours that a later one passed over.
     """
 
     rule: Rule
@@ -142,6 +143,7 @@ class Judge:
     doubts: dict[str, str] = field(default_factory=dict)
     former: dict[str, str] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
+    passed: dict[str, str] = field(default_factory=dict)
 
     def __call__(  # noqa: PLR0911 - one way out for each thing that is asked
         self, stored: Stored

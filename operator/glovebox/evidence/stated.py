@@ -15,7 +15,7 @@ from glovebox.api.experiment_status import RunStatus
 from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.errors import InvalidInput
 from glovebox.evidence.after_seal import payload_of
-from glovebox.evidence.run_facts import SESSIONS_END
+from glovebox.evidence.run_facts import PASSED_OVER, SESSIONS_END
 from glovebox.evidence.statement import FINDING, SNAPSHOT_NAME, list_digest_of
 
 _OUTCOMES: Final = frozenset({"", "Succeeded", "Failed"})
@@ -36,6 +36,7 @@ class StatedSeal:
         list_digest: Of the list of artifacts.
         findings: What the seal cannot vouch for.
         run: The run; None without one.
+        passed_over: Versions under its name that could not be read when it was made.
     """
 
     outcome: str
@@ -46,6 +47,7 @@ class StatedSeal:
     list_digest: str
     findings: tuple[str, ...]
     run: RunStatus | None
+    passed_over: tuple[str, ...] = ()
 
 
 def moment_of(text: Any) -> datetime | None:
@@ -108,6 +110,7 @@ def _stated(document: Any) -> StatedSeal:
             if each["name"] == FINDING
         ),
         run=_run(ended, metadata),
+        passed_over=tuple(str(each) for each in metadata.get(PASSED_OVER, ())),
     )
 
 

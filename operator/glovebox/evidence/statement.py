@@ -24,6 +24,7 @@ from glovebox.api.experiment_status import RunStatus
 from glovebox.data.digest import DIGEST_PREFIX, canonical_json
 from glovebox.evidence.artifacts import Artifact
 from glovebox.evidence.run_facts import (
+    PASSED_OVER,
     SESSIONS_END,
     UNKNOWN,
     UPLOADS_ENDED,
@@ -129,6 +130,7 @@ class SealInputs:
         tenant_pods: Who else had pods in the namespace; None when nobody was seen.
         sessions_end: When the last session ends that may write below the prefix.
         uploads_ended: How many open uploads in parts were ended for the seal.
+        passed_over: Versions under the name of the seal that could not be read when it was made.
         builder: URI of the installation; empty for `BUILDER`.
     """
 
@@ -153,6 +155,7 @@ class SealInputs:
     tenant_pods: TenantPods | None = None
     sessions_end: str = ""
     uploads_ended: int = 0
+    passed_over: tuple[str, ...] = ()
     builder: str = ""
 
 
@@ -196,6 +199,7 @@ def statement(
                     if value
                 }
                 | {UPLOADS_ENDED: about.uploads_ended}
+                | ({PASSED_OVER: list(about.passed_over)} if about.passed_over else {})
                 | metadata_of(about.run, about.tenant_pods),
                 "byproducts": [
                     {

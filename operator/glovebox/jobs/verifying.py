@@ -194,6 +194,7 @@ def verify_seal(
             for each in judge.doubts_beside(objects[STATEMENT_NAME].version_id)
         ),
         *(f"cannot be read, and is not the seal: {each}" for each in judge.unread.values()),
+        *(f"not the seal: {each}" for each in judge.passed.values()),
     ]
     seal = objects[STATEMENT_NAME].body
 

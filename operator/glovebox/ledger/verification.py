@@ -161,7 +161,8 @@ class _Verification:
             else:
                 stamps.append(Stamp(each.size, moment))
         if unread:
-            self._report.unchecked.append(f"{unread} timestamps (--timestamp-roots)")
+            noun = "timestamp" if unread == 1 else "timestamps"
+            self._report.unchecked.append(f"{unread:,} {noun} (--timestamp-roots)")
         self._report.dated = stamps
         return stamps
 

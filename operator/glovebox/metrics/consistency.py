@@ -71,6 +71,8 @@ class Threads:
         unsealed: Since when a run is over that is not sealed, as Unix time.
         authorities: When the last certificate of a store's `caBundle` ends, as Unix time.
         went_back: Whether the ledger of a store holds less than was seen, and is not continued.
+        unwritten: Whether the ledger of a store cannot be written, keys of seals included.
+        overdue: Whether evidence of an Experiment could not be written for long.
     """
 
     links: frozenset[str] = frozenset()
@@ -84,6 +86,8 @@ class Threads:
     unsealed: float | None = None
     authorities: float | None = None
     went_back: bool = False
+    unwritten: bool = False
+    overdue: bool = False
 
 
 def read_threads(obj: Mapping[str, Any]) -> Threads:
@@ -93,7 +97,11 @@ def read_threads(obj: Mapping[str, Any]) -> Threads:
         return _of_experiment(obj, status)
     if kind == OBJECT_STORE.kind:
         went_back = _reason(status, types.LEDGER_WRITTEN) == reasons.LEDGER_WENT_BACK
-        return Threads(authorities=_authorities(obj.get("spec") or {}), went_back=went_back)
+        return Threads(
+            authorities=_authorities(obj.get("spec") or {}),
+            went_back=went_back,
+            unwritten=_is_unwritten(status),
+        )
     if kind == FEATURE_SET_PIN.kind:
         return Threads(
             links=_broken(kind, status),
@@ -118,6 +126,8 @@ class Consistency(Generic[K]):
         self._opposed: set[str] = set()
         self.incomplete = 0
         self.went_back = 0
+        self.unwritten = 0
+        self.overdue = 0
         self._unsealed: Earliest[K] = Earliest()
         self._authorities: Earliest[K] = Earliest()
 
@@ -149,6 +159,8 @@ class Consistency(Generic[K]):
         self._oppose(threads)
         self.incomplete -= threads.incomplete
         self.went_back -= threads.went_back
+        self.unwritten -= threads.unwritten
+        self.overdue -= threads.overdue
         self._unsealed.put(key, None)
         self._authorities.put(key, None)
 
@@ -185,6 +197,8 @@ class Consistency(Generic[K]):
         self._oppose(threads)
         self.incomplete += threads.incomplete
         self.went_back += threads.went_back
+        self.unwritten += threads.unwritten
+        self.overdue += threads.overdue
         self._unsealed.put(key, threads.unsealed)
         self._authorities.put(key, threads.authorities)
 
@@ -203,7 +217,7 @@ class Consistency(Generic[K]):
 def _of_experiment(obj: Mapping[str, Any], status: Mapping[str, Any]) -> Threads:
     spec = obj.get("spec") or {}
     if status.get("seal"):
-        return Threads(incomplete=_is_incomplete(obj, status))
+        return Threads(incomplete=_is_incomplete(obj, status), overdue=_is_overdue(status))
     entries = status.get("inputs") or ()
     datasets = (spec.get("inputs") or {}).get("datasets") or ()
     roles = {entry.get("name"): entry.get("role") for entry in datasets}
@@ -227,7 +241,19 @@ def _of_experiment(obj: Mapping[str, Any], status: Mapping[str, Any]) -> Threads
         judged=contents(_JUDGED),
         incomplete=_is_incomplete(obj, status),
         unsealed=_waits_for_seal(spec, status),
+        overdue=_is_overdue(status),
     )
+
+
+def _is_overdue(status: Mapping[str, Any]) -> bool:
+    return _reason(status, types.EVIDENCE_WRITTEN) == reasons.EVIDENCE_OVERDUE
+
+
+def _is_unwritten(status: Mapping[str, Any]) -> bool:
+    entry = condition_of(status, types.LEDGER_WRITTEN)
+    if entry is None or entry["reason"] == reasons.NOT_LOOKED:
+        return False
+    return bool(entry["status"] != types.TRUE)
 
 
 def _waits_for_seal(spec: Mapping[str, Any], status: Mapping[str, Any]) -> float | None:

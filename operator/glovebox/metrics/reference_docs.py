@@ -67,6 +67,12 @@ WATCH: Final = {
         "Above 0: a bucket was restored, emptied or replaced; the ObjectStore's condition"
         " `LedgerWritten` says what was seen, and what is there."
     ),
+    "glovebox_ledgers_unwritten": (
+        "Above 0 for minutes: the ObjectStore's condition `LedgerWritten` says why."
+    ),
+    "glovebox_evidence_overdue": (
+        "Above 0: the condition `EvidenceWritten` of the Experiment names the cause and the cure."
+    ),
     "glovebox_records_lost": (
         "Above 0: a store was emptied or restored. See the ObjectStore's condition `RecordsFound`."
     ),

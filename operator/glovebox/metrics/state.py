@@ -294,6 +294,17 @@ class StateCollector(Collector):
             "ObjectStores whose ledger holds less than was seen signed: it is not continued.",
             value=found.went_back,
         )
+        yield GaugeMetricFamily(
+            "glovebox_ledgers_unwritten",
+            "ObjectStores whose ledger cannot be written, entries of keys of seals included.",
+            value=found.unwritten,
+        )
+        yield GaugeMetricFamily(
+            "glovebox_evidence_overdue",
+            "Experiments with a conclusion, a record of a run or a last listing that could not be"
+            " written for a quarter of an hour.",
+            value=found.overdue,
+        )
         unsealed = GaugeMetricFamily(
             "glovebox_seal_oldest_waiting_timestamp_seconds",
             "When the run ended that has waited longest for its seal; absent when none waits.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,9 +16,11 @@ from glovebox.desired.leakage import recorded_sheet
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.experiment import CONDITIONS
 from glovebox.status.experiment_facts import ConclusionFacts, SealFacts
+from glovebox.status.experiment_seen import Late
 from glovebox.status.experiment_work import mark_seal, record_run
 from glovebox.status.ledger import record_entries
 from glovebox.status.outcome import Outcome, Verdict
+from glovebox.status.overdue import mark_overdue, overdue_of
 
 
 def compute_adopted_status(
@@ -58,7 +60,12 @@ def compute_adopted_status(
 
 
 def compute_after_adoption(
-    obj: Mapping[str, Any], outcomes: Mapping[str, Outcome], now: datetime, *, ledger: bool = False
+    obj: Mapping[str, Any],
+    outcomes: Mapping[str, Outcome],
+    now: datetime,
+    *,
+    ledger: bool = False,
+    late: Sequence[Late] = (),
 ) -> dict[str, Any]:
     """Return the status of an Experiment with `spec.adopts` that took over all there was.
 
@@ -68,9 +75,13 @@ def compute_after_adoption(
         now: The present time.
         ledger: Whether a ledger is told; what it was not told yet is no news to hold back, as it
             is said to be the former Experiment's.
+        late: What of the evidence could not be written.
     """
     generation = obj["metadata"].get("generation", 0)
-    builder = StatusBuilder(obj.get("status"), generation, CONDITIONS, now)
+    overdue = overdue_of(obj.get("status"), late)
+    lasting = (*CONDITIONS, *((types.EVIDENCE_WRITTEN,) if overdue else ()))
+    builder = StatusBuilder(obj.get("status"), generation, lasting, now)
+    mark_overdue(builder, overdue)
     run = (obj.get("status") or {}).get("run") or {}
     for condition in (types.READY, types.SUCCEEDED):
         builder.mark(condition, *builder.current(condition))

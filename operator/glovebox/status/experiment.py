@@ -55,6 +55,7 @@ from glovebox.status.experiment_work import mark_run, mark_seal, not_sealed, pla
 from glovebox.status.job_waits import WAITS
 from glovebox.status.ledger import HeldBack, hold_back, hold_ready, record_entries
 from glovebox.status.outcome import Outcome, Verdict
+from glovebox.status.overdue import is_shown, mark_overdue, overdue_of
 from glovebox.status.queueing import mark_admitted, shows_admission
 from glovebox.status.references import AS_BOUND
 from glovebox.status.text import format_time, held_by
@@ -147,7 +148,8 @@ def condition_types(obj: Mapping[str, Any]) -> tuple[str, ...]:
     granted = (types.INPUTS_GRANTED,) if any(each.get("grants") for each in inputs) else ()
     delivered = (types.INPUTS_DELIVERED,) if delivers_to_people(obj) else ()
     admitted = (types.ADMITTED,) if shows_admission(obj) else ()
-    return (*CONDITIONS, *granted, *delivered, *admitted)
+    overdue = (types.EVIDENCE_WRITTEN,) if is_shown(obj.get("status")) else ()
+    return (*CONDITIONS, *granted, *delivered, *admitted, *overdue)
 
 
 def compute_bound_status(
@@ -207,9 +209,11 @@ def compute_released_status(
 
 def compute_status(seen: Seen) -> dict[str, Any]:
     """Return the status that one look comes to."""
-    builder = StatusBuilder(
-        seen.previous, _generation(seen.obj), condition_types(seen.obj), seen.now
-    )
+    overdue = overdue_of(seen.previous, seen.late)
+    lasting = [each for each in condition_types(seen.obj) if each != types.EVIDENCE_WRITTEN]
+    lasting += [types.EVIDENCE_WRITTEN] if overdue else []
+    builder = StatusBuilder(seen.previous, _generation(seen.obj), lasting, seen.now)
+    mark_overdue(builder, overdue)
     if seen.suspended:
         message = "`spec.suspend` is true: nothing is bound or created until it is false"
         builder.mark_false(types.READY, reasons.SUSPENDED, message)

@@ -35,6 +35,21 @@ _REPAIR_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
+class Late:
+    """Evidence that could not be written when it was last tried.
+
+    Attributes:
+        what: Which, in words.
+        why: The cause, and its cure.
+        is_overdue: Whether that has been so for long enough to be reported.
+    """
+
+    what: str
+    why: str
+    is_overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """One look, as far as its status depends on it.
 
@@ -45,6 +60,7 @@ class Seen:
         suspended: Whether nothing was bound because `spec.suspend` is true.
         grace: How long a failure that may pass is held back.
         ledger: Whether what happened is reported only when the ledger tells of it.
+        late: What of the evidence could not be written.
     """
 
     obj: Mapping[str, Any]
@@ -53,6 +69,7 @@ class Seen:
     suspended: bool = False
     grace: Grace = GRACE
     ledger: bool = False
+    late: tuple[Late, ...] = ()
     _skipped: Outcome = field(default_factory=lambda: skipped("resolve"))
 
     def outcome(self, phase: str) -> Outcome:

@@ -57,6 +57,8 @@ class StoreFacts:
         retention: The bucket's default retention as the status shows it; None without one.
         proofs: Every attack with what it showed.
         digest: Of what was checked.
+        archiving: The rule of the bucket that archives evidence; empty without one.
+        archiving_denied: Why nobody knows of such a rule; empty where that is known.
     """
 
     time: datetime
@@ -64,6 +66,8 @@ class StoreFacts:
     retention: Mapping[str, Any] | None
     proofs: Sequence[Proof]
     digest: str = ""
+    archiving: str = ""
+    archiving_denied: str = ""
 
 
 def judge_store(spec: ObjectStoreSpec, facts: StoreFacts) -> Outcome:
@@ -141,8 +145,10 @@ def compute_status(
         has_role: Whether the spec names a role for credentials of one experiment alone.
     """
     generation = obj["metadata"].get("generation", 0)
-    is_encrypted = bool(obj["spec"].get("encryption"))
-    lasting = _shown_types({types.ENCRYPTION_PROVEN} if is_encrypted else ())
+    optional = {types.ENCRYPTION_PROVEN} if obj["spec"].get("encryption") else set()
+    if _may_be_archived(obj, facts):
+        optional.add(types.EVIDENCE_READABLE)
+    lasting = _shown_types(optional)
     builder = StatusBuilder(obj.get("status"), generation, lasting, now)
     if facts is not None:
         _record(builder, facts)
@@ -152,15 +158,41 @@ def compute_status(
         # The check did not begin: what it would have shown is known all the same.
         builder.mark_false(denied, outcome.reason, outcome.message)
     _mark_encrypted(builder, obj["spec"])
+    _mark_archived(builder, facts)
     summarise(builder, outcome, REQUIRED, READY)
     return builder.render()
 
 
 def _shown_types(optional: Collection[str]) -> tuple[str, ...]:
-    """Return the conditions that are shown, of which one is only where it was asked for."""
+    """Return the conditions that are shown, of which some are only where there is reason to."""
     encryption = [types.ENCRYPTION_PROVEN] if types.ENCRYPTION_PROVEN in optional else []
+    readable = [types.EVIDENCE_READABLE] if types.EVIDENCE_READABLE in optional else []
     place = len(PROVEN) + 1
-    return (*CONDITIONS[:place], *encryption, *CONDITIONS[place:])
+    return (*CONDITIONS[:place], *encryption, *CONDITIONS[place:], *readable)
+
+
+def _may_be_archived(obj: Mapping[str, Any], facts: StoreFacts | None) -> bool:
+    """Return whether evidence may be archived; a look that found out nothing changes no answer."""
+    if facts is not None:
+        return bool(facts.archiving or facts.archiving_denied)
+    before = (obj.get("status") or {}).get("conditions") or ()
+    return any(entry["type"] == types.EVIDENCE_READABLE for entry in before)
+
+
+def _mark_archived(builder: StatusBuilder, facts: StoreFacts | None) -> None:
+    if facts is not None and facts.archiving:
+        message = (
+            f"of bucket {facts.bucket}, {facts.archiving}, those below `.glovebox/` among them:"
+            " seals, records and manifests cannot be read then, and a seal may be made twice. Give"
+            " the rule a filter with the prefixes that it is for, and restore what it archived"
+        )
+        builder.mark_false(types.EVIDENCE_READABLE, reasons.EVIDENCE_ARCHIVED, message)
+    elif facts is not None and facts.archiving_denied:
+        message = (
+            "whether a rule of the bucket archives evidence is not known:"
+            f" {facts.archiving_denied} (`s3:GetLifecycleConfiguration`)"
+        )
+        builder.mark_unknown(types.EVIDENCE_READABLE, reasons.STORE_FORBIDDEN, message)
 
 
 def _mark_encrypted(builder: StatusBuilder, spec: Mapping[str, Any]) -> None:

@@ -20,8 +20,8 @@ from glovebox.api import reasons
 from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.errors import GloveboxError, InvalidInput, Unavailable
 from glovebox.evidence.after_seal import CONCLUSION_NAME, LAST_LIST_NAME, SUPPLEMENT_NAME
-from glovebox.evidence.standing import Rule, Standing, Stored, judge_of_seal
-from glovebox.evidence.stated import moment_of
+from glovebox.evidence.standing import Judge, Rule, Standing, Stored, judge_of_seal
+from glovebox.evidence.stated import moment_of, read_stated
 from glovebox.evidence.statement import LIST_NAME, SNAPSHOT_NAME, STATEMENT_NAME
 from glovebox.evidence.verification import stated_list_digest, stated_snapshot_digest
 from glovebox.store.errors import translated
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 # A statement names at most 10,000 artifacts of at most a kilobyte each; what is longer is none.
 _STATEMENT_BYTES: Final = 64 << 20
+# So many versions behind the oldest that counts are looked at: anybody may have written them.
+_LATER_MAX: Final = 16
 # Some stores list what is encrypted a little longer than it is read.
 _SLACK: Final = 64 << 10
 # What a document that is found is worth: a `Judge`.
@@ -124,8 +126,33 @@ def versions_of(store: Store, bucket: str, key: str, stop: Stop) -> list[str]:
 def find_statement(
     store: Store, bucket: str, folder: str, trusted: Trusted, stop: Stop
 ) -> Statement | None:
-    """Return the oldest statement of a seal that counts, see `find_signed`. Blocks."""
-    return find_signed(store, bucket, folder + STATEMENT_NAME, trusted, stop)
+    """Return the statement that is the seal: the oldest that counts, see `find_signed`. Blocks.
+
+    Or a later one that the present key signed as well, and that says that it was made because the
+    oldest could not be read: that one is on record, and what came after names it. A process had
+    died between the two.
+    """
+    key = folder + STATEMENT_NAME
+    found = find_signed(store, bucket, key, trusted, stop)
+    if found is None or found.standing is not Standing.COUNTS:
+        return found
+    rows = rows_of(store, bucket, key, stop)
+    behind = [row.version_id for row in rows].index(found.version_id) + 1
+    for row in rows[behind : behind + _LATER_MAX]:
+        if row.size > _STATEMENT_BYTES:
+            continue
+        read = read_or_why(store, bucket, key, row.version_id, _STATEMENT_BYTES, stop)
+        later = stored(store, bucket, key, row.version_id, read)
+        if read.why or trusted(later) is not Standing.COUNTS:
+            continue
+        if found.version_id in read_stated(read.body).passed_over:
+            if isinstance(trusted, Judge):
+                trusted.passed[found.version_id] = (
+                    f"version {found.version_id} is signed as well, and could not be read when"
+                    f" version {row.version_id} was made, which is on record as the seal"
+                )
+            found = Statement(row.version_id, read.body, Standing.COUNTS)
+    return found
 
 
 def find_seal(

@@ -16,12 +16,12 @@ from glovebox.ledger.entry import digest_of_bytes
 from glovebox.ledger.layout import Layout, entry_path
 from glovebox.ledger.tiles import ENTRIES, WIDTH, Edge, Tile, TileNodes, encode_bundle
 from glovebox.ledger.tree import leaf_hash, root_of
+from glovebox.store.connection import Stop
 from glovebox.store.ledger_objects import LedgerPlace, read_oldest, write_once
 from glovebox.store.ledger_tail import find_newest
 
 if TYPE_CHECKING:
     from glovebox.ledger.note import VerifierKey
-    from glovebox.store.connection import Stop
 
 
 class LedgerTree:
@@ -44,6 +44,9 @@ class LedgerTree:
         self._bodies: dict[int, bytes | None] = {}
         # Before it, but in the tile that is not full: its bundle will need them.
         self._kept: dict[int, bytes | None] = {}
+        # What the entries below the signed head are compared with.
+        self._nodes: TileNodes | None = None
+        self._stop = Stop()
 
     def load(self, size: int, stop: Stop) -> int:
         """Find the newest signed head; return its size. Blocks.
@@ -57,7 +60,7 @@ class LedgerTree:
         if newest.head.size > size:
             raise self._went_back(newest.head, f"{size} entries are there")
         self._edge = self._loaded(newest, stop)
-        self.published, self._bodies = newest.head, {}
+        self.published, self._bodies, self._nodes = newest.head, {}, None
         return newest.head.size
 
     def add(self, index: int, body: bytes) -> None:
@@ -71,6 +74,35 @@ class LedgerTree:
     def digest_of(self, index: int, stop: Stop) -> str:
         """Return the digest of an entry's stored bytes. Blocks."""
         return digest_of_bytes(self._body(index, stop))
+
+    def require_signed(self, index: int, body: bytes, stop: Stop) -> None:
+        """Refuse an entry below the signed head that is not the one that was signed. Blocks.
+
+        It costs a request for each 256 entries. Where tiles are gone the entries themselves led to
+        the root, when the head was found.
+
+        Raises:
+            InvalidInput: `LedgerInvalid`: somebody put other bytes in its place.
+        """
+        if self.published is None or index >= self.published.size:
+            return
+        self._stop = stop
+        if self._nodes is None:
+            edge = dict(self._edge.partial())  # which leads to the root that was signed
+            self._nodes = TileNodes(
+                self._edge.size, lambda tile: edge.get(tile) or self._tile(tile, self._stop)
+            )
+        try:
+            hashes = self._nodes.proven(index // WIDTH)
+        except InvalidInput:
+            hashes = None
+        if hashes is not None and hashes[index % WIDTH] != leaf_hash(body):
+            raise InvalidInput(
+                reasons.LEDGER_INVALID,
+                f"{entry_path(index)} in s3://{self._place.bucket}/{self._layout.prefix} is not the"
+                " entry that was signed there: nothing is written behind it; run `glovebox ledger"
+                " verify`, and find out who may write over what is in the bucket",
+            )
 
     def head(self, size: int, known: Head, stop: Stop) -> Head:
         """Return the head over so many entries. Blocks.
@@ -110,7 +142,7 @@ class LedgerTree:
             raise self._went_back(opened.head, f"the entries have the root {head.root_text}")
         for index in sorted(self._bodies):
             self._edge.add(leaf_hash(self._bodies[index] or b""))
-        self.published = head
+        self.published, self._nodes = head, None
         begin = head.size - head.size % WIDTH
         both = self._kept | self._bodies
         self._kept = {index: body for index, body in both.items() if index >= begin}

@@ -10,6 +10,10 @@ hole:
   something else suppresses nothing: the event is written beside it, and names it.
 - It goes on to the next index only when it has seen who has this one.
 
+What is read back below the newest signed head has to be what was signed there: nothing is written
+behind an entry whose bytes were replaced. A stranger's entry behind the head suppresses nothing,
+and is left to `glovebox ledger verify`: it stays, and would stop the ledger for ever.
+
 A head is signed only when it continues the newest one that lies there *and* the one that the caller
 remembers: a bucket that was restored, emptied or swapped is refused, not continued.
 """
@@ -320,6 +324,8 @@ class LedgerWriter:
         for index in range(size - 1, -1, -1):
             self._stop.check()
             body = read_oldest(self._place, layout.entry(index), self._stop)
+            if body is not None and layout == self.layout:
+                self._tree.require_signed(index, body, self._stop)
             yield Placed(layout.epoch, index), _read(body) if body is not None else None
         if layout.epoch > 1:
             former = Layout(layout.organisation, layout.epoch - 1)

@@ -50,6 +50,7 @@ _FINDINGS_MAX: Final = 16
 _FINDING_LENGTH: Final = 1024
 # Whoever has a former key may write as many as they like.
 _OTHERS_MAX: Final = 3
+_PASSED_MAX: Final = 16
 
 
 def _now() -> datetime:
@@ -96,7 +97,8 @@ async def _sealed(
     if sealed is not None:
         return _result(sealed, keys, judge)
     # Whoever reads the seal is to know that another one lies in front of it.
-    others = _others(judge)
+    others, passed = _others(judge), tuple(judge.unread)[:_PASSED_MAX]
+    request = replace(request, about=replace(request.about, passed_over=passed))
     if gather is not None:
         return await _signed(context, request, await gather(context), others, now)
     journal = _journal(context, wanted)

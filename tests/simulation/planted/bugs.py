@@ -362,7 +362,7 @@ BUGS: Final = (
         also=(
             (
                 "controllers/experiment/run.py",
-                "    return done(facts, retry_seconds=waits.retry_seconds)\n",
+                "    return done(facts, retry_seconds=earlier(waits.retry_seconds, noted_next))\n",
                 "    return done(facts, retry_seconds=1.0)\n",
             ),
         ),
@@ -461,5 +461,28 @@ BUGS: Final = (
                 "        if other is not None and not other.namespace:\n",
             ),
         ),
+    ),
+    Bug(
+        "a process signs for ever with the key that it read first",
+        "19 a former key signs nothing",
+        "controllers/signing_keys.py",
+        "    signer = signer_of(secret)\n    key = trusted(signer.public)\n",
+        "    signer = _FIRST.setdefault(id(ports), signer_of(secret))\n    key = trusted(signer.public)\n",
+        focus="the key is rotated",
+        also=(
+            (
+                "controllers/signing_keys.py",
+                'URI: Final = "uri"\n',
+                'URI: Final = "uri"\n_FIRST: dict[int, Signer] = {}\n',
+            ),
+        ),
+    ),
+    Bug(
+        "a key that was replaced is taken off the list",
+        "19b former keys go on counting",
+        "evidence/rotation.py",
+        "        for each in bundle.keys\n    )\n    if known is None:\n",
+        "        for each in bundle.keys\n        if each.key_id == key.key_id\n    )\n    if known is None:\n",
+        focus="the key is rotated",
     ),
 )

@@ -222,7 +222,7 @@ def test_without_roots_the_entry_counts_and_nobody_dates_it(told: Told, now: dat
     told.date()
     code, answer = told.verify(dated=False)
     assert (code, found(answer), answer["ledger"]["knownByTime"]) == (0, [], None)
-    assert "of the ledger: 1 timestamps (--timestamp-roots)" in answer["unchecked"]
+    assert "of the ledger: 1 timestamp (--timestamp-roots)" in answer["unchecked"]
     assert not any("--seals" in each for each in answer["unchecked"])
 
 

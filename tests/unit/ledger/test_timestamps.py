@@ -244,7 +244,7 @@ def test_without_roots_timestamps_are_said_to_be_unchecked(authority: Authority)
     dated.publish()
     report = dated.ledger.verify(now=datetime.now(UTC))
     assert (report.findings, report.stamps) == ([], 0)
-    assert "1 timestamps (--timestamp-roots)" in report.unchecked
+    assert "1 timestamp (--timestamp-roots)" in report.unchecked
 
 
 # -- on a store

@@ -330,6 +330,14 @@ def _built() -> dict[str, Case]:
                 "few": Calm({_SEALS % "error": "0 0 0 2x60", _SEALS % "success": "0x60"}),
             },
         ),
+        "LedgerUnwritten": Case(
+            Fault({"glovebox_ledgers_unwritten": "0 0 0 1x60"}, at=2400),
+            {"for a moment": Calm({"glovebox_ledgers_unwritten": "0 0 1x20 0x60"})},
+        ),
+        "EvidenceOverdue": Case(
+            Fault({"glovebox_evidence_overdue": "0 0 0 2x60"}, at=900),
+            {"healthy": Calm({"glovebox_evidence_overdue": "0x60"})},
+        ),
         "LedgerWentBack": Case(
             Fault({back: "0 0 0 1x20"}, at=300),
             # A new epoch begins with no entries.

@@ -204,6 +204,27 @@ def test_a_ledger_that_went_back_counts_until_its_store_is_well_or_gone() -> Non
     assert found.went_back == 0
 
 
+def test_a_ledger_that_cannot_be_written_counts_until_it_is() -> None:
+    back = obj("ObjectStore", condition("LedgerWritten", "False", "LedgerUnavailable"))
+    away = obj("ObjectStore", condition("LedgerWritten", "Unknown", "StoreUnreachable"))
+    unseen = obj("ObjectStore", condition("LedgerWritten", "Unknown", "NotLooked"))
+    found = counted(back, away, unseen)
+    assert found.unwritten == 2
+    found.upsert(0, obj("ObjectStore", condition("LedgerWritten", "True", "LedgerWritten")))
+    found.delete(1)
+    assert found.unwritten == 0
+
+
+@pytest.mark.parametrize("sealed", [False, True], ids=["before the seal", "after it"])
+def test_evidence_that_is_overdue_counts_until_it_is_written(*, sealed: bool) -> None:
+    seal: dict[str, Any] = {"seal": {"uri": "s3://results/x"}} if sealed else {}
+    late = obj("Experiment", condition("EvidenceWritten", "False", "EvidenceOverdue"), **seal)
+    found = counted(late, obj("Experiment", **seal))
+    assert found.overdue == 1
+    found.upsert(0, obj("Experiment", **seal))
+    assert found.overdue == 0
+
+
 @pytest.mark.parametrize(
     ("reason", "expected"),
     [

@@ -61,6 +61,38 @@ def answers(status: dict[str, Any]) -> dict[str, str]:
     return {entry["type"]: f"{entry['status']} {entry['reason']}" for entry in status["conditions"]}
 
 
+ARCHIVING = StoreFacts(
+    NOW,
+    "results",
+    RETENTION,
+    proofs(),
+    archiving="rule `cold` moves versions to GLACIER after 0 days",
+)
+
+
+def test_a_rule_that_archives_evidence_is_reported_and_the_store_is_used_on() -> None:
+    found = shown(spec(), ARCHIVING)
+    assert found["EvidenceReadable"] == "False EvidenceArchived"
+    assert found["Ready"] == "True Proven"
+
+
+def test_that_a_store_denies_to_tell_its_rules_is_reported_as_unknown() -> None:
+    facts = StoreFacts(NOW, "results", RETENTION, proofs(), archiving_denied="the store denies it")
+    assert shown(spec(), facts)["EvidenceReadable"] == "Unknown StoreForbidden"
+
+
+def test_what_was_said_of_rules_stays_until_the_next_check_and_goes_with_the_rule() -> None:
+    obj: dict[str, Any] = {
+        "metadata": {"generation": 3},
+        "spec": {"endpoint": "https://store.example"},
+    }
+    obj["status"] = compute_status(obj, done(), NOW, facts=ARCHIVING)
+    obj["status"] = compute_status(obj, done(), NOW)
+    assert answers(obj["status"])["EvidenceReadable"] == "False EvidenceArchived"
+    facts = StoreFacts(NOW, "results", RETENTION, proofs())
+    assert "EvidenceReadable" not in answers(compute_status(obj, done(), NOW, facts=facts))
+
+
 PASSED = dict.fromkeys(PROVEN, "True Proven") | dict.fromkeys(
     ("KeyPublished", "RecordsFound"), "Unknown NotLooked"
 )

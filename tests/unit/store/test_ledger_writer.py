@@ -685,6 +685,33 @@ def test_entries_that_were_edited_below_a_signed_head_are_not_continued(
     assert refused.value.reason == "LedgerWentBack"
 
 
+@pytest.mark.parametrize(
+    ("index", "entries"),
+    [(2, 3), (1, 3), (255, 256), (3, 260)],
+    ids=["the last one", "one that is read back", "the last of a tile", "one of a full tile"],
+)
+def test_nothing_is_written_behind_an_entry_that_is_not_the_one_that_was_signed(
+    server: ObjectStoreServer, ledgers: Ledgers, index: int, entries: int
+) -> None:
+    writer = ledgers.writer()
+    ledgers.append(writer, *range(entries))
+    writer.publish(Stop())
+    kept = server.buckets[ledgers.bucket].keys
+    (signed,) = kept[FIRST.entry(index)]
+    forged = signed.body.replace(b'"kind":"bind"', b'"kind":"idle"')
+    assert forged != signed.body
+    kept[FIRST.entry(index)][0] = replace(signed, body=forged)
+    before = set(kept)
+    again = ledgers.writer()
+    for _ in range(2):
+        with pytest.raises(InvalidInput, match="not the entry that was signed") as refused:
+            ledgers.append(again, entries)
+        assert refused.value.reason == "LedgerInvalid"
+    assert set(kept) == before
+    kept[FIRST.entry(index)][0] = signed
+    assert ledgers.append(again, entries) == [entries]
+
+
 def test_a_head_that_another_history_took_before_is_not_gone_on_from(
     server: ObjectStoreServer, ledgers: Ledgers
 ) -> None:

@@ -97,6 +97,23 @@ DELETED_UNSEALED: Final = _reason(
     "Find out what kept the store, the signing key or the snapshot away; what is below the"
     " experiment's prefix is unchanged and locked, but no statement lists it.",
 )
+EVIDENCE_OVERDUE: Final = _reason(
+    "EvidenceOverdue",
+    "Experiment `EvidenceWritten`",
+    "A conclusion, the record of a run or the last listing of a seal could not be written for a"
+    " quarter of an hour: the store, or the signing key, refuses it. A run does not begin without"
+    " its record; everything else goes on. The operator goes on trying.",
+    "Bring back what the message names: a right of the operator's user, the bucket, or the Secret"
+    " with the signing key.",
+)
+EVIDENCE_ARCHIVED: Final = _reason(
+    "EvidenceArchived",
+    "ObjectStore `EvidenceReadable`",
+    "A lifecycle rule of the bucket of artifacts moves evidence into an archive (`GLACIER`,"
+    " `DEEP_ARCHIVE`). What is archived cannot be read: seals cannot be verified, pins not"
+    " compared. What is archived on its first day may be sealed twice.",
+    "Give the rule a filter that leaves `.glovebox/` out, and restore what is archived already.",
+)
 LEDGER_PENDING: Final = _reason(
     "LedgerPending",
     "Experiment `Ready`, `Reconciling`, `Succeeded`, `Sealed`; AccessGrant `Ready`",

@@ -7,12 +7,14 @@ digest, and nothing of the seal changes.
 from __future__ import annotations
 
 from glovebox.api import reasons
+from glovebox.api.experiment import Conclusion
+from glovebox.controllers.experiment.overdue import CONCLUSION, clear_late, note_late
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.last_listings import SealedExperiment, seal_place
-from glovebox.errors import Refused
+from glovebox.errors import Conflict, GloveboxError, Refused
 from glovebox.status.experiment_facts import ConclusionFacts
 from glovebox.status.outcome import Outcome, done, waiting
-from glovebox.tasks.after_seal import sign_conclusion
+from glovebox.tasks.after_seal import ConclusionResult, sign_conclusion
 
 
 async def ensure_conclusion(scope: Scope, outcomes: Outcomes) -> Outcome:
@@ -26,13 +28,18 @@ async def ensure_conclusion(scope: Scope, outcomes: Outcomes) -> Outcome:
     experiment, status = scope.experiment, scope.experiment.status
     said = experiment.spec.conclusion
     if said is None or status.conclusion is not None:
+        clear_late(scope.ports, scope.key, CONCLUSION)
         return done()
     if status.seal is None:
         return waiting(reasons.NOT_SEALED, "a conclusion is signed when the results are sealed")
-    sealed = SealedExperiment.of(experiment)
-    place = await seal_place(scope.ports, sealed)
-    async with scope.ports.metrics.on_store("conclusion"):
-        made = await sign_conclusion(place, said.verdict, said.text, said.by, now=scope.ports.now)
+    try:
+        made = await _signed(scope, said)
+    except Conflict:
+        raise
+    except GloveboxError as error:
+        note_late(scope.ports, scope.key, CONCLUSION, error)
+        raise
+    clear_late(scope.ports, scope.key, CONCLUSION)
     if (made.verdict, made.text) != (said.verdict, said.text):
         raise Refused(
             reasons.CONCLUSION_DIFFERS,
@@ -48,3 +55,9 @@ async def ensure_conclusion(scope: Scope, outcomes: Outcomes) -> Outcome:
             }
         )
     )
+
+
+async def _signed(scope: Scope, said: Conclusion) -> ConclusionResult:
+    place = await seal_place(scope.ports, SealedExperiment.of(scope.experiment))
+    async with scope.ports.metrics.on_store("conclusion"):
+        return await sign_conclusion(place, said.verdict, said.text, said.by, now=scope.ports.now)

@@ -25,13 +25,14 @@ from typing import Final
 from glovebox.api import reasons
 from glovebox.api.experiment_status import RunStatus
 from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.experiment.overdue import RECORD, clear_late, note_late
 from glovebox.controllers.experiment.scope import Scope
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.signing_keys import KeyPlace, ensure_keys, read_published
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.desired.declared import declared_digest
 from glovebox.desired.plan import Plan
-from glovebox.errors import GloveboxError, NotReady, Refused, Unavailable
+from glovebox.errors import Conflict, GloveboxError, NotReady, Refused, Unavailable
 from glovebox.evidence.keys import TrustBundle
 from glovebox.evidence.signer import Signer
 from glovebox.evidence.standing import Judge, Rule, judge_of_seal
@@ -55,7 +56,7 @@ from glovebox.store.sealing import seal_folder
 from glovebox.tasks.seal_request import SealKeys
 
 # A store that is away is not asked with each look at a run that goes on.
-_NOTE_AGAIN_SECONDS: Final = 60.0
+NOTE_AGAIN_SECONDS: Final = 60.0
 # So long a service may fail to sign before its key counts as one that cannot.
 _SERVICE_SECONDS: Final = 60.0
 _SIGNING: Final = "sign the start"
@@ -104,6 +105,18 @@ async def begin(scope: Scope, plan: Plan, namespace_uid: str) -> RunStatus | Non
         Refused: `AlreadyRan`: another one's record is there.
         GloveboxError: The store does not answer: the run waits.
     """
+    try:
+        before = await _begin(scope, plan, namespace_uid)
+    except (Conflict, Refused):
+        raise
+    except GloveboxError as error:
+        note_late(scope.ports, scope.key, RECORD, error)
+        raise
+    clear_late(scope.ports, scope.key, RECORD)
+    return before
+
+
+async def _begin(scope: Scope, plan: Plan, namespace_uid: str) -> RunStatus | None:
     store = scope.platform.store
     connection = await open_store(scope.ports, store)
     experiment, bucket = scope.experiment, store.spec.artifacts.bucket
@@ -177,9 +190,11 @@ async def note(scope: Scope, run: RunStatus, plan: Plan | None) -> RunStatus:
         key = await _note(scope, connection, store, run, plan)
     except GloveboxError as error:
         note_refusal(ports, error)
-        ports.start_notes[uid] = ports.clock() + _NOTE_AGAIN_SECONDS
+        note_late(ports, scope.key, RECORD, error)
+        ports.start_notes[uid] = ports.clock() + NOTE_AGAIN_SECONDS
         return run
     ports.start_notes.pop(uid, None)
+    clear_late(ports, scope.key, RECORD)
     return run.model_copy(update={"record": key})
 
 

@@ -11,6 +11,7 @@ from glovebox.apply.managed import MANAGED
 from glovebox.controllers.experiment import report
 from glovebox.controllers.experiment.isolation import is_inspected
 from glovebox.controllers.experiment.lineage import is_untraced
+from glovebox.controllers.experiment.overdue import late_of
 from glovebox.controllers.experiment.scope import Outcomes
 from glovebox.controllers.experiment.unrecorded import recorded as recorded_by_now
 from glovebox.controllers.experiment.unrecorded import with_earlier
@@ -58,6 +59,7 @@ def looked(
         suspended=suspended,
         grace=ports.grace,
         ledger=store_with_ledger(ports, obj) is not None,
+        late=late_of(ports, Key.of(obj)),
     )
     status = compute_status(seen)
     for failure in held_back(seen):

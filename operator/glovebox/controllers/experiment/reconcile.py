@@ -51,6 +51,7 @@ from glovebox.controllers.experiment.lineage import ensure_traced, trace
 from glovebox.controllers.experiment.lock_up import lock_up
 from glovebox.controllers.experiment.looked import is_untold, looked
 from glovebox.controllers.experiment.namespace import ensure_namespace
+from glovebox.controllers.experiment.overdue import late_of
 from glovebox.controllers.experiment.phases import run_one, run_phases
 from glovebox.controllers.experiment.prove import prove_isolation
 from glovebox.controllers.experiment.pull_secret import ensure_pull_secret
@@ -229,7 +230,13 @@ async def _reconcile_adopted(scope: Scope) -> Look:
     if scope.experiment.status.seal is not None:
         _, outcomes = await run_phases(scope, AFTER_ADOPTION)
         ledger = store_with_ledger(scope.ports, scope.obj) is not None
-        after = compute_after_adoption(scope.obj, outcomes, scope.ports.now(), ledger=ledger)
+        after = compute_after_adoption(
+            scope.obj,
+            outcomes,
+            scope.ports.now(),
+            ledger=ledger,
+            late=late_of(scope.ports, scope.key),
+        )
         retries = [*outcomes.retries, *([0.0] if is_untold(scope.obj, after, outcomes) else [])]
         return Look(
             scope.obj, after, retry_seconds=min(retries, default=None), error=outcomes.error
@@ -318,4 +325,5 @@ def forget(ports: Ports, key: Key, uid: str) -> None:
     ports.retired.discard(uid)
     ports.uncounted_seals.pop(uid, None)
     ports.start_notes.pop(uid, None)
+    ports.late.pop(key, None)
     ports.tasks.forget_owner(key)

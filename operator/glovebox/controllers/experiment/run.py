@@ -20,11 +20,17 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.experiment_status import RunStatus
 from glovebox.api.input_status import BrokenInput
-from glovebox.controllers.experiment.earlier_runs import begin, note, sealed_before
+from glovebox.controllers.experiment.earlier_runs import (
+    NOTE_AGAIN_SECONDS,
+    begin,
+    note,
+    sealed_before,
+)
 from glovebox.controllers.experiment.given_secrets import is_given_known
 from glovebox.controllers.experiment.isolation import Stood, was_changed
 from glovebox.controllers.experiment.known_secrets import known_secrets
 from glovebox.controllers.experiment.namespace import is_there
+from glovebox.controllers.experiment.overdue import RECORD, clear_late
 from glovebox.controllers.experiment.queue import (
     QUEUE_AWAY_SECONDS,
     QUEUES_MISSING,
@@ -37,6 +43,7 @@ from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.job_pods import pods_in
 from glovebox.controllers.job_waits import JobWait, ask_again, look_at_run
+from glovebox.controllers.looking import earlier
 from glovebox.controllers.run_work import (
     JOB_SETS_MISSING,
     JOB_SETS_SECONDS,
@@ -96,6 +103,7 @@ async def follow_run(  # noqa: PLR0911, C901 - one way out for each state of a r
         return done(RunFacts(requested=False))
     recorded = scope.experiment.status.run
     if recorded is not None and recorded.completion_time is not None:
+        clear_late(scope.ports, scope.key, RECORD)  # how it ended is in its seal
         return done(RunFacts(requested=True, run=recorded))
     work = await _work(scope)
     known = work is not None or (recorded is not None and recorded.job_uid)
@@ -116,6 +124,7 @@ async def follow_run(  # noqa: PLR0911, C901 - one way out for each state of a r
         pending = why_not_started(broken)
         return done(RunFacts(requested=True, pending=pending, broken="Fail" if fails else "Freeze"))
     if not scope.is_open or scope.experiment.is_deleting:
+        clear_late(scope.ports, scope.key, RECORD)
         pending = "the run was not started: nothing may start in this namespace any more"
         return done(RunFacts(requested=True, pending=pending))
     if scope.is_suspended:
@@ -229,7 +238,9 @@ async def _follow(scope: Scope, outcomes: Outcomes, work: RunWork, *, started: b
     )
     if has_ended:
         return _ended(facts)
-    return done(facts, retry_seconds=waits.retry_seconds)
+    is_noted = scope.experiment.uid not in scope.ports.start_notes
+    noted_next = None if is_noted else NOTE_AGAIN_SECONDS
+    return done(facts, retry_seconds=earlier(waits.retry_seconds, noted_next))
 
 
 def _ended(facts: RunFacts) -> Outcome:

@@ -34,6 +34,7 @@ from glovebox.controllers.bound_seal import (
 )
 from glovebox.controllers.experiment.freeze import freeze
 from glovebox.controllers.experiment.namespace import is_there
+from glovebox.controllers.experiment.overdue import LAST_LISTING, clear_late, note_late
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.retire import Retiring
 from glovebox.controllers.experiment.scope import Outcomes, Scope
@@ -143,6 +144,7 @@ async def _list_once_more(scope: Scope, seal: SealStatus) -> Outcome:
     facts = SealFacts(None, seal.objects, seal.bytes, seal.findings)
     if status.seal_supplement is not None or seal.sessions_end_time is None:
         drop_seal_tasks(ports, scope.key, scope.experiment.uid)
+        clear_late(ports, scope.key, LAST_LISTING)
         return done(facts)
     ports.tasks.drop(TaskKey(scope.key, scope.experiment.uid, SEAL))  # it is recorded
     left = (seal.sessions_end_time - scope.now).total_seconds()
@@ -155,12 +157,16 @@ async def _list_once_more(scope: Scope, seal: SealStatus) -> Outcome:
         task = await ensure_last_listing(ports, sealed, scope.key)
     except GloveboxError as error:
         note_refusal(ports, error)
+        note_late(ports, scope.key, LAST_LISTING, error)
         waits = f"the prefix could not be listed once more yet: {error.message}"
         return done(replace(facts, waits=waits), retry_seconds=_LOOK_SELDOM_SECONDS)
     if task.result is not None:
+        clear_late(ports, scope.key, LAST_LISTING)
         return done(replace(facts, supplement=record_of(task.result)))
     if task.error is not None:
         note_refusal(ports, task.error)
+        if task.error.reason != reasons.ARTIFACT_UNREAD:  # which says until when it is waited for
+            note_late(ports, scope.key, LAST_LISTING, task.error)
         waits = f"the prefix could not be listed once more yet: {task.error.message}"
     else:
         waits = f"the last session ended at {ends}; the prefix is being listed once more"

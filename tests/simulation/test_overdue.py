@@ -1,0 +1,119 @@
+"""Evidence that cannot be written for long is reported, with cause and cure, until it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from glovebox.evidence.after_seal import CONCLUSION_NAME, SUPPLEMENT_NAME
+from simulation.object_store import S3Error
+from simulation.stage import Stage, play
+from simulation.test_ends import HOUR, MINUTE, ends_after, store_is_back
+from simulation.test_evidence import conclude, sealed, signed
+
+Json = dict[str, Any]
+CURE = "grant the operator's user this action there"
+
+
+def denies(stage: Stage, ending: str) -> None:
+    """Let the store deny to write what has a key with that ending."""
+
+    def fault(action: str, _: str, key: str) -> None:
+        if action == "s3:PutObject" and key.endswith(ending):
+            raise S3Error(403, "AccessDenied")
+
+    stage.world.store.fault = fault
+
+
+def overdue(stage: Stage) -> str:
+    """Return what is said of evidence that is overdue; empty where nothing is."""
+    found = stage.condition("EvidenceWritten")
+    assert not found or (found["status"], found["reason"]) == ("False", "EvidenceOverdue")
+    return str(found.get("message", ""))
+
+
+def ready(stage: Stage) -> str:
+    return str(stage.condition("Ready").get("status"))
+
+
+async def is_reported(stage: Stage, what: str, *, for_minutes: float = 15.0) -> None:
+    """Expect that nothing is said at first, and cause and cure in time."""
+    await stage.sleep((for_minutes - 1.0) * MINUTE)
+    assert not overdue(stage)
+    await stage.until(f"{what} is reported", lambda: overdue(stage), 4 * MINUTE)
+    assert what in overdue(stage)
+    assert CURE in overdue(stage)
+    assert stage.metric("glovebox_evidence_overdue") == 1
+
+
+async def is_over(stage: Stage, what: str, written: Callable[[], object]) -> None:
+    """Expect that it is written once the store takes it, and that nothing is said then."""
+    store_is_back(stage)
+    await stage.until(f"{what} is written", written, 20 * MINUTE)
+    await stage.until("nothing is said any more", lambda: not overdue(stage), MINUTE)
+    assert stage.metric("glovebox_evidence_overdue") == 0
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["one process", "another process"])
+def test_a_conclusion_that_the_store_refuses_is_reported_until_it_is_signed(
+    *, restarts: bool
+) -> None:
+    async def scene(stage: Stage) -> None:
+        await sealed(stage)
+        denies(stage, CONCLUSION_NAME)
+        assert conclude(stage)
+        await is_reported(stage, "the conclusion is not written")
+        assert ready(stage) == "True"
+        if restarts:
+            await stage.process.kill()
+            stage.process.start()
+            await stage.sleep(5 * MINUTE)
+            assert overdue(stage), "a process that was started since takes nothing back"
+        await is_over(stage, "it", lambda: signed(stage, CONCLUSION_NAME))
+
+    play(scene)
+
+
+def test_a_record_of_a_run_that_began_is_reported_until_it_is_written() -> None:
+    async def scene(stage: Stage) -> None:
+        ends_after(stage, 24 * HOUR)
+        denies(stage, ".started.json")
+        stage.declare()
+        await stage.until("it runs", lambda: stage.status().get("run"))
+        await is_reported(stage, "the record of the run is not written")
+        assert ready(stage) == "True"
+        await is_over(stage, "it", lambda: stage.status()["run"].get("record"))
+
+    play(scene, sweeps=False)
+
+
+def test_a_run_that_does_not_begin_for_want_of_its_record_says_so() -> None:
+    async def scene(stage: Stage) -> None:
+        ends_after(stage, 24 * HOUR)
+
+        def fault(action: str, _: str, key: str) -> None:
+            if action == "s3:PutObject" and key.startswith(".glovebox/runs/"):
+                raise S3Error(403, "AccessDenied")
+
+        stage.world.store.fault = fault
+        stage.declare()
+        await stage.provisioned()
+        await is_reported(stage, "the record of the run is not written")
+        assert not stage.status().get("run")
+        await is_over(stage, "it", lambda: (stage.status().get("run") or {}).get("record"))
+
+    play(scene)
+
+
+def test_a_last_listing_that_the_store_refuses_is_reported_until_it_is_signed() -> None:
+    async def scene(stage: Stage) -> None:
+        await sealed(stage)
+        denies(stage, SUPPLEMENT_NAME)
+        due = stage.status()["seal"]["sessionsEndTime"]
+        await stage.until("it is due", lambda: f"{stage.world.clock.now():%FT%TZ}" > due, 3 * HOUR)
+        await is_reported(stage, "the last listing is not written")
+        await is_over(stage, "it", lambda: stage.status().get("sealSupplement"))
+
+    play(scene)
