@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import gc
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,6 +53,9 @@ from glovebox.store.connection import Stores
 TEAMS = 100
 SAMPLE = 1_000
 REPEATS = 5
+# As many Experiments with metrics of their own as may be set, and as a dashboard of several shows.
+MOST_SHOWN, FEW_SHOWN = 1_000, 100
+INPUTS, LEAKS = 4, 6
 PROFILE = Key(ISOLATION_PROFILE.kind, "", "standard")
 # What stands in each namespace: a few of the dozen objects are enough for what an event costs.
 CHILDREN = (NETWORK_POLICY, RESOURCE_QUOTA, CONFIG_MAP)
@@ -76,6 +80,8 @@ class Figures:
 
     Attributes:
         scrape: One rendering of /metrics.
+        few_shown: The same, with metrics of 100 Experiments of their own.
+        most_shown: The same, with those of 1,000, the most that can be set.
         event: An Experiment's status changed.
         child: An object in an experiment's namespace changed as nobody wanted.
         profile: An annotation of the profile changed that all Experiments use.
@@ -88,6 +94,8 @@ class Figures:
     """
 
     scrape: float
+    few_shown: float
+    most_shown: float
     event: float
     child: float
     profile: float
@@ -101,6 +109,8 @@ class Figures:
 
 ROWS = {
     "scrape": "/metrics",
+    "few_shown": f"/metrics with series of {FEW_SHOWN} Experiments",
+    "most_shown": f"/metrics with series of {MOST_SHOWN:,} Experiments",
     "event": "an event of an Experiment",
     "child": "an event of an object in its namespace",
     "profile": "an annotation of the profile that all use",
@@ -130,6 +140,8 @@ def main() -> None:
 
 async def measure(number: int) -> Figures:
     """Fill an operator with so many Experiments and measure it."""
+    # Each in an operator of its own, before the one whose memory is measured.
+    few_shown, most_shown = [await showing(shown, number) for shown in (FEW_SHOWN, MOST_SHOWN)]
     registry, metrics = process_registry()
     stores = Stores(threads=1)
     async with operator(
@@ -143,6 +155,8 @@ async def measure(number: int) -> Figures:
         gc.freeze()
         figures = Figures(
             scrape=best(lambda: generate_latest(registry)),
+            few_shown=few_shown,
+            most_shown=most_shown,
             event=each([partial(seen, running, experiment(one, 2)) for one in some]),
             child=each(
                 [partial(disturbed, running, child(RESOURCE_QUOTA, one, 2)) for one in some]
@@ -160,6 +174,32 @@ async def measure(number: int) -> Figures:
         gc.unfreeze()
     await stores.close()
     return figures
+
+
+async def showing(shown: int, number: int) -> float:
+    """Return the seconds of a scrape that has series of some of so many Experiments."""
+    registry, metrics = process_registry()
+    stores = Stores(threads=1)
+    settings = Settings(experiment_series=shown)
+    async with operator(
+        settings, Client(nobody), metrics, registry, stores=stores, now=now, jitter=random.random
+    ) as running:
+        for one in range(number):
+            obj = experiment(one, 1)
+            obj["status"] |= inputs_of(one)
+            seen(running, obj)
+        seconds = best(lambda: generate_latest(registry))
+        page = generate_latest(registry)
+        own = sum(line.startswith(b"glovebox_experiment_info{") for line in page.splitlines())
+        if own != min(shown, number):
+            raise LookupError(own)
+        print(
+            f"{number:,} Experiments, {own:,} with series of their own: {len(page) >> 10:,} KiB,"
+            f" {sum(not line.startswith(b'#') for line in page.splitlines()):,} samples",
+            file=sys.stderr,
+        )
+    await stores.close()
+    return seconds
 
 
 def fill(running: Operator, number: int) -> None:
@@ -248,17 +288,51 @@ def experiment(number: int, version: int) -> dict[str, Any]:
     return resource(EXPERIMENT, key_of(number), version, spec, status)
 
 
+def inputs_of(number: int) -> dict[str, Any]:
+    """Return what the status of a sealed Experiment says of its inputs and of its life."""
+    time_of = "2026-01-01T00:00:00Z"
+    inputs = [
+        {
+            "name": f"input-{one}",
+            "role": "train",
+            "kind": "DatasetPin",
+            "pinRef": f"pin-{one}",
+            "digest": f"sha256:{number:032x}{one:032x}",
+            "bytes": 1 << 30,
+        }
+        for one in range(INPUTS)
+    ]
+    return {
+        "digest": f"sha256:{number:064x}",
+        "inputs": inputs,
+        "boundTime": time_of,
+        "provisioned": {"time": time_of},
+        "run": {"startTime": time_of, "completionTime": time_of, "attempts": 1},
+        "closedTime": time_of,
+        "seal": {"sealedTime": time_of, "objects": 100, "bytes": 1 << 30, "findings": []},
+        "leakage": [{"type": f"Leak{one}", "level": "Proved", "found": 0} for one in range(LEAKS)],
+    }
+
+
 def profile(version: int, users: int) -> dict[str, Any]:
     """Return the profile, which says how many use it; versions differ in an annotation alone."""
     conditions = [
         {
-            "type": "Ready",
+            "type": name,
             "status": "True",
-            "reason": "Ready",
-            "message": "Experiments may choose this profile",
+            "reason": reason,
+            "message": message,
             "lastTransitionTime": "2026-01-01T00:00:00Z",
             "observedGeneration": 1,
         }
+        for name, reason, message in (
+            ("Ready", "Ready", "Experiments may choose this profile"),
+            (
+                "DeletionProtected",
+                "Protected",
+                "while anything refers to it, it is not deleted",
+            ),
+        )
     ]
     spec = {
         "description": "for a measurement",

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 import structlog
-from opentelemetry.context import Context
+from opentelemetry.context import Context, attach, detach
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -21,15 +21,18 @@ from opentelemetry.trace import (
     SpanContext,
     StatusCode,
     TraceFlags,
+    get_current_span,
     set_span_in_context,
 )
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from glovebox.settings import Traces
-from glovebox.traces import WHOLE, Attribute, Tell, begins
+from glovebox.traces import WHOLE, Attribute, Tell, begins, whole_of
 
-_SPAN_BITS: Final = 64
 _FLUSH_MILLIS: Final = 3_000
 _NANOSECONDS: Final = 1_000_000_000
+_PARENT: Final = "traceparent"
+_W3C: Final = TraceContextTextMapPropagator()
 
 
 class _Ids(RandomIdGenerator):
@@ -43,11 +46,7 @@ class _Ids(RandomIdGenerator):
 
     def generate_span_id(self) -> int:
         trace = self.whole.get()
-        return _span_of(trace) if trace is not None else super().generate_span_id()
-
-
-def _span_of(trace: int) -> int:
-    return trace % (1 << _SPAN_BITS) or 1
+        return whole_of(trace) if trace is not None else super().generate_span_id()
 
 
 class Export:
@@ -57,11 +56,18 @@ class Export:
         chosen: Where to, and how many.
         instance: What tells this process from other replicas, such as the pod's name.
         version: Of the operator.
+        seconds: For how long a collector may take a batch.
         exporter: Instead of the real one; for tests.
     """
 
     def __init__(
-        self, chosen: Traces, *, instance: str, version: str, exporter: SpanExporter | None = None
+        self,
+        chosen: Traces,
+        *,
+        instance: str,
+        version: str,
+        seconds: float = 10.0,
+        exporter: SpanExporter | None = None,
     ) -> None:
         resource = Resource.create(
             {
@@ -72,7 +78,7 @@ class Export:
         )
         self._ids = _Ids()
         self._batches = BatchSpanProcessor(
-            exporter or OTLPSpanExporter(endpoint=chosen.endpoint, timeout=10)
+            exporter or OTLPSpanExporter(endpoint=chosen.endpoint, timeout=seconds)
         )
         looks = TracerProvider(
             sampler=ParentBasedTraceIdRatio(chosen.ratio), resource=resource, shutdown_on_exit=False
@@ -96,7 +102,8 @@ class Export:
         ) as measured:
             context = measured.get_span_context()
             known: dict[str, str] = {}
-            if getattr(measured, "parent", None) is None:
+            above = getattr(measured, "parent", None)
+            if above is None or above.is_remote:
                 trace = f"{context.trace_id:032x}" if measured.is_recording() else ""
                 begins(trace)
                 known = {"trace_id": trace} if trace else {}
@@ -107,6 +114,26 @@ class Export:
                     measured.set_attribute("error.type", type(error).__name__)
                     measured.set_status(StatusCode.ERROR)
                     raise
+
+    def context(self) -> str:
+        """Return the span that what begins now is below; see `glovebox.traces.context_for`."""
+        written: dict[str, str] = {}
+        if get_current_span().is_recording():
+            _W3C.inject(written)
+        return written.get(_PARENT, "")
+
+    @contextlib.contextmanager
+    def below(self, parent: str) -> Iterator[None]:
+        """Have what begins inside be below a span of another process.
+
+        Args:
+            parent: As `context` wrote it there; what is not so written begins a trace of its own.
+        """
+        token = attach(_W3C.extract({_PARENT: parent}, context=Context()))
+        try:
+            yield
+        finally:
+            detach(token)
 
     def life(
         self,
@@ -120,7 +147,7 @@ class Export:
         context = Context()
         if name != WHOLE:
             above = SpanContext(
-                trace, _span_of(trace), is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED)
+                trace, whole_of(trace), is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED)
             )
             context = set_span_in_context(NonRecordingSpan(above), context)
         kept = self._ids.whole.set(trace if name == WHOLE else None)

@@ -5,6 +5,9 @@ and requests as spans. And each Experiment is one: its trace id is the UID of th
 the dashes, its spans are the provisioning, the run, the seal, and the whole. Those are sent once
 each, when the status that records them is written; a process that dies in between sends none.
 
+A Job of ours is given the span that its own are below, as W3C writes one down: for an Experiment
+that is the one above all others of its trace, whose id is known long before it is sent.
+
 Off is the default, and then `span` is a shared object that does nothing: no library is imported.
 Nothing waits for a collector: what it does not take in time is dropped.
 """
@@ -27,6 +30,7 @@ Tell: TypeAlias = Callable[[Mapping[str, Attribute]], None]
 
 # The span above all others in the trace of an Experiment.
 WHOLE: Final = "experiment"
+_SPAN_BITS: Final = 64
 
 
 class Sink(Protocol):
@@ -44,6 +48,10 @@ class Sink(Protocol):
         attributes: Mapping[str, Attribute],
     ) -> None:
         """Send a span of the trace of an Experiment; `WHOLE` is above the others."""
+        ...
+
+    def context(self) -> str:
+        """Return the span that what begins now is below, as `traceparent`; empty: none is kept."""
         ...
 
 
@@ -121,6 +129,30 @@ def tell_life(
     times = datetime.fromisoformat(began), datetime.fromisoformat(ended)
     trace = trace_of(obj["metadata"].get("uid", ""))
     _sink.life(trace, name, times, {**attributes_of(obj), **attributes})
+
+
+def context_for(uid: str, *, is_experiment: bool) -> str:
+    """Return the span that is above what another process does, as W3C's `traceparent`.
+
+    Args:
+        uid: Of the object that it is done for.
+        is_experiment: Whether that is an Experiment, whose trace it belongs to. What is done for
+            another object is below what is being done here.
+
+    Returns:
+        Empty where nobody wants to see it.
+    """
+    if _sink is None:
+        return ""
+    if not is_experiment:
+        return _sink.context()
+    trace = trace_of(uid)
+    return f"00-{trace:032x}-{whole_of(trace):016x}-01"
+
+
+def whole_of(trace: int) -> int:
+    """Return the id of the span above all others in the trace of an Experiment."""
+    return trace % (1 << _SPAN_BITS) or 1
 
 
 def trace_of(uid: str) -> int:

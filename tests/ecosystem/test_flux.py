@@ -269,13 +269,14 @@ def test_children_carry_nothing_by_which_tools_track(
     expect_untracked(cluster, namespace)
 
 
-def test_fifty_experiments_of_one_kustomization(team: Team, flux: Flux, bucket: str) -> None:
-    repository = flux.repository(team.name, timeout="5m")
-    names = [f"many-{number:02}" for number in range(50)]
+@pytest.mark.timeout(1800)
+def test_two_hundred_experiments_of_one_kustomization(team: Team, flux: Flux, bucket: str) -> None:
+    repository = flux.repository(team.name, timeout="15m")
+    names = [f"many-{number:03}" for number in range(200)]
     repository.commit(
         pin(team, "train", bucket), *(experiment(team, name, "train") for name in names)
     )
-    repository.expect("True", timeout=300)
+    repository.expect("True", timeout=900)
     found = {each["metadata"]["name"]: each for each in team.api.list(team.path("Experiment"))}
     assert sorted(found) == names
     for name in names:
@@ -283,7 +284,7 @@ def test_fifty_experiments_of_one_kustomization(team: Team, flux: Flux, bucket: 
     repository.commit(pin(team, "train", bucket))
     repository.expect("True")
     eventually(
-        lambda: not team.api.list(team.path("Experiment")) or None, what="all are gone", timeout=200
+        lambda: not team.api.list(team.path("Experiment")) or None, what="all are gone", timeout=900
     )
     team.expect("DatasetPin", "train")
 

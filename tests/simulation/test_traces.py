@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+from glovebox.kube.kinds import DATASET_PIN
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, ends_after, store_is_away, store_is_back
+from simulation.world import TEAM, pin_spec
+from support.grants import ready
 from support.kept_spans import kept_spans
 
 
@@ -35,6 +38,28 @@ def test_the_life_of_an_experiment_is_told_once_however_many_looks_it_takes() ->
     parts = (lives[name]["seconds"] for name in ("provision", "run", "seal"))
     assert float(lives["experiment"]["seconds"]) >= sum(map(float, parts))
     assert str(lives["seal"]["glovebox.digest"]).startswith("sha256:")
+
+
+def test_what_the_fetcher_of_a_run_took_is_told_once_for_each_pod() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.world.declare(DATASET_PIN, "mine", pin_spec())
+        await stage.until("it is Ready", lambda: ready(stage, DATASET_PIN, "mine", TEAM))
+        data = {"datasets": [{"name": "a", "pinRef": {"name": "mine"}, "role": "train"}]}
+        uid.append(stage.declare(inputs=data)["metadata"]["uid"])
+        await stage.until("sealed", lambda: stage.status().get("seal"), HOUR)
+        await stage.sleep(HOUR)
+        pods.extend(each["name"] for each in stage.status()["run"]["pods"])
+
+    uid: list[str] = []
+    pods: list[str] = []
+    with kept_spans() as spans:
+        play(scene)
+    delivered = [known for name, known in spans if name == "deliver"]
+
+    assert [each["k8s.pod.name"] for each in delivered] == pods
+    assert len(pods) == 1
+    assert delivered[0]["glovebox.delivery.exit.code"] == 0
+    assert delivered[0]["trace"] == uid[0].replace("-", "")
 
 
 def test_looks_phases_and_tasks_are_told_with_what_they_came_to() -> None:

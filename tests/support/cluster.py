@@ -193,6 +193,7 @@ class Cluster:
         groups: Sequence[str] = (),
         stdin: str | None = None,
         check: bool = True,
+        timeout: float = _TIMEOUT,
     ) -> subprocess.CompletedProcess[str]:
         """Run the real kubectl.
 
@@ -202,12 +203,14 @@ class Cluster:
             groups: The user's groups.
             stdin: Its standard input.
             check: Fail the test when it exits with anything but 0.
+            timeout: For how many seconds it may run.
         """
         return self._run(
             [str(self._kubectl), *arguments],
             self._kubeconfig(user, groups),
             stdin=stdin,
             check=check,
+            timeout=timeout,
         )
 
     @cached_property
@@ -241,7 +244,13 @@ class Cluster:
         return self.kubeconfig if user is None else self.kubeconfig_for(user, groups)
 
     def _run(
-        self, command: Sequence[str], kubeconfig: Path, *, stdin: str | None, check: bool
+        self,
+        command: Sequence[str],
+        kubeconfig: Path,
+        *,
+        stdin: str | None,
+        check: bool,
+        timeout: float = _TIMEOUT,
     ) -> subprocess.CompletedProcess[str]:
         home = self.environment.state.root / "home"
         home.mkdir(exist_ok=True)
@@ -262,7 +271,7 @@ class Cluster:
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
             text=True,
-            timeout=_TIMEOUT,
+            timeout=timeout,
             check=False,
             env={**os.environ, **own, **xdg},
         )

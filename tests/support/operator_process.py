@@ -57,12 +57,15 @@ def quiet(*operators: Operator) -> None:
     eventually(look, what="the operator is quiet", timeout=60)
 
 
-def install_chart(cluster: Cluster, *, host_paths: Sequence[str] = (CACHE_FOLDER,)) -> None:
+def install_chart(
+    cluster: Cluster, *, host_paths: Sequence[str] = (CACHE_FOLDER,), traces: str = ""
+) -> None:
     """Install CRDs, guards and rights with real helm; the operator itself runs outside the cluster.
 
     Args:
         cluster: Where.
         host_paths: Folders of nodes that the operator may give to experiments as volumes.
+        traces: What pods of tasks may post spans to.
     """
     if not cluster.api.find(f"/api/v1/namespaces/{OPERATOR_NAMESPACE}"):
         cluster.api.create_namespace(OPERATOR_NAMESPACE)
@@ -87,6 +90,8 @@ def install_chart(cluster: Cluster, *, host_paths: Sequence[str] = (CACHE_FOLDER
         f"guards.breakGlassGroups={{{BREAK_GLASS}}}",
         "--set-json",
         f"guards.inputVolumes={json.dumps(input_volumes)}",
+        "--set",
+        f"traces.endpoint={traces}",
     )
 
 

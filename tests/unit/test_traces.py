@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from glovebox import traces
 from glovebox.settings import Traces
 from glovebox.trace_export import Export
 
+ROOT = Path(__file__).parents[2]
 UID = "2e2bbda3-8137-447c-beeb-93dc1300cb20"
 EXPERIMENT = {
     "kind": "Experiment",
@@ -109,6 +112,59 @@ def test_the_trace_of_an_experiment_is_its_uid_and_has_one_span_above_the_others
     assert run.end_time is not None
     assert run.end_time - run.start_time == 90 * 10**9
     assert "seal" not in sent.spans(), "nobody knows when it began"
+
+
+def test_what_a_job_does_for_an_experiment_is_below_the_whole_of_its_trace(sent: Sent) -> None:
+    with traces.span("task seal"):  # which is of another trace
+        parent = traces.context_for(UID, is_experiment=True)
+    traces.tell_life(EXPERIMENT, "experiment", BEGAN, ENDED)
+    with sent.export.below(parent), traces.span("job seal"):
+        logged = structlog.contextvars.get_contextvars()
+    whole, job = sent.spans()["experiment"], sent.spans()["job seal"]
+
+    assert job.parent is not None
+    assert job.context is not None
+    assert whole.context is not None
+    assert job.parent.span_id == whole.context.span_id
+    assert job.context.trace_id == whole.context.trace_id == int(UID.replace("-", ""), 16)
+    assert logged["trace_id"] == UID.replace("-", "")
+
+
+def test_what_a_job_does_for_another_object_is_below_the_task_that_waits_for_it(
+    sent: Sent,
+) -> None:
+    with traces.span("task hash"):
+        parent = traces.context_for("1", is_experiment=False)
+    with sent.export.below(parent), traces.span("job hash"):
+        pass
+    task, job = sent.spans()["task hash"], sent.spans()["job hash"]
+
+    assert job.parent is not None
+    assert task.context is not None
+    assert job.parent.span_id == task.context.span_id
+    assert traces.context_for("1", is_experiment=False) == "", "nothing is being done"
+
+
+@pytest.mark.usefixtures("sent")
+def test_the_guard_of_tasks_knows_how_a_parent_is_written() -> None:
+    guard = (ROOT / "helm/glovebox/templates/guards/tasks.yaml").read_text()
+    [pattern] = re.findall(r"TRACEPARENT.*matches\('(.*)'\)", guard)
+
+    with traces.span("task hash"):
+        written = [traces.context_for(UID, is_experiment=own) for own in (True, False)]
+    assert all(re.search(pattern, each) for each in written), written
+
+
+def test_a_job_makes_no_span_where_its_task_is_not_in_the_share() -> None:
+    sent = Sent(ratio=0)
+    traces.send_to(sent.export)
+    try:
+        with traces.span("task hash"):
+            assert traces.context_for("1", is_experiment=False) == ""
+            assert traces.context_for(UID, is_experiment=True).endswith("-01")
+    finally:
+        traces.send_to(None)
+    assert traces.context_for(UID, is_experiment=True) == "", "nobody looks"
 
 
 @pytest.mark.parametrize("uid", ["", "x", "g" * 32, "0" * 32, UID])

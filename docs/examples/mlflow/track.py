@@ -7,9 +7,8 @@ as ever, and no artifact is given to the tracking server.
 import os
 from pathlib import Path
 
-from mlflow.exceptions import MlflowException
-
 import mlflow
+from mlflow.exceptions import MlflowException
 
 PREFIX = "GLOVEBOX_PARAM_"
 MODEL = "flight-delay"

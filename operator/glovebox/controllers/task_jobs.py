@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
-from glovebox import names
+from glovebox import names, traces
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.job_pods import pods_of
@@ -24,7 +24,7 @@ from glovebox.desired.task_job import TaskJob, asks_the_same, is_ours, task_job
 from glovebox.engine.tasks import TaskContext, TaskKey
 from glovebox.errors import Conflict, Forbidden, GloveboxError, Unavailable
 from glovebox.kube.answers import NotFound
-from glovebox.kube.kinds import JOB
+from glovebox.kube.kinds import EXPERIMENT, JOB
 from glovebox.kube.objects import ObjectKey
 from glovebox.status.runs import job_end
 from glovebox.status.task_jobs import attempt_failed, attempt_silent
@@ -118,6 +118,7 @@ class JobWork(Generic[T]):
             address=address.render(),
             secrets=tuple(secrets[store] for store in stores),
             shared=ports.settings.task_pod,
+            traces=ports.settings.traces.endpoint,
         )
 
     async def start(self, context: TaskContext) -> T:
@@ -162,11 +163,17 @@ class JobWork(Generic[T]):
                 await self._delete(job)
                 job = None
         if job is None:
-            job = await self._ports.writer.create_once(JOB, task_job(self._job))
+            wanted = task_job(replace(self._job, traceparent=self._traceparent()))
+            job = await self._ports.writer.create_once(JOB, wanted)
             self._require_ours(job)
         if job["metadata"].get("deletionTimestamp") or not asks_the_same(job, self._job):
             raise self._lost("the Job before it is still being deleted")
         return job
+
+    def _traceparent(self) -> str:
+        """Return what the spans of a Job that is made now are below."""
+        is_experiment = self._job.owner.split("/")[0] == EXPERIMENT.kind
+        return traces.context_for(self._job.owner_uid, is_experiment=is_experiment)
 
     async def _ended(self, job: dict[str, Any], context: TaskContext) -> dict[str, Any]:
         """Return the Job once it has ended, or has given no sign of life for too long.

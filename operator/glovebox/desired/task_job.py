@@ -11,7 +11,7 @@ failed Job.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from glovebox import names
@@ -24,6 +24,9 @@ TASK_COMMAND: Final = ("python", "-m", "glovebox.jobs.task")
 # The environment of the program: where its request lies, and which Job it is.
 ENV_TASK: Final = "GLOVEBOX_TASK"
 ENV_JOB: Final = "GLOVEBOX_JOB_UID"
+# Where it sends spans, and what those are below. Only where somebody wants to see them.
+ENV_TRACES: Final = "GLOVEBOX_TRACES_ENDPOINT"
+ENV_TRACEPARENT: Final = "TRACEPARENT"
 STORES_FOLDER: Final = "/var/run/glovebox/stores"
 _JOB_UID: Final = "metadata.labels['batch.kubernetes.io/controller-uid']"
 # What a task needs is bounded whatever its input: 200 MiB for 1,000,000 objects, and /tmp for a
@@ -54,6 +57,8 @@ class TaskJob:
         secrets: The Secret of each store of the request, in its order.
         shared: What its pod takes over from the operator's: where that runs, and reaches its
             registry and its stores, this one does too.
+        traces: What its spans are posted to.
+        traceparent: What they are below; when empty, it makes none.
     """
 
     name: str
@@ -65,6 +70,8 @@ class TaskJob:
     address: str
     secrets: tuple[str, ...]
     shared: TaskPod = field(default_factory=TaskPod)
+    traces: str = ""
+    traceparent: str = ""
 
 
 def task_job(task: TaskJob) -> KubernetesObject:
@@ -85,6 +92,7 @@ def task_job(task: TaskJob) -> KubernetesObject:
             *task.shared.env,
             {"name": ENV_TASK, "value": task.address},
             {"name": ENV_JOB, "valueFrom": {"fieldRef": {"fieldPath": _JOB_UID}}},
+            *_traced(task),
         ],
         "resources": _RESOURCES,
         "securityContext": container_security(FETCH_USER),
@@ -136,6 +144,16 @@ def task_job(task: TaskJob) -> KubernetesObject:
     }
 
 
+def _traced(task: TaskJob) -> list[dict[str, Any]]:
+    if not task.traces or not task.traceparent:
+        return []
+    return [
+        # The kubelet would expand `$(...)`.
+        {"name": ENV_TRACES, "value": task.traces.replace("$(", "$$(")},
+        {"name": ENV_TRACEPARENT, "value": task.traceparent},
+    ]
+
+
 def _placement(shared: TaskPod) -> dict[str, Any]:
     """Return where a pod may run and what opens its registry; nothing that is empty."""
     given = shared.model_dump(by_alias=True, exclude={"env"}, mode="json")
@@ -154,9 +172,28 @@ def is_ours(live: Mapping[str, Any], task: TaskJob) -> bool:
 
 
 def asks_the_same(live: Mapping[str, Any], task: TaskJob) -> bool:
-    """Return whether a Job of ours runs the very pod that we would make now: image and request."""
-    wanted = task_job(task)["spec"]["template"]["spec"]
-    return _covers(live["spec"]["template"]["spec"], wanted) and _alone(live)
+    """Return whether a Job of ours runs the very pod that we would make now: image and request.
+
+    Who watches it, and from where, is another matter: each attempt to have it is a span of its own.
+    """
+    wanted = task_job(replace(task, traceparent=""))["spec"]["template"]["spec"]
+    return _covers(_untraced(live["spec"]["template"]["spec"]), wanted) and _alone(live)
+
+
+def _untraced(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the pod's spec without the variables of traces."""
+    containers = [
+        {
+            **each,
+            "env": [
+                entry
+                for entry in each.get("env") or ()
+                if entry["name"] not in {ENV_TRACES, ENV_TRACEPARENT}
+            ],
+        }
+        for each in pod["containers"]
+    ]
+    return {**pod, "containers": containers}
 
 
 def _owner(task: TaskJob) -> dict[str, str]:

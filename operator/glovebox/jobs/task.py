@@ -12,6 +12,9 @@ It ends in one of these ways; an error is its termination message, as one line o
     143 it was asked to stop
 
 It holds the keys of stores, and shows none of them. It signs nothing.
+
+Where its Job names a collector of traces, what it does is sent there as spans, below the one that
+the Job names; that a collector does not take them changes nothing.
 """
 
 from __future__ import annotations
@@ -20,19 +23,22 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from glovebox import __version__, traces
 from glovebox.api import reasons
 from glovebox.data.delivery import TaskStore
 from glovebox.data.task_ends import EXIT_DONE, EXIT_TERMINATED, exit_code, render_error
 from glovebox.errors import Forbidden, GloveboxError, Unavailable
 from glovebox.jobs.termination import write_termination_message
+from glovebox.settings import Traces
 from glovebox.store.connection import Credentials, Store, Stores, StoreSettings
 from glovebox.store.encryption import Encryption
 from glovebox.tasks.area import Beat, TaskAddress, TaskArea
@@ -47,6 +53,9 @@ _RESULT_TRIES: Final = 10
 _RESULT_SLOWEST_SECONDS: Final = 30.0
 _THREADS: Final = 16
 _KEYS: Final = ("accessKeyId", "secretAccessKey")
+_TRACEPARENT: Final = "TRACEPARENT"
+# For how long a collector that does not answer holds the end of the pod.
+_TRACES_SECONDS: Final = 3.0
 
 
 class TaskSettings(BaseModel):
@@ -58,6 +67,8 @@ class TaskSettings(BaseModel):
     job: str = Field(min_length=1, alias="GLOVEBOX_JOB_UID")
     stores: Path = Field(default=Path("/var/run/glovebox/stores"), alias="GLOVEBOX_TASK_STORES")
     checkpoint_seconds: float = Field(default=60.0, ge=0, alias="GLOVEBOX_CHECKPOINT_SECONDS")
+    traces: str = Field(default="", alias="GLOVEBOX_TRACES_ENDPOINT")
+    traceparent: str = Field(default="", alias=_TRACEPARENT)
 
 
 def main() -> int:
@@ -94,12 +105,42 @@ async def _until_stopped(environment: Mapping[str, str]) -> None:
         keys = read_keys(settings.stores / where.name)
         return stores.open(settings_of(where, keys))
 
+    with _traced(settings):
+        try:
+            await perform(
+                address, settings.job, open_store, checkpoint_seconds=settings.checkpoint_seconds
+            )
+        finally:
+            await stores.close()
+
+
+@contextlib.contextmanager
+def _traced(settings: TaskSettings) -> Iterator[None]:
+    """Have what is done inside sent as spans, where the Job names a collector."""
+    if not settings.traces or not settings.traceparent:
+        yield
+        return
     try:
-        await perform(
-            address, settings.job, open_store, checkpoint_seconds=settings.checkpoint_seconds
-        )
+        # Nobody who wants no traces has these libraries in memory.
+        from glovebox.trace_export import Export  # noqa: PLC0415
+    except ImportError:
+        # The work is worth more than who watches it.
+        sys.stdout.write("no traces: this image lacks glovebox[traces]\n")
+        yield
+        return
+    export = Export(
+        Traces(endpoint=settings.traces),
+        instance=socket.gethostname(),
+        version=__version__,
+        seconds=_TRACES_SECONDS,
+    )
+    traces.send_to(export)
+    try:
+        with export.below(settings.traceparent):
+            yield
     finally:
-        await stores.close()
+        traces.send_to(None)
+        export.close()
 
 
 async def perform(
@@ -120,9 +161,25 @@ async def perform(
     Raises:
         GloveboxError: The task failed, or its result could not be kept.
     """
+    about: dict[str, traces.Attribute] = {
+        "glovebox.uid": address.uid,
+        "glovebox.request": address.request,
+        "k8s.job.uid": job,
+    }
+    with traces.span(f"job {address.task}", about):
+        await _perform(address, job, open_store, checkpoint_seconds)
+
+
+async def _perform(
+    address: TaskAddress,
+    job: str,
+    open_store: Callable[[TaskStore], Store],
+    checkpoint_seconds: float,
+) -> None:
     store = open_store(address.store)
     area = TaskArea(store, address.bucket, address.uid, address.task, locked=address.locked)
-    document = parse_request(await store.run(area.request, address.request), address.request)
+    with traces.span("read the request"):
+        document = parse_request(await store.run(area.request, address.request), address.request)
     opened = {each.name: open_store(each) for each in document.stores}
     latest: list[Progress] = []
 
@@ -132,8 +189,10 @@ async def perform(
     context = TaskContext(report=report, checkpoint_seconds=checkpoint_seconds)
     beating = asyncio.create_task(_beat(store, area, job, latest))
     try:
-        answer = await document.ask.perform(context, document.uid, opened)
-        await _keep(store, area, job, render_result(address.request, job, answer))
+        with traces.span("do the work"):
+            answer = await document.ask.perform(context, document.uid, opened)
+        with traces.span("keep the result"):
+            await _keep(store, area, job, render_result(address.request, job, answer))
     finally:
         context.stop.set()
         beating.cancel()
@@ -205,7 +264,11 @@ def _declared(environment: Mapping[str, str]) -> tuple[TaskSettings, TaskAddress
     """
     try:
         settings = TaskSettings.model_validate(
-            {name: value for name, value in environment.items() if name.startswith("GLOVEBOX_")}
+            {
+                name: value
+                for name, value in environment.items()
+                if name.startswith("GLOVEBOX_") or name == _TRACEPARENT
+            }
         )
         return settings, TaskAddress.model_validate(orjson.loads(settings.address))
     except (ValidationError, ValueError) as error:

@@ -12,6 +12,7 @@ from glovebox.api.conditions import Answer
 from glovebox.api.experiment_status import IsolationStatus, RunStatus
 from glovebox.api.input_status import InputStatus
 from glovebox.api.leakage_status import LeakStatus
+from glovebox.status.deliveries import Delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ class RunFacts:
         tenant_pods: Who else had pods; None when nobody was seen.
         broken: What is done about a broken input for which it has not started; empty for none.
         admitted: What Admitted says; None where it waits in no queue, or nobody knows.
+        deliveries: The fetchers of its pods that have ended.
     """
 
     requested: bool
@@ -125,6 +127,7 @@ class RunFacts:
     tenant_pods: TenantPods | None = None
     broken: Literal["", "Freeze", "Fail"] = ""
     admitted: Finding | None = None
+    deliveries: tuple[Delivery, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -534,6 +534,9 @@ def test_the_pods_of_tasks_reach_stores_alone() -> None:
     assert "ingress" not in spec
     ports = {port["port"] for rule in spec["egress"] for port in rule["ports"]}
     assert ports == {53, 80, 443, 8333, 9000}
+    traces = {"traces": {"endpoint": "http://collector:4318/v1/traces"}}
+    traced = only(render({**JOBS, **traces}), "NetworkPolicy", "glovebox-tasks")["spec"]
+    assert {port["port"] for rule in traced["egress"] for port in rule["ports"]} - ports == {4318}
     off = render({**JOBS, "networkPolicy": {"enabled": False}})
     assert not [thing for thing in off if thing["kind"] == "NetworkPolicy"]
     assert not [
@@ -541,6 +544,17 @@ def test_the_pods_of_tasks_reach_stores_alone() -> None:
         for each in render()
         if each["metadata"]["name"] == "glovebox-tasks" and each["kind"] == "NetworkPolicy"
     ]
+
+
+def test_the_pods_of_tasks_may_send_traces_only_where_the_operator_does() -> None:
+    def fence(values: dict[str, Any]) -> str:
+        policy = only(render(values), "ValidatingAdmissionPolicy", "glovebox-operator-fence-tasks")
+        return str(policy["spec"]["validations"][0]["expression"])
+
+    assert "TRACEPARENT" not in fence(JOBS)
+    traced = fence({**JOBS, "traces": {"endpoint": "http://collector:4318/$(x)"}})
+    assert '== "http://collector:4318/$$(x)"' in traced, "as the Job has it"
+    assert "e.name == 'TRACEPARENT'" in traced
 
 
 def test_the_quickstart_shows_as_many_kinds_and_guards_as_are_installed() -> None:

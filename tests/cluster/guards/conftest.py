@@ -68,6 +68,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
         values = {
             "operator": OPERATOR_OUTSIDE,
             "guards": {"breakGlassGroups": [BREAK_GLASS_GROUP], "inputVolumes": INPUT_VOLUMES},
+            "traces": {"endpoint": objects.TRACES},
         }
         install = (
             "install",

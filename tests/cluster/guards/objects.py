@@ -23,6 +23,8 @@ TASK_ENV = [
     {"name": "MODE", "valueFrom": {"configMapKeyRef": {"name": "proxy", "key": "mode"}}},
     {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
 ]
+# Where the chart has traces sent to.
+TRACES = "http://collector.monitoring:4318/v1/traces"
 PLAIN_NAMESPACE = "plain"
 
 Json = dict[str, Any]

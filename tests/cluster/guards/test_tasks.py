@@ -100,6 +100,13 @@ def test_a_task_runs_where_the_operator_runs_with_what_the_chart_gave_to_it(
     expect_admitted(experiments.create(OPERATOR, job(shared=SHARED)))
 
 
+@pytest.mark.parametrize("flags", ["01", "03"])  # sampled, and by an id that is random
+def test_a_task_sends_spans_where_the_chart_says(experiments: Kubectl, flags: str) -> None:
+    parent = f"00-{'1' * 32}-{'2' * 16}-{flags}"
+    made = job(traces=objects.TRACES, traceparent=parent)
+    expect_admitted(experiments.create(OPERATOR, made))
+
+
 @pytest.mark.parametrize(
     "entry",
     [
@@ -117,6 +124,17 @@ def test_a_task_runs_where_the_operator_runs_with_what_the_chart_gave_to_it(
         ),
         pytest.param({"name": "NODE", "valueFrom": SIGNING_KEY}, id="a Secret for a field"),
         pytest.param({"name": "OTHER", "value": "x"}, id="what was not given"),
+        pytest.param(
+            {"name": "GLOVEBOX_TRACES_ENDPOINT", "value": "http://thief:4318"},
+            id="another collector",
+        ),
+        pytest.param(
+            {"name": "GLOVEBOX_TRACES_ENDPOINT", "valueFrom": SIGNING_KEY},
+            id="a Secret for a collector",
+        ),
+        pytest.param({"name": "TRACEPARENT", "value": "00-x"}, id="no context of a trace"),
+        pytest.param({"name": "TRACEPARENT"}, id="an empty context"),
+        pytest.param({"name": "TRACEPARENT", "valueFrom": SIGNING_KEY}, id="a Secret for it"),
     ],
 )
 def test_a_variable_has_the_value_that_the_chart_gave_to_it(

@@ -92,6 +92,23 @@ def test_its_pod_runs_where_the_operator_runs_and_reaches_what_that_reaches() ->
     assert asks_the_same(made, replace(JOB, shared=SHARED))
 
 
+def test_it_makes_spans_where_somebody_wants_them_and_is_the_same_job_without() -> None:
+    parent = f"00-{'1' * 32}-{'2' * 16}-01"
+    seen = replace(JOB, traces="http://collector:4318/$(x)", traceparent=parent)
+    [container] = task_job(seen)["spec"]["template"]["spec"]["containers"]
+    assert container["env"][2:] == [
+        {"name": "GLOVEBOX_TRACES_ENDPOINT", "value": "http://collector:4318/$$(x)"},
+        {"name": "TRACEPARENT", "value": parent},
+    ]
+    for untold in (replace(seen, traces=""), replace(seen, traceparent="")):
+        assert task_job(untold) == task_job(JOB)
+    again = replace(seen, traceparent=f"00-{'3' * 32}-{'4' * 16}-01")
+    for asked in (JOB, seen, again):
+        assert asks_the_same(task_job(seen), asked), "a process that starts goes on with it"
+    other = replace(seen, address="{}")
+    assert not asks_the_same(task_job(seen), other)
+
+
 def test_it_mounts_the_keys_of_its_stores_and_no_other_secret() -> None:
     pod = task_job(JOB)["spec"]["template"]["spec"]
     secrets = {

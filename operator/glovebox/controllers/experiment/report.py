@@ -87,12 +87,17 @@ def report(
         )
         said = plain(run.run) if run is not None and run.run is not None else {}
         _report_steps(ports, obj, status, kinds, said)
-    _trace(obj, before, status)
+    _trace(obj, before, status, run)
     _report_references(ports, obj, before, status)
     _report_broken(ports, obj, before, status)
 
 
-def _trace(obj: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+def _trace(
+    obj: Mapping[str, Any],
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    seen: RunFacts | None,
+) -> None:
     """Send the spans of what this look recorded, into the trace of the Experiment."""
     shown, made = {**obj, "status": after}, obj["metadata"]["creationTimestamp"]
     if after.get("provisioned") and not before.get("provisioned"):
@@ -104,6 +109,9 @@ def _trace(obj: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str
         counted = {"exit.code": run.get("exitCode"), "attempts": run.get("attempts")}
         known = {f"glovebox.run.{k}": v for k, v in (facts | counted).items() if v is not None}
         tell_life(shown, "run", run.get("startTime"), ended, known)
+        for each in seen.deliveries if seen is not None else ():
+            code = {"glovebox.delivery.exit.code": each.exit_code}
+            tell_life(shown, "deliver", each.began, each.ended, {"k8s.pod.name": each.name, **code})
     if seal and not before.get("seal"):
         size = {"glovebox.seal.objects": seal["objects"], "glovebox.seal.bytes": seal["bytes"]}
         tell_life(shown, "seal", ended or seal["sealedTime"], seal["sealedTime"], size)

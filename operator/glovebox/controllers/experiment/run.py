@@ -66,6 +66,7 @@ from glovebox.status.broken_inputs import (
     why_not_started,
     why_run_stopped,
 )
+from glovebox.status.deliveries import deliveries_of
 from glovebox.status.experiment_facts import NamespaceFacts, ProofFacts, RunFacts
 from glovebox.status.job_waits import seconds_since
 from glovebox.status.outcome import Outcome, done, waiting
@@ -235,6 +236,7 @@ async def _follow(scope: Scope, outcomes: Outcomes, work: RunWork, *, started: b
         leaving=tuple(leaving),
         tenant_pods=with_tenant_pods(scope.experiment.status.tenant_pods, everybody),
         admitted=queue.finding if queue is not None else None,
+        deliveries=deliveries_of(pods),
     )
     if has_ended:
         return _ended(facts)
