@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from glovebox.apply.applier import Applier
 from glovebox.apply.children import Children
 from glovebox.errors import Conflict, Forbidden, InvalidInput, NamespaceGone, NotReady, Rejected
-from glovebox.kube.answers import NotFound
+from glovebox.kube.answers import AlreadyExists, NotFound
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import CONFIG_MAP, Kind
 from glovebox.kube.objects import key_of
@@ -295,3 +296,31 @@ async def test_nothing_is_remembered_of_a_namespace_that_is_given_up() -> None:
     holding.forget(SPACE)
     assert not any(kept)
     assert (await holding.ensure(INTENT, established=True)).result == "repaired"
+
+
+def _theirs(live: Mapping[str, Any]) -> None:
+    raise Conflict("NamespaceTaken", f"{live['metadata']['uid']} is somebody else's")
+
+
+@pytest.mark.parametrize(
+    ("there", "is_known"),
+    [
+        (stored("theirs", 3, {**INTENT, "data": {"a": "other"}}), True),
+        (stored("theirs", 3, {**INTENT, "data": {"a": "other"}}), False),
+        (stored("theirs", 3), False),
+    ],
+    ids=["the watch shows it", "a read shows it", "a read shows it, just as intended"],
+)
+async def test_what_has_the_name_and_is_somebody_else_s_is_neither_changed_nor_taken_for_ours(
+    there: Json,
+    is_known: bool,  # noqa: FBT001 - a table
+) -> None:
+    server = Server(there, create=AlreadyExists("AlreadyExists", "something has the name"))
+    children = Children(lambda _: None, lambda: 0.0)
+    if is_known:
+        children.table(CONFIG_MAP).seen(there)
+    writing = Applier(cast("Client", server), children, lambda: 0.0)
+    with pytest.raises(Conflict, match="theirs is somebody else's"):
+        await writing.ensure(INTENT, established=False, owns=_theirs)
+    assert set(server.sent) <= {"create", "get"}
+    assert server.there == there
