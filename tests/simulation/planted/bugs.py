@@ -133,6 +133,7 @@ BUGS: Final = (
         "status/experiment.py",
         "            builder.mark_unknown(condition, reasons.DELETING, _NOT_KEPT)\n\n\ndef _unkept",
         "            pass\n\n\ndef _unkept",
+        seeds=600,
         focus="deeds",
     ),
     Bug(
