@@ -23,7 +23,7 @@ from glovebox.kube.kinds import EXPERIMENT
 from glovebox.store.connection import Credentials, Stop, StoreSettings
 from glovebox.store.evidence_objects import find_seal
 from glovebox.store.sealing import seal_folder
-from simulation.object_store import S3Error
+from simulation.object_store import S3Error, Version
 from simulation.object_store_faces import SimStores
 from simulation.stage import Stage, play
 from simulation.test_copied_evidence import CONCLUSION, versions_of
@@ -34,7 +34,13 @@ from simulation.test_keys import published, ready
 from simulation.test_run_records import Away
 from simulation.world import BUCKET, OPERATOR_KEY, TEAM
 
+LAID = b"somebody else's"
 AUDITOR = StoreSettings("https://store.invalid", credentials=Credentials(OPERATOR_KEY, "simulated"))
+
+
+def seals_of(stage: Stage, uid: str) -> list[Version]:
+    """Return what lies under the name of the seal and is no stranger's."""
+    return [each for each in versions_of(stage, uid, STATEMENT_NAME) if each.body != LAID]
 
 
 async def dies_unrecorded(stage: Stage, faults: Away, uid: str) -> None:
@@ -45,13 +51,21 @@ async def dies_unrecorded(stage: Stage, faults: Away, uid: str) -> None:
             faults.away = True
 
     stage.world.store.fault = fault
-    await stage.until("it is written", lambda: versions_of(stage, uid, STATEMENT_NAME), HOUR)
+    await stage.until("it is written", lambda: seals_of(stage, uid), HOUR)
     await stage.process.kill()
     stage.world.store.fault, faults.away = lambda *_: None, False
 
 
+def lays(stage: Stage, uid: str, several: int) -> None:
+    """Have a stranger lay versions under the name of the seal."""
+    for _ in range(several):
+        key = seal_folder(uid) + STATEMENT_NAME
+        stage.world.store._store(stage.world.store.buckets[BUCKET], key, LAID, "", None, "")
+
+
+@pytest.mark.parametrize("around", [0, 40], ids=["alone", "among what a stranger laid there"])
 def test_of_two_seals_the_recorded_one_counts_for_everybody(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, around: int
 ) -> None:
     monkeypatch.setattr("glovebox.controllers.bound_seal.UNREAD_WAIT", timedelta(hours=2))
     faults = Away()
@@ -62,9 +76,11 @@ def test_of_two_seals_the_recorded_one_counts_for_everybody(
         await dies_unrecorded(stage, faults, uid)
         serve = stage.world.store.get
         hides_the_first(stage, uid, lambda: S3Error(403, "AccessDenied"))
+        lays(stage, uid, around)
         stage.process.start()
         await stage.until("it is sealed", lambda: stage.status().get("seal"), 3 * HOUR)
-        first, second = versions_of(stage, uid, STATEMENT_NAME)
+        lays(stage, uid, around)
+        first, second = seals_of(stage, uid)
         recorded = stage.status()["seal"]["attestationVersion"]
         assert recorded == second.version_id
         assert read_stated(second.body).passed_over == (first.version_id,)
@@ -75,7 +91,7 @@ def test_of_two_seals_the_recorded_one_counts_for_everybody(
         assert stage.world.edit(EXPERIMENT, TEAM, "x", {"spec": {"conclusion": CONCLUSION}})
         await stage.until("it is listed", lambda: stage.status().get("sealSupplement"), 3 * HOUR)
         assert stage.status()["seal"]["attestationVersion"] == recorded
-        assert len(versions_of(stage, uid, STATEMENT_NAME)) == 2
+        assert len(versions_of(stage, uid, STATEMENT_NAME)) == 2 + 2 * around
         for name, kind in ((SUPPLEMENT_NAME, SUPPLEMENT_TYPE), (CONCLUSION_NAME, CONCLUSION_TYPE)):
             (made,) = versions_of(stage, uid, name)
             assert is_about(payload_of(made.body), kind, envelope_digest(second.body))

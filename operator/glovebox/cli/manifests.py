@@ -35,12 +35,38 @@ _NUMBER: Final = re.compile(
 _OCTAL: Final = re.compile(r"([-+]?)0([0-7]+)")
 # Whole numbers beyond it are floats.
 _WHOLE: Final = range(-(2**63), 2**63)
+# Nothing that UTF-8 can write; JSON writes what is beyond 16 bits as one of the first and one of
+# the second.
+_HALF: Final = re.compile("[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]")
 # Up to it JSON writes a float that is whole without an exponent.
 _PLAIN: Final = 1e21
 
 
+class _TooMuchError(ValueError):
+    """More is said than any object may say."""
+
+
 class _AsJson(yaml.SafeLoader):
     """Knows the values that JSON has."""
+
+    _merged = 0
+
+    def flatten_mapping(self, node: Any) -> None:
+        """Put what is merged into a mapping (`<<`), of which there may be so much in a file."""
+        for key, value in node.value:
+            if key.tag == f"{_TAG}merge":
+                for each in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                    self._count(each)
+        super().flatten_mapping(node)
+
+    def _count(self, node: Any) -> None:
+        if not isinstance(node, yaml.MappingNode):
+            return  # which is refused
+        self.flatten_mapping(node)
+        # Merges of merges are copied while the file is read: its size cannot be seen afterwards.
+        self._merged += len(node.value)
+        if self._merged > _MOST_VALUES:
+            raise _TooMuchError
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         """Return the mapping with its keys as text, which is what JSON has."""
@@ -55,11 +81,11 @@ def _as_key(key: Any) -> str:
 
 
 def _as_bool(_: yaml.SafeLoader, node: yaml.ScalarNode) -> bool:
-    return str(node.value).lower() in _TRUE
+    return _written(node, _BOOL).lower() in _TRUE
 
 
 def _as_number(_: yaml.SafeLoader, node: yaml.ScalarNode) -> float | str:
-    written = str(node.value)
+    written = _written(node, _NUMBER)
     text = written.replace("_", "")
     octal = _OCTAL.fullmatch(text)
     try:
@@ -69,10 +95,22 @@ def _as_number(_: yaml.SafeLoader, node: yaml.ScalarNode) -> float | str:
     else:
         if whole in _WHOLE:
             return whole
-    found = float(re.sub(r"\.(?=[in])", "", text.lower()))
+    try:
+        found = float(re.sub(r"\.(?=[in])", "", text.lower()))
+    except ValueError:
+        return written  # `._`, or more in hexadecimal than 64 bits
     if math.isinf(found) and "inf" not in text.lower():
         return written  # more than a float holds, as a commit may look like: 4e29101
     return int(found) if found.is_integer() and abs(found) < _PLAIN else found
+
+
+def _written(node: yaml.Node, form: re.Pattern[str]) -> str:
+    """Return what is written, where it has the form that its tag promises."""
+    if not isinstance(node, yaml.ScalarNode) or not form.match(node.value):
+        raise yaml.constructor.ConstructorError(
+            None, None, f"it is not what its tag says: {node.tag}", node.start_mark
+        )
+    return str(node.value)
 
 
 # PyYAML's own are of dates, of times of day, of `=`, and of fewer numbers and truth values.
@@ -84,6 +122,13 @@ _AsJson.add_implicit_resolver(f"{_TAG}bool", _BOOL, list("yYnNtTfFoO"))
 _AsJson.add_implicit_resolver(f"{_TAG}float", _NUMBER, list("-+.0123456789"))
 _AsJson.add_constructor(f"{_TAG}bool", _as_bool)
 _AsJson.add_constructor(f"{_TAG}float", _as_number)
+_AsJson.add_constructor(f"{_TAG}int", _as_number)
+# What a tag may ask for besides are sets, tuples, bytes and dates, of which JSON has none.
+_AsJson.yaml_constructors = {
+    tag: each
+    for tag, each in _AsJson.yaml_constructors.items()
+    if tag not in {f"{_TAG}{name}" for name in ("binary", "omap", "pairs", "set", "timestamp")}
+}
 
 
 def read_documents(path: Path, text: str) -> list[Any]:
@@ -98,6 +143,8 @@ def read_documents(path: Path, text: str) -> list[Any]:
     """
     try:
         found = list(yaml.load_all(text, Loader=_AsJson))
+    except _TooMuchError:
+        raise _too_much(path) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InvalidInput(
             reasons.INVALID_SPEC, f"{path} is not YAML: {in_one_line(error)}"
@@ -112,11 +159,18 @@ def _check_size(path: Path, documents: list[Any]) -> None:
         value, depth = left.pop()
         counted += 1
         if counted > _MOST_VALUES or depth > _DEEPEST:
-            raise InvalidInput(
-                reasons.INVALID_SPEC,
-                f"{path} says more, or deeper, than any object may: has it aliases?",
-            )
+            raise _too_much(path)
         if isinstance(value, dict):
-            left += ((each, depth + 1) for each in value.values())
+            left += ((each, depth + 1) for pair in value.items() for each in pair)
         elif isinstance(value, list):
             left += ((each, depth + 1) for each in value)
+        elif isinstance(value, str) and _HALF.search(value):
+            raise InvalidInput(
+                reasons.INVALID_SPEC, f"{path} has half of a character, as \\ud800 is one"
+            )
+
+
+def _too_much(path: Path) -> InvalidInput:
+    return InvalidInput(
+        reasons.INVALID_SPEC, f"{path} says more, or deeper, than any object may: has it aliases?"
+    )

@@ -11,6 +11,7 @@ whose network plugin does not enforce NetworkPolicies gains nothing from these o
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -75,7 +76,7 @@ def network_policies(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
             if not never_reachable(canonical_network(route.cidr), inputs.never_reachable)
         ]
         if proxy is not None:
-            rules.append(_store_rule(proxy_route(inputs.profile, proxy), inputs.never_reachable))
+            rules += _proxy_rule(proxy_route(inputs.profile, proxy), inputs.never_reachable)
         policies.append(
             _policy(names.NETWORK_POLICY_ROUTES, inputs, policyTypes=["Egress"], egress=rules)
         )
@@ -248,6 +249,15 @@ def _store_rule(route: StoreRoute, added: tuple[Network, ...]) -> dict[str, Any]
     if route.pods:
         peers.append(_pods(route.pods))
     return {"to": peers, "ports": [{"port": route.port, "protocol": "TCP"}]}
+
+
+def _proxy_rule(route: StoreRoute, added: tuple[Network, ...]) -> list[dict[str, Any]]:
+    """Return the rule for a proxy, without what the platform forbade since it was bound."""
+    cidrs = tuple(
+        cidr for cidr in route.cidrs if not never_reachable(canonical_network(cidr), added)
+    )
+    # A rule without peers would open that port of everybody.
+    return [_store_rule(replace(route, cidrs=cidrs), added)] if cidrs or route.pods else []
 
 
 def _ip_block(cidr: str, added: tuple[Network, ...]) -> dict[str, Any]:

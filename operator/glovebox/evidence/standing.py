@@ -133,7 +133,10 @@ class Judge:
         doubts: By version, what is wrong with a document that a published key signed.
         former: By version, what is told of one by a former key where another one counts.
         unread: By version, what is told of one that cannot be read.
+        maybe_ours: Those of them that may be the operator's own: whatever is made instead names
+            them.
         passed: By version, what is told of one of ours that a later one passed over.
+        unlooked: What is told of versions that were too many to be looked at; empty for none.
     """
 
     rule: Rule
@@ -143,7 +146,9 @@ class Judge:
     doubts: dict[str, str] = field(default_factory=dict)
     former: dict[str, str] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
+    maybe_ours: list[str] = field(default_factory=list)
     passed: dict[str, str] = field(default_factory=dict)
+    unlooked: str = ""
 
     def __call__(  # noqa: PLR0911 - one way out for each thing that is asked
         self, stored: Stored
@@ -192,6 +197,10 @@ class Judge:
             return Standing.UNKNOWN if is_recorded else Standing.FOREIGN
         said = f"version {stored.version_id} {_SAID[stored.why_unread]}"
         self.unread[stored.version_id] = said
+        if stored.why_unread != "EncryptedWithOtherKey":
+            # What came in an archive was most likely archived by its writer, and is named all the
+            # same: a rule of the bucket may archive on the first day.
+            self.maybe_ours.append(stored.version_id)
         if stored.why_unread == "EncryptedWithOtherKey" or self._is_too_young(stored):
             return Standing.FOREIGN
         if not self.rule.gives_up:

@@ -195,6 +195,7 @@ def verify_seal(
         ),
         *(f"cannot be read, and is not the seal: {each}" for each in judge.unread.values()),
         *(f"not the seal: {each}" for each in judge.passed.values()),
+        *([judge.unlooked] if judge.unlooked else []),
     ]
     seal = objects[STATEMENT_NAME].body
 

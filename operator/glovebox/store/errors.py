@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 import ssl
+import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -213,6 +214,16 @@ def translated(doing: str) -> Iterator[None]:
         OSError,
     ) as error:
         raise translate(error, doing) from error
+    except ValueError as error:
+        if not _is_of_an_answer(error):
+            raise
+        raise translate(ResponseParserError(str(error)), doing) from error
+
+
+def _is_of_an_answer(error: ValueError) -> bool:
+    """Return whether a store sent a number or a time that is none, which botocore passes on."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_globals.get("__name__") == "botocore.parsers" for frame, _ in frames)
 
 
 def translate(error: Exception, doing: str) -> GloveboxError:

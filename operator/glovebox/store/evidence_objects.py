@@ -9,7 +9,7 @@ several such versions the oldest counts, and what the present key signed before 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -38,8 +38,10 @@ if TYPE_CHECKING:
 
 # A statement names at most 10,000 artifacts of at most a kilobyte each; what is longer is none.
 _STATEMENT_BYTES: Final = 64 << 20
-# So many versions behind the oldest that counts are looked at: anybody may have written them.
-_LATER_MAX: Final = 16
+# So many versions behind the oldest that counts are looked at, and so many bytes of them: anybody
+# may have written them.
+_LATER_MAX: Final = 1_000
+_LATER_BYTES: Final = 16 * _STATEMENT_BYTES
 # Some stores list what is encrypted a little longer than it is read.
 _SLACK: Final = 64 << 10
 # What a document that is found is worth: a `Judge`.
@@ -134,25 +136,53 @@ def find_statement(
     """
     key = folder + STATEMENT_NAME
     found = find_signed(store, bucket, key, trusted, stop)
-    if found is None or found.standing is not Standing.COUNTS:
+    is_recorded = isinstance(trusted, Judge) and bool(trusted.rule.recorded)
+    if found is None or found.standing is not Standing.COUNTS or is_recorded:
         return found
     rows = rows_of(store, bucket, key, stop)
     behind = [row.version_id for row in rows].index(found.version_id) + 1
-    for row in rows[behind : behind + _LATER_MAX]:
-        if row.size > _STATEMENT_BYTES:
-            continue
-        read = read_or_why(store, bucket, key, row.version_id, _STATEMENT_BYTES, stop)
-        later = stored(store, bucket, key, row.version_id, read)
-        if read.why or trusted(later) is not Standing.COUNTS:
-            continue
-        if found.version_id in read_stated(read.body).passed_over:
+    for later in _signed_behind(store, bucket, key, rows[behind:], trusted, stop):
+        if found.version_id in read_stated(later.envelope).passed_over:
             if isinstance(trusted, Judge):
                 trusted.passed[found.version_id] = (
                     f"version {found.version_id} is signed as well, and could not be read when"
-                    f" version {row.version_id} was made, which is on record as the seal"
+                    f" version {later.version_id} was made, which is on record as the seal"
                 )
-            found = Statement(row.version_id, read.body, Standing.COUNTS)
+            found = later
     return found
+
+
+def _signed_behind(
+    store: Store,
+    bucket: str,
+    key: str,
+    rows: Sequence[ListedVersion],
+    trusted: Trusted,
+    stop: Stop,
+) -> Iterator[Statement]:
+    """Yield what the present key signed as well, the oldest first.
+
+    The shortest are read first, and no more than somebody who laid them there may cost.
+    """
+    counted: set[str] = set()
+    found: dict[str, Statement] = {}
+    left = _LATER_BYTES
+    for row in sorted(rows, key=lambda each: each.size)[:_LATER_MAX]:
+        left -= row.size
+        if row.size > _STATEMENT_BYTES or left < 0:
+            break
+        counted.add(row.version_id)
+        read = read_or_why(store, bucket, key, row.version_id, _STATEMENT_BYTES, stop)
+        later = stored(store, bucket, key, row.version_id, read)
+        if not read.why and trusted(later) is Standing.COUNTS:
+            found[row.version_id] = Statement(row.version_id, read.body, Standing.COUNTS)
+    more = sum(row.size <= _STATEMENT_BYTES for row in rows) - len(counted)
+    if more > 0 and isinstance(trusted, Judge):
+        trusted.unlooked = (
+            f"{more:,} versions behind it were not looked at, because {len(counted):,} others were:"
+            " where one is on record as the seal, name it by its Experiment"
+        )
+    yield from (found[row.version_id] for row in rows if row.version_id in found)
 
 
 def find_seal(

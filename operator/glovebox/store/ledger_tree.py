@@ -6,6 +6,8 @@ are gone, the tree is computed again from the entries.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,8 +16,8 @@ from glovebox.errors import InvalidInput
 from glovebox.ledger.checkpoint import Head, Opened, open_checkpoint
 from glovebox.ledger.entry import digest_of_bytes
 from glovebox.ledger.layout import Layout, entry_path
-from glovebox.ledger.tiles import ENTRIES, WIDTH, Edge, Tile, TileNodes, encode_bundle
-from glovebox.ledger.tree import leaf_hash, root_of
+from glovebox.ledger.tiles import ENTRIES, WIDTH, Edge, Tile, TileNodes, encode_bundle, hashes_of
+from glovebox.ledger.tree import complete, leaf_hash, root_of
 from glovebox.store.connection import Stop
 from glovebox.store.ledger_objects import LedgerPlace, read_oldest, write_once
 from glovebox.store.ledger_tail import find_newest
@@ -45,8 +47,7 @@ class LedgerTree:
         # Before it, but in the tile that is not full: its bundle will need them.
         self._kept: dict[int, bytes | None] = {}
         # What the entries below the signed head are compared with.
-        self._nodes: TileNodes | None = None
-        self._stop = Stop()
+        self._signed: dict[int, Sequence[bytes]] = {}
 
     def load(self, size: int, stop: Stop) -> int:
         """Find the newest signed head; return its size. Blocks.
@@ -60,7 +61,7 @@ class LedgerTree:
         if newest.head.size > size:
             raise self._went_back(newest.head, f"{size} entries are there")
         self._edge = self._loaded(newest, stop)
-        self.published, self._bodies, self._nodes = newest.head, {}, None
+        self.published, self._bodies, self._signed = newest.head, {}, {}
         return newest.head.size
 
     def add(self, index: int, body: bytes) -> None:
@@ -78,31 +79,58 @@ class LedgerTree:
     def require_signed(self, index: int, body: bytes, stop: Stop) -> None:
         """Refuse an entry below the signed head that is not the one that was signed. Blocks.
 
-        It costs a request for each 256 entries. Where tiles are gone the entries themselves led to
-        the root, when the head was found.
+        It costs a request for each 256 entries. A tile that is gone, or leads to no signed root, is
+        computed from its entries: whoever can replace an entry can replace its tile as well.
 
         Raises:
             InvalidInput: `LedgerInvalid`: somebody put other bytes in its place.
         """
         if self.published is None or index >= self.published.size:
             return
-        self._stop = stop
-        if self._nodes is None:
-            edge = dict(self._edge.partial())  # which leads to the root that was signed
-            self._nodes = TileNodes(
-                self._edge.size, lambda tile: edge.get(tile) or self._tile(tile, self._stop)
-            )
-        try:
-            hashes = self._nodes.proven(index // WIDTH)
-        except InvalidInput:
-            hashes = None
-        if hashes is not None and hashes[index % WIDTH] != leaf_hash(body):
-            raise InvalidInput(
-                reasons.LEDGER_INVALID,
-                f"{entry_path(index)} in s3://{self._place.bucket}/{self._layout.prefix} is not the"
-                " entry that was signed there: nothing is written behind it; run `glovebox ledger"
-                " verify`, and find out who may write over what is in the bucket",
-            )
+        number = index // WIDTH
+        hashes = self._signed.get(number) or self._proven(number, stop)
+        if hashes is None:
+            first, last = number * WIDTH, min((number + 1) * WIDTH, self.published.size) - 1
+            raise self._not_signed(f"one of {entry_path(first)} to {entry_path(last)}")
+        self._signed[number] = hashes
+        if hashes[index % WIDTH] != leaf_hash(body):
+            raise self._not_signed(entry_path(index))
+
+    def _proven(self, number: int, stop: Stop) -> Sequence[bytes] | None:
+        """Return the hashes of 256 entries that lead to the signed root; None if they do not."""
+        edge = dict(self._edge.partial())  # which leads to the root that was signed
+
+        def stored(tile: Tile) -> bytes:
+            return edge.get(tile) or self._tile(tile, stop)
+
+        def mended(tile: Tile) -> bytes:
+            return stored(tile) if tile.level else computed(tile)
+
+        def computed(tile: Tile) -> bytes:
+            if tile in edge:
+                return edge[tile]
+            below = range(tile.index * WIDTH, (tile.index + 1) * WIDTH)
+            if tile.level == 0:
+                return b"".join(leaf_hash(self._body(each, stop)) for each in below)
+            tiles = (Tile(tile.level - 1, each) for each in below)
+            return b"".join(complete(hashes_of(each, computed(each))) for each in tiles)
+
+        for read in (stored, mended, computed):
+            with suppress(InvalidInput):  # something is gone
+                hashes = TileNodes(self._edge.size, read).proven(number)
+                if hashes is not None:
+                    return hashes
+            if self._edge.size <= WIDTH**2 and read is mended:
+                break  # above it is the edge
+        return None
+
+    def _not_signed(self, what: str) -> InvalidInput:
+        return InvalidInput(
+            reasons.LEDGER_INVALID,
+            f"{what} in s3://{self._place.bucket}/{self._layout.prefix} is not the entry that was"
+            " signed there: nothing is written behind it; run `glovebox ledger verify`, and find"
+            " out who may write over what is in the bucket",
+        )
 
     def head(self, size: int, known: Head, stop: Stop) -> Head:
         """Return the head over so many entries. Blocks.
@@ -142,7 +170,7 @@ class LedgerTree:
             raise self._went_back(opened.head, f"the entries have the root {head.root_text}")
         for index in sorted(self._bodies):
             self._edge.add(leaf_hash(self._bodies[index] or b""))
-        self.published, self._nodes = head, None
+        self.published, self._signed = head, {}
         begin = head.size - head.size % WIDTH
         both = self._kept | self._bodies
         self._kept = {index: body for index, body in both.items() if index >= begin}

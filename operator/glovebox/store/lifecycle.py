@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from glovebox.data.printable import printable
 from glovebox.errors import Forbidden, GloveboxError
 from glovebox.store.errors import translated
 
@@ -60,7 +61,7 @@ def archiving_rules(rules: Any) -> Iterator[str]:
     for rule in rules:
         moved = _moved(rule)
         if rule.get("Status") == "Enabled" and moved and _reaches(rule):
-            yield f"rule `{rule.get('ID') or 'without a name'}` moves {moved}"
+            yield f"rule `{printable(rule.get('ID') or 'without a name')}` moves {moved}"
 
 
 def _moved(rule: Mapping[str, Any]) -> str:

@@ -50,7 +50,9 @@ _FINDINGS_MAX: Final = 16
 _FINDING_LENGTH: Final = 1024
 # Whoever has a former key may write as many as they like.
 _OTHERS_MAX: Final = 3
-_PASSED_MAX: Final = 16
+# So many are as long as the list of artifacts may be. With fewer, whoever lays as many there hides
+# the operator's own among them.
+_PASSED_MAX: Final = 10_000
 
 
 def _now() -> datetime:
@@ -97,7 +99,7 @@ async def _sealed(
     if sealed is not None:
         return _result(sealed, keys, judge)
     # Whoever reads the seal is to know that another one lies in front of it.
-    others, passed = _others(judge), tuple(judge.unread)[:_PASSED_MAX]
+    others, passed = _others(judge), tuple(dict.fromkeys(judge.maybe_ours))[:_PASSED_MAX]
     request = replace(request, about=replace(request.about, passed_over=passed))
     if gather is not None:
         return await _signed(context, request, await gather(context), others, now)

@@ -433,7 +433,16 @@ def test_dates_stay_the_texts_that_kubectl_takes_them_for() -> None:
         "a: &a [*a]",
         "\n".join(["a0: &a0 [x]"] + [f"a{n}: &a{n} [{f'*a{n - 1},' * 9}]" for n in range(1, 9)]),
         "[" * 300 + "]" * 300,
+        "\n".join(
+            ["a0: &a0 {x: 1}"]
+            + [f"a{n}: &a{n} {{<<: [{f'*a{n - 1},' * 9}]}}" for n in range(1, 12)]
+        ),
+        "\n".join(
+            ["a0: &a0 {x: 1, y: 2}"]
+            + [f"a{n}: &a{n} {{<<: *a{n - 1}, k{n}: 1}}" for n in range(1, 700)]
+        ),
     ],
+    ids=["of itself", "aliases", "deep", "merges", "merges in a row"],
 )
 def test_what_is_endless_ends(text: str) -> None:
     with pytest.raises(InvalidInput, match="has it aliases"):

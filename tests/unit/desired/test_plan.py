@@ -228,6 +228,32 @@ def test_a_name_server_that_the_platform_forbids_later_is_closed() -> None:
     assert [peer["ipBlock"]["cidr"] for peer in by_address["to"]] == ["169.254.20.10/32"]
 
 
+@pytest.mark.parametrize(
+    ("network", "left"),
+    [
+        (None, []),
+        (
+            {"cidrs": ["192.0.2.0/28", "198.51.100.0/24"]},
+            [{"ipBlock": {"cidr": "198.51.100.0/24"}}],
+        ),
+    ],
+    ids=["nothing is left", "one is left"],
+)
+def test_a_proxy_that_the_platform_forbids_later_is_closed(
+    network: dict[str, Any] | None, left: list[Any]
+) -> None:
+    proxy = {"url": "http://192.0.2.7:3128", **({"network": network} if network else {})}
+    inputs = inputs_from(
+        {"kind": "IsolationProfile", "spec": {"network": {"proxy": proxy}}},
+        {"kind": "Experiment", "spec": {"network": {"useProxy": True}}},
+    )
+    (rule,) = network_policies(inputs)[-1]["spec"]["egress"]
+    assert len(rule["to"]) == len(left) + 1
+    later = dataclasses.replace(inputs, never_reachable=(ip_network("192.0.2.0/24"),))
+    found = network_policies(later)[-1]["spec"]["egress"]
+    assert [each["to"] for each in found] == ([left] if left else [])
+
+
 def test_what_surrounds_a_metadata_service_stays_reachable() -> None:
     policy = network_policies(_routed("0.0.0.0/0", "::/0"))[-1]
     for address in (

@@ -245,3 +245,14 @@ def test_what_cannot_be_read(
     told = "recorded" not in rule
     assert list(judge.unread) == (["v1"] if told else [])
     assert judge.doubts == {}
+
+
+def test_whatever_a_stranger_lays_in_front_what_may_be_ours_is_named() -> None:
+    """A seal that is made instead names it: it counts before that for everybody."""
+    judge = Judge(Rule(TrustBundle(()), gives_up=True))
+    for number in range(40):
+        judge(Stored(f"s{number}", b"", lambda: None, "EncryptedWithOtherKey"))
+        judge(Stored(f"k{number}", b"", lambda: None, "KeyRefused"))
+    judge(Stored("ours", b"", lambda: None, "Denied"))
+
+    assert judge.maybe_ours == [*(f"k{number}" for number in range(40)), "ours"]

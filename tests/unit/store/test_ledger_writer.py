@@ -25,6 +25,7 @@ from glovebox.ledger.note import vkey_of
 from glovebox.ledger.pace import end_event
 from glovebox.ledger.policy import logs_alone
 from glovebox.ledger.stated import SEAL, SEALS
+from glovebox.ledger.tiles import Tile
 from glovebox.ledger.verification import LedgerDemand, verify_ledger
 from glovebox.store.connection import Stop
 from glovebox.store.ledger_appending import append_events
@@ -710,6 +711,34 @@ def test_nothing_is_written_behind_an_entry_that_is_not_the_one_that_was_signed(
     assert set(kept) == before
     kept[FIRST.entry(index)][0] = signed
     assert ledgers.append(again, entries) == [entries]
+
+
+@pytest.mark.parametrize("index", [3, 255], ids=["one of a full tile", "the last of it"])
+@pytest.mark.parametrize("tile", [None, b"", bytes(32 * 256)], ids=["gone", "empty", "other"])
+def test_nothing_is_written_behind_a_forged_entry_whose_tile_is_forged_as_well(
+    server: ObjectStoreServer, ledgers: Ledgers, tile: bytes | None, index: int
+) -> None:
+    """Whoever can put other bytes in the place of an entry can do so to its tile too."""
+    writer = ledgers.writer()
+    ledgers.append(writer, *range(260))
+    writer.publish(Stop())
+    kept = server.buckets[ledgers.bucket].keys
+    key = FIRST.tile(Tile(0, 0))
+    (whole,) = kept[key]
+    (signed,) = kept[FIRST.entry(index)]
+    forged = signed.body.replace(b'"kind":"bind"', b'"kind":"idle"')
+    if tile is None:
+        del kept[key]
+    else:
+        kept[key][0] = replace(whole, body=tile)
+    again = ledgers.writer()
+    assert ledgers.append(again, 260) == [260], "without its tile it is what was signed"
+    kept[FIRST.entry(index)][0] = replace(signed, body=forged)
+    before = set(kept)
+    with pytest.raises(InvalidInput, match="not the entry that was signed") as refused:
+        ledgers.append(ledgers.writer(), 261)
+    assert refused.value.reason == "LedgerInvalid"
+    assert set(kept) == before
 
 
 def test_a_head_that_another_history_took_before_is_not_gone_on_from(

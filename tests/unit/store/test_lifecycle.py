@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
-from glovebox.store.lifecycle import archiving_rules
+from glovebox.store.connection import Credentials, Stores, StoreSettings
+from glovebox.store.lifecycle import Archiving, archiving_rules, read_archiving
 
 AT_ONCE: dict[str, Any] = {"Transitions": [{"Days": 0, "StorageClass": "GLACIER"}]}
 # Each: why the case exists; the rule; what it says of itself.
@@ -46,6 +49,10 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         },
         "rule `old` moves versions that were written over to GLACIER after 1 day",
     ),
+    "a name may hide nothing of what follows": (
+        {"ID": "a\u202eb\n", "Filter": {}, **AT_ONCE},
+        "rule `a\\u202eb\\x0a` moves versions to GLACIER after 0 days",
+    ),
     "artifacts of a team may be archived": ({"Filter": {"Prefix": "team-a/"}, **AT_ONCE}, ""),
     "evidence has no tags": ({"Filter": {"Tag": {"Key": "a", "Value": "b"}}, **AT_ONCE}, ""),
     "nor several": (
@@ -68,3 +75,34 @@ def test_a_rule_says_what_it_archives(rule: dict[str, Any], said: str) -> None:
 
 def test_a_rule_that_is_switched_off_archives_nothing() -> None:
     assert not list(archiving_rules([{"Status": "Disabled", "Filter": {}, **AT_ONCE}]))
+
+
+@pytest.mark.parametrize(
+    ("when", "rule"),
+    [
+        ("<Days>1</Days>", "rule `without a name` moves versions to GLACIER after 1 day"),
+        ("<Days>many</Days>", ""),
+        (f"<Days>{'9' * 5000}</Days>", ""),
+        ("<Date>garbage</Date>", ""),
+        ("<Date>99999999999999</Date>", ""),
+    ],
+    ids=["a number", "no number", "a number without an end", "no time", "no month"],
+)
+async def test_a_store_that_sends_what_is_no_number_and_no_time_is_said_to_say_nothing(
+    when: str, rule: str
+) -> None:
+    body = (
+        f"<LifecycleConfiguration><Rule><Status>Enabled</Status><Transition>{when}"
+        "<StorageClass>GLACIER</StorageClass></Transition></Rule></LifecycleConfiguration>"
+    )
+
+    async def answers(_: web.Request) -> web.Response:
+        return web.Response(text=body, content_type="application/xml")
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answers)
+    async with TestServer(app) as server:
+        settings = StoreSettings(str(server.make_url("")), credentials=Credentials("a", "b"))
+        found = await read_archiving(Stores().open(settings), "bucket")
+
+    assert found == Archiving(rule)

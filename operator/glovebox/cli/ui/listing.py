@@ -93,18 +93,19 @@ def _rows(
     """Return the rows that are asked for, how many objects were read for them, and the last page.
 
     The next page begins where a page of the API server ends, so one has more rows than `_ROWS`
-    where many of those that were read last are asked for.
+    where many of those that were read last are asked for. A server whose pages are short, or empty,
+    is asked no more often than for full ones.
     """
     rows: list[Row] = []
-    read, following = 0, asked["from"]
+    read, asked_for, following = 0, 0, asked["from"]
     most = _READ_AT_ONCE if asked["q"] or asked["show"] else _ROWS
     while True:
         page = cluster.page(listing.kind, asked["namespace"], most, following)
         read += len(page.objects)
         found = (listing.row(each, now) for each in page.objects)
         rows += (each for each in found if each.fits(asked["q"], asked["show"]))
-        following = page.following
-        if not following or len(rows) >= _ROWS or read >= _READ_MOST:
+        following, asked_for = page.following, asked_for + most
+        if not following or len(rows) >= _ROWS or asked_for >= _READ_MOST:
             return rows, read, page
 
 

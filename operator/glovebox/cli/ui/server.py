@@ -11,18 +11,21 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
 from aiohttp.typedefs import Handler, Middleware
 
 from glovebox.report.browse import icon, style
 
 HOST: Final = "127.0.0.1"
-_HOSTS: Final = frozenset({HOST, "localhost"})
+_HOSTS: Final = re.compile(rf"({re.escape(HOST)}|localhost)(:[0-9]+)?", re.IGNORECASE)
 _POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
     " frame-ancestors 'none'"
@@ -38,6 +41,16 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 # Pages read from the API server: whoever keeps a key pressed asks for no more at once.
 _AT_ONCE: Final = 4
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether a message is not about what somebody sent that is no HTTP."""
+    return not (record.exc_info and isinstance(record.exc_info[1], BadHttpMessage))
+
+
+# Whoever is on the machine could fill the caller's terminal otherwise.
+_log: Final = logging.getLogger(__name__)
+_log.addFilter(_is_ours)
 
 Html = Callable[[str, Mapping[str, str]], tuple[int, str]]
 
@@ -98,10 +111,10 @@ def _guard(token: str) -> Middleware:
 def _refused(request: web.Request, token: str) -> web.Response | None:
     if request.method not in {"GET", "HEAD"}:
         return _plain(HTTPStatus.METHOD_NOT_ALLOWED, "nothing is changed here: GET and HEAD only")
-    host = request.headers.get("Host", "").rpartition(":")
-    if (host[0] if host[1] else host[2]).lower() not in _HOSTS:
+    if not _HOSTS.fullmatch(request.headers.get("Host", "")):
         return _plain(HTTPStatus.FORBIDDEN, f"open it as http://{HOST}, and by no other name")
-    given = request.path.split("/", 2)[1]
+    # A request may name a whole URL, which may have no path.
+    given = request.path.removeprefix("/").partition("/")[0]
     if not hmac.compare_digest(given.encode(), token.encode()):
         return _plain(HTTPStatus.FORBIDDEN, "open the address that `glovebox ui` printed")
     return None
@@ -122,7 +135,7 @@ async def serve(app: web.Application, port: int) -> AsyncIterator[int]:
     Raises:
         OSError: The port is taken.
     """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(app, access_log=None, logger=_log, shutdown_timeout=1.0)
     try:
         await runner.setup()
         # No other interface, whatever anybody asks for.

@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from glovebox.cli.experiments import Listed
 from glovebox.errors import Unavailable
 from glovebox.report import addresses
 from support.browsed import TOKEN, BrowsedCluster, declared, fleet, pages, refused
@@ -505,3 +506,19 @@ def test_a_refusal_of_one_page_of_a_list_is_no_end_of_it(monkeypatch: pytest.Mon
 
     assert "Could not be read" in text
     assert "that were read" not in text
+
+
+@pytest.mark.parametrize("query", [{}, {"q": "nothing-like-it"}], ids=["all", "a search"])
+def test_a_server_that_gives_empty_pages_for_ever_is_left(
+    monkeypatch: pytest.MonkeyPatch, query: Mapping[str, str]
+) -> None:
+    cluster, asked = BrowsedCluster(fleet(3)), []
+
+    def page(*told: object) -> Listed:
+        asked.append(told)
+        return Listed([], f"{len(asked)}" if len(asked) < 1000 else "", None)
+
+    monkeypatch.setattr(cluster, "page", page)
+    code, _ = pages(cluster).html("experiments", query)
+
+    assert (code, len(asked) <= 100) == (200, True)

@@ -111,6 +111,7 @@ async def test_without_the_token_nothing_is_shown(path: str) -> None:
         pytest.param("localhost.evil.example:80", 403, id="that begins like our name"),
         pytest.param("evil-localhost", 403, id="that ends like our name"),
         pytest.param("[::1]:80", 403, id="where nobody listens"),
+        pytest.param("127.0.0.1:80@evil.example", 403, id="of a user's that is called like ours"),
         pytest.param("", 403, id="none"),
     ],
 )
@@ -119,6 +120,43 @@ async def test_who_asks_under_another_name_is_refused(host: str, status: int) ->
 
     assert got == status
     assert bool(asked.pages) == (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "status"),
+    [
+        pytest.param(b"GET http://127.0.0.1 HTTP/1.1", 403, id="a URL without a path"),
+        pytest.param(b"GET * HTTP/1.1", 400, id="no path"),
+        pytest.param(b"GET /\xff HTTP/1.1", 400, id="no URL"),
+        pytest.param(b"GET /" + b"a" * 9000 + b" HTTP/1.1", 400, id="too long"),
+        pytest.param(b"\x16\x03\x01\x02", 400, id="TLS"),
+    ],
+)
+async def test_what_another_user_sends_is_refused_and_fills_no_terminal(
+    asked_for: bytes, status: int, capfd: pytest.CaptureFixture[str], caplog: Any
+) -> None:
+    asked = Asked()
+    async with asking(asked) as (_, where):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(where.rpartition(":")[2]))
+        writer.write(asked_for + b"\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        got = await asyncio.wait_for(reader.readline(), 60)
+        writer.close()
+
+    assert (int(got.split()[1]), asked.pages) == (status, [])
+    assert (capfd.readouterr().err, caplog.records) == ("", [])
+
+
+async def test_a_fault_of_ours_is_logged(caplog: Any) -> None:
+    def fails(*_: object) -> tuple[int, str]:
+        raise ValueError("a fault")
+
+    async with (
+        serve(application(fails, TOKEN), 0) as port,
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}{FIRST}") as got,
+    ):
+        assert got.status == 500
+    assert "a fault" in caplog.text
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
