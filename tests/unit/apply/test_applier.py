@@ -324,3 +324,63 @@ async def test_what_has_the_name_and_is_somebody_else_s_is_neither_changed_nor_t
         await writing.ensure(INTENT, established=False, owns=_theirs)
     assert set(server.sent) <= {"create", "get"}
     assert server.there == there
+
+
+class Mutable(Server):
+    """Takes each change of its ConfigMap."""
+
+    async def replace(self, kind: Kind, obj: Json, *, dry_run: bool = False) -> Json:
+        del kind
+        self._send("ask" if dry_run else "replace")
+        assert self.there is not None
+        answer = stored(self.there["metadata"]["uid"], 11, obj)
+        self.there = self.there if dry_run else answer
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("established", "remembers", "policy", "asks"),
+    [
+        pytest.param(True, False, "Repair", True, id="nobody remembers"),
+        pytest.param(True, True, "Repair", False, id="a repair tells by itself"),
+        pytest.param(True, True, "Alert", True, id="what is left as it is"),
+        pytest.param(False, False, "Repair", False, id="no drift, but work to do"),
+    ],
+)
+async def test_what_the_server_makes_of_an_intent_is_asked_where_nothing_else_tells(
+    established: bool,  # noqa: FBT001 - a column of the table
+    remembers: bool,  # noqa: FBT001 - a column of the table
+    policy: str,
+    asks: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    server = Mutable() if remembers else Mutable(EDITED)
+    ours = applier(server)
+    if remembers:
+        await ours.ensure(INTENT, established=False)
+        server.there = stored("new", 10, {**INTENT, "data": {"a": "edited"}})
+        ours._children.table(CONFIG_MAP).seen(server.there)
+    await ours.ensure(INTENT, established=established, policy=policy)
+    assert ("ask" in server.sent) is asks
+
+
+async def test_what_is_deleted_is_not_wanted_any_more_when_its_deletion_is_sent() -> None:
+    class Watched(Server):
+        async def delete(self, *whatever: Any, uid: str) -> Json | None:
+            wanted.append(ours._children.wanted(KEY))
+            return await super().delete(*whatever, uid=uid)
+
+    wanted: list[bytes | None] = []
+    ours = applier(Watched())
+    await ours.ensure(INTENT, established=False)
+    assert ours._children.wanted(KEY) is not None
+    assert (await ours.remove(CONFIG_MAP, KEY)).result == "removed"
+    assert wanted == [None]
+    again = await ours.ensure(INTENT, established=True, policy="Alert")
+    assert again.result == "alerted"
+
+
+async def test_what_a_finalizer_holds_already_is_not_wanted_any_more() -> None:
+    ours = applier(Server(stored("u", 1, **LEAVING)))
+    ours._children.want(KEY, b"as before")
+    assert (await ours.remove(CONFIG_MAP, KEY)).result == "held"
+    assert ours._children.wanted(KEY) is None

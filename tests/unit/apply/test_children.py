@@ -167,6 +167,28 @@ def test_a_reported_difference_that_another_hand_takes_back_wakes_the_owner_agai
     assert len(cache.woken) == 2
 
 
+def test_a_reported_difference_outlives_a_change_of_nothing_that_is_owned() -> None:
+    cache = Cache()
+    cache.wrote(policy(1))
+    for version in (2, 3):
+        cache.children.table(NETWORK_POLICY).seen(policy(version, egress=[{}]))
+    assert cache.children.differing_since(key_of(NETWORK_POLICY, policy())) is not None
+    cache.children.table(NETWORK_POLICY).seen(policy(4))
+    assert len(cache.woken) == 2
+
+
+def test_what_is_no_policy_and_was_held_wakes_nobody_when_it_is_gone() -> None:
+    cache = Cache()
+    ours = policy(1) | {"kind": "ConfigMap", "apiVersion": "v1"}
+    cache.children.table(CONFIG_MAP).seen(ours)
+    ours["metadata"] |= {"deletionTimestamp": "2026-11-26T00:00:00Z", "finalizers": ["e.com/x"]}
+    ours["metadata"]["resourceVersion"] = "2"
+    cache.children.wrote(CONFIG_MAP, ours)  # the answer to our own deletion
+    ours["metadata"]["resourceVersion"] = "3"
+    cache.children.table(CONFIG_MAP).gone(ours)
+    assert cache.woken == []
+
+
 def test_a_foreign_policy_that_goes_again_wakes_the_owner_again() -> None:
     cache = Cache()
     cache.children.table(NETWORK_POLICY).seen(policy(1, name="allow-all", uid="x"))

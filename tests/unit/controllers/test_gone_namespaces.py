@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
 from glovebox.api import reasons
 from glovebox.api.experiment_status import IsolationStatus
-from glovebox.controllers.experiment import prove, reconcile
+from glovebox.controllers.experiment import artifact_credentials, prove, reconcile, run
 from glovebox.errors import Conflict, NamespaceGone, NotFound, Unavailable
+from glovebox.kube.kinds import JOB_SET
 from glovebox.status.outcome import done, of_error
 
 GONE = NamespaceGone(reasons.NAMESPACE_TERMINATING, "no", namespace="gbx-team-a")
@@ -81,3 +84,75 @@ def test_a_verdict_counts_for_the_namespace_it_was_reached_in(
 ) -> None:
     found: Any = SimpleNamespace(uid="u")
     assert (prove._recorded(scope(GONE, recorded), found) is VERDICT) is counts
+
+
+def raising(error: Exception) -> Any:
+    async def raises(*_: Any) -> Any:
+        raise error
+
+    return raises
+
+
+MISSING = NotFound(reasons.CONFLICT, "it is not there")
+
+
+@pytest.mark.parametrize(
+    ("refused", "reason"),
+    [
+        pytest.param("the queue", reasons.QUEUE_MISSING, id="the queue"),
+        pytest.param("the JobSet", reasons.JOB_SET_MISSING, id="the JobSet"),
+    ],
+)
+async def test_a_run_that_finds_its_namespace_gone_does_not_wait_for_a_kind(
+    refused: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(*_: Any) -> None:
+        return None
+
+    plan: Any = SimpleNamespace(run={})
+    needs: Any = SimpleNamespace(
+        need=lambda phase, _: plan if phase == "bind" else SimpleNamespace(uid="u")
+    )
+    monkeypatch.setattr(run, "begin", nothing)
+    monkeypatch.setattr(run, "run_kind", lambda _: JOB_SET)
+
+    async def begun(error: Exception) -> Any:
+        queue = raising(error) if refused == "the queue" else nothing
+        monkeypatch.setattr(run, "ensure_queue", queue)
+        return await run._begin(scope(error), needs)
+
+    with pytest.raises(NamespaceGone):
+        await begun(GONE)
+    assert (await begun(MISSING)).reason == reason
+
+
+async def test_a_renewal_that_finds_its_namespace_gone_does_not_go_on_with_what_is_valid(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    async def look(*_: Any, **__: Any) -> Any:
+        return now + timedelta(seconds=1), None
+
+    resolved = SimpleNamespace(
+        platform=SimpleNamespace(
+            store=MagicMock(),
+            profile=SimpleNamespace(
+                spec=SimpleNamespace(credentials=SimpleNamespace(duration_seconds=3600))
+            ),
+        )
+    )
+    outcomes: Any = SimpleNamespace(need=lambda *_: resolved, facts=lambda *_: MagicMock())
+    monkeypatch.setattr(artifact_credentials, "_look", look)
+    monkeypatch.setattr(artifact_credentials, "_key", lambda _: None)
+    monkeypatch.setattr(artifact_credentials, "note_refusal", lambda *_: None)
+    at_work: Any = MagicMock(now=now)
+
+    async def renewed(error: Exception) -> Any:
+        monkeypatch.setattr(artifact_credentials, "_issue", raising(error))
+        return await artifact_credentials.ensure_credentials(at_work, outcomes)
+
+    with pytest.raises(NamespaceGone):
+        await renewed(GONE)
+    away = Unavailable(reasons.STORE_UNREACHABLE, "no answer")
+    assert "no answer" in (await renewed(away)).facts.problem

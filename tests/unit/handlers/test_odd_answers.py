@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
+import aiohttp
 import orjson
 import pytest
 from aiohttp import web
@@ -20,6 +21,7 @@ from glovebox.handlers import odd_answers
 from glovebox.handlers.watching import WatchEndedError, end_what_is_left, is_of_kopf, watch
 from glovebox.kube.kinds import CUSTOM_KINDS, EXPERIMENT
 from glovebox.kube.login import ApiCredentials
+from support.virtual_time import now, run
 
 WITHIN_SECONDS = 60
 LIST = f"/apis/{names.API_VERSION}/{EXPERIMENT.plural}"
@@ -241,3 +243,52 @@ def test_what_ends_one_watch_ends_kopf_and_nothing_else(odd: Odd) -> None:
             ours.cancel()
 
     asyncio.run(main())
+
+
+class Told:
+    """An answer of a server, as far as it is looked at."""
+
+    def __init__(self, code: int, content_type: str) -> None:
+        self.status, self.content_type = code, content_type
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+async def passed_on(told: Told) -> None:
+    """Let that answer be what a server sends."""
+
+    async def send(_: aiohttp.ClientRequest) -> aiohttp.ClientResponse:
+        return cast("aiohttp.ClientResponse", told)
+
+    await odd_answers.without_odd_answers(cast("aiohttp.ClientRequest", None), send)
+
+
+@pytest.mark.parametrize(
+    ("code", "content_type", "raised"),
+    [
+        pytest.param(410, "application/json", aiohttp.ClientPayloadError, id="the list expired"),
+        pytest.param(429, "application/json", aiohttp.ClientConnectionError, id="come back"),
+        pytest.param(200, "text/html", aiohttp.ClientConnectionError, id="a page without an end"),
+    ],
+)
+def test_what_is_not_passed_on_gives_its_connection_back_at_once(
+    code: int, content_type: str, raised: type[Exception]
+) -> None:
+    told = Told(code, content_type)
+    with pytest.raises(raised):
+        asyncio.run(passed_on(told))
+    assert told.closed
+
+
+def test_a_list_that_expired_is_not_begun_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(odd_answers, "LIST_AGAIN_SECONDS", 2.0)
+
+    async def main() -> float:
+        began = now()
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await passed_on(Told(410, "application/json"))
+        return now() - began
+
+    assert run(main()) == 2.0

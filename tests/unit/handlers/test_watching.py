@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import fields
 from typing import Any
 
 import kopf
 import pytest
+import structlog
 
 from glovebox import names
 from glovebox.controllers.operator import Operator
@@ -111,8 +113,49 @@ def test_an_api_server_that_does_not_answer_is_waited_for(monkeypatch: pytest.Mo
             await asyncio.sleep(60)
             assert not began
             down.clear()
-            with pytest.raises(WatchEndedError):
+            with pytest.raises(WatchEndedError, match="ended"):
                 await watching
 
-    run(main())
+    with structlog.testing.capture_logs() as logs:
+        run(main())
     assert began
+    warned = [each for each in logs if each["log_level"] == "warning"]
+    assert len(warned) == 1, "why it waits is said once"
+    assert "503" in warned[0]["why"]
+
+
+def test_when_one_of_its_tasks_ends_the_others_are_given_seconds_to_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended: list[str] = []
+
+    async def lingers() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(1)
+            ended.append("lingers")
+
+    async def stays() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    async def spawn_tasks(**_: object) -> list[asyncio.Task[None]]:
+        each = (lingers(), stays(), asyncio.sleep(60))
+        return [asyncio.create_task(coroutine) for coroutine in each]
+
+    monkeypatch.setattr(kopf, "spawn_tasks", spawn_tasks)
+    discovery = Discovery([GROUP], ALL)
+
+    async def main() -> float:
+        wire = Wire(discovery.answer)
+        async with Client(lambda: User("a"), transport=wire.transport) as client:
+            began = now()
+            watching = watch(offered_by(client), asyncio.Event(), _no_login)
+            with pytest.raises(WatchEndedError):
+                await asyncio.wait_for(watching, 600)
+            return now() - began
+
+    assert run(main()) == pytest.approx(65)
+    assert ended == ["lingers"]

@@ -314,3 +314,55 @@ def test_a_list_of_something_else_is_none() -> None:
     watched.run(30)
     assert watched.failure().startswith("Unavailable: ")
     assert {what for what, _ in watched.asked} == {"list"}
+
+
+def test_a_list_that_succeeds_is_contact_though_its_watch_is_refused() -> None:
+    watched = Watched(
+        lambda _: 503, lists=lambda count: answered(503) if count <= 3 else listed(10)
+    )
+    lasts = watched.run(30, watched.out_of_reach)
+    (*_, succeeded) = [at for at, what, _ in watched.times if what == "list"]
+    assert lasts == pytest.approx(30 - succeeded)
+    assert succeeded > 0
+
+
+def test_a_silent_watch_that_breaks_begins_a_new_time_out_of_reach() -> None:
+    watched = Watched(
+        lambda _: 503,
+        lambda _: 503,
+        lambda _: stream(seconds=100, broken=True),
+        lambda _: 503,
+    )
+    lasts = watched.run(200, watched.out_of_reach)
+    began = watched.times[3][0]
+    assert lasts == pytest.approx(200 - began - 100)
+
+
+def test_a_list_about_an_hour_later_that_expires_is_begun_again_after_a_wait() -> None:
+    def lists(count: int) -> Answer:
+        more = {"metadata": {"resourceVersion": "10", "continue": "more"}, "items": []}
+        return {2: answered(200, more), 3: answered(410)}.get(count, listed(10 * count))
+
+    watched = Watched(quiet, lists=lists)
+    watched.run(2 * 3600)
+    _, page, expired, again = [at for at, what, _ in watched.times if what == "list"][:4]
+    assert page == expired >= 3600
+    assert again >= expired + 1
+
+
+def test_the_last_contact_is_the_last_page_that_came() -> None:
+    def lists(count: int) -> Answer:
+        more = {"metadata": {"resourceVersion": "10", "continue": "more"}, "items": []}
+        return answered(200, more) if count % 2 else answered(500)
+
+    watched = Watched(quiet, lists=lists)
+    ago = watched.run(60, lambda: now() - watched.reflector.last_contact_time)
+    (*_, page) = [at for at, _, _ in watched.times[::2]]
+    assert ago == pytest.approx(60 - page)
+    assert 60 > page > 0
+
+
+def test_the_end_of_a_watch_that_stood_is_contact() -> None:
+    watched = Watched(lambda _: stream(seconds=300))
+    ago = watched.run(310, lambda: now() - watched.reflector.last_contact_time)
+    assert ago == pytest.approx(10)

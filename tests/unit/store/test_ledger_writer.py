@@ -741,6 +741,16 @@ def test_nothing_is_written_behind_a_forged_entry_whose_tile_is_forged_as_well(
     assert set(kept) == before
 
 
+def test_a_full_tile_that_is_gone_keeps_nobody_from_writing_behind_its_entries(
+    server: ObjectStoreServer, ledgers: Ledgers
+) -> None:
+    writer = ledgers.writer()
+    ledgers.append(writer, *range(260))
+    writer.publish(Stop())
+    del server.buckets[ledgers.bucket].keys[FIRST.tile(Tile(0, 0))]
+    assert ledgers.append(ledgers.writer(), 3, 260) == [3, 260]
+
+
 def test_a_head_that_another_history_took_before_is_not_gone_on_from(
     server: ObjectStoreServer, ledgers: Ledgers
 ) -> None:
