@@ -29,8 +29,9 @@ def outcome_of(statement: dict[str, Any]) -> tuple[str, str]:
 
 
 def findings_of(statement: dict[str, Any]) -> str:
-    entries = statement["predicate"]["runDetails"]["byproducts"][1:]
-    return " ".join(entry["annotations"]["message"] for entry in entries)
+    entries = statement["predicate"]["runDetails"]["byproducts"]
+    found = [entry["annotations"]["message"] for entry in entries if entry["name"] == "finding"]
+    return " ".join(found)
 
 
 def artifacts_of(statement: dict[str, Any]) -> set[str]:

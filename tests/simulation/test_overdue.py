@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from glovebox.evidence.after_seal import CONCLUSION_NAME, SUPPLEMENT_NAME
+from glovebox.kube.kinds import EXPERIMENT
 from simulation.object_store import S3Error
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, ends_after, store_is_back
-from simulation.test_evidence import conclude, sealed, signed
+from simulation.test_evidence import conclude, sealed, seconds_to, signed
+from simulation.world import TEAM
 
 Json = dict[str, Any]
 CURE = "grant the operator's user this action there"
@@ -115,5 +117,83 @@ def test_a_last_listing_that_the_store_refuses_is_reported_until_it_is_signed() 
         await stage.until("it is due", lambda: f"{stage.world.clock.now():%FT%TZ}" > due, 3 * HOUR)
         await is_reported(stage, "the last listing is not written")
         await is_over(stage, "it", lambda: stage.status().get("sealSupplement"))
+
+    play(scene)
+
+
+async def restarts(stage: Stage, times: int) -> None:
+    """Let a process live for ten minutes, again and again."""
+    for _ in range(times):
+        await stage.process.kill()
+        stage.process.start()
+        await stage.sleep(10 * MINUTE)
+
+
+def test_processes_that_live_for_ten_minutes_report_a_last_listing_all_the_same() -> None:
+    async def scene(stage: Stage) -> None:
+        await sealed(stage)
+        denies(stage, SUPPLEMENT_NAME)
+        await stage.sleep(seconds_to(stage, stage.status()["seal"]["sessionsEndTime"]))
+        await restarts(stage, 1)
+        assert not overdue(stage), "ten minutes are no quarter of an hour"
+        await restarts(stage, 2)
+        assert "the last listing is not written" in overdue(stage)
+        await is_over(stage, "it", lambda: stage.status().get("sealSupplement"))
+
+    play(scene)
+
+
+def test_processes_that_live_for_ten_minutes_report_a_record_of_a_run_all_the_same() -> None:
+    async def scene(stage: Stage) -> None:
+        ends_after(stage, 24 * HOUR)
+        denies(stage, ".started.json")
+        stage.declare()
+        await stage.until("it runs", lambda: stage.status().get("run"))
+        await restarts(stage, 3)
+        assert "the record of the run is not written" in overdue(stage)
+        await is_over(stage, "it", lambda: stage.status()["run"].get("record"))
+
+    play(scene, sweeps=False)
+
+
+def test_a_process_that_begins_while_the_store_is_away_for_a_minute_reports_nothing() -> None:
+    async def scene(stage: Stage) -> None:
+        await sealed(stage)
+        ends = seconds_to(stage, stage.status()["seal"]["sessionsEndTime"])
+        await stage.process.kill()
+        denies(stage, SUPPLEMENT_NAME)
+        await stage.sleep(ends + HOUR)
+        stage.process.start()
+        await stage.sleep(MINUTE)
+        assert not stage.status().get("sealSupplement")
+        assert not overdue(stage)
+        await is_over(stage, "it", lambda: stage.status().get("sealSupplement"))
+
+    play(scene)
+
+
+def test_a_last_listing_of_an_experiment_that_is_gone_is_counted_until_it_is_signed() -> None:
+    async def scene(stage: Stage) -> None:
+        await sealed(stage)
+        denies(stage, SUPPLEMENT_NAME)
+        ends = stage.status()["seal"]["sessionsEndTime"]
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.until("it is gone", lambda: stage.world.experiment() is None, 2 * MINUTE)
+
+        def late() -> float | None:
+            running = stage.process.operator
+            if running is None:
+                return None
+            return running.registry.get_sample_value("glovebox_last_listings_overdue")
+
+        await stage.sleep(seconds_to(stage, ends) + 14 * MINUTE)
+        assert late() == 0
+        await stage.until("it is counted", lambda: late() == 1, HOUR)
+        await stage.process.kill()
+        stage.process.start()
+        await stage.until("another process counts it", lambda: late() == 1, HOUR)
+        store_is_back(stage)
+        await stage.until("it is signed", lambda: signed(stage, SUPPLEMENT_NAME), HOUR)
+        await stage.until("it is not counted any more", lambda: late() == 0, HOUR)
 
     play(scene)

@@ -203,6 +203,7 @@ async def operator(
             drifting=lambda: (kind for kinds in ports.drifting.values() for kind in kinds),
             tells_lineage=settings.lineage.enabled,
             most_experiments=settings.experiment_series,
+            late_listings=lambda: len(ports.late_listings),
         )
     )
     registry.register(LineageCollector(outbox.waiting))

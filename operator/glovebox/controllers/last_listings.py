@@ -11,12 +11,13 @@ import functools
 from collections.abc import Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import structlog
 
 from glovebox import names
+from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
 from glovebox.controllers.ledger_keys import keys_for_signing
 from glovebox.controllers.ports import Ports
@@ -34,6 +35,8 @@ from glovebox.tasks.context import TaskContext
 from glovebox.tasks.seal import SEAL
 
 WORK_CLASS = "seal"
+# So long the store, or the key, may refuse a last listing before that is reported.
+OVERDUE: Final = timedelta(minutes=15)
 log = structlog.get_logger(__name__)
 
 
@@ -221,10 +224,22 @@ async def sweep_last_listings(ports: Ports) -> None:
             await _look(ports, note)
         except GloveboxError as error:
             note_refusal(ports, error)
-            log.warning("a seal could not be listed once more yet", note=name, error=error.message)
+            _note_late(ports, note, error)
         except (ValueError, KeyError, TypeError):
             # Of a newer version, or edited: no reason to leave the others undone.
+            ports.late_listings[name] = "its note cannot be read"
             log.exception("a note of a last listing cannot be read", note=name)
+    there = {note["metadata"]["name"] for note in notes}
+    for name in ports.late_listings.keys() - there:
+        del ports.late_listings[name]
+
+
+def _note_late(ports: Ports, note: Mapping[str, Any], error: GloveboxError) -> None:
+    """Note what could not be listed; it is overdue a while after it could have been."""
+    name, due = note["metadata"]["name"], datetime.fromisoformat(note["data"]["sessionsEnd"])
+    log.warning("a seal could not be listed once more yet", note=name, error=error.message)
+    if ports.now() >= due + OVERDUE:
+        ports.late_listings[name] = error.message
 
 
 async def _look(ports: Ports, note: Mapping[str, Any]) -> None:
@@ -242,7 +257,12 @@ async def _look(ports: Ports, note: Mapping[str, Any]) -> None:
     )
     task = await ensure_last_listing(ports, sealed, owner)
     if task.result is None:
+        # What is waited for until a moment that is known is not late.
+        if task.error is not None and task.error.reason != reasons.ARTIFACT_UNREAD:
+            note_refusal(ports, task.error)
+            _note_late(ports, note, task.error)
         return
+    ports.late_listings.pop(metadata["name"], None)
     log.info("listed a seal once more", uid=data["uid"], added=task.result.said.added)
     key = ObjectKey(CONFIG_MAP.kind, metadata["namespace"], metadata["name"])
     with suppress(Conflict):

@@ -19,9 +19,11 @@ state label, and since when the seal is waited for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -50,6 +52,7 @@ from glovebox.controllers.experiment.retire import SEAL_WAIT
 from glovebox.controllers.experiment.seal import tell_not_counted
 from glovebox.controllers.orphan_ledger import is_loss_told, is_told
 from glovebox.controllers.orphan_lineage import is_traced
+from glovebox.controllers.orphan_logs import forget_run, keep_logs, note_secrets, with_seen
 from glovebox.controllers.orphans import Orphan, is_in_doubt
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
@@ -92,14 +95,15 @@ async def _look(ports: Ports, key: Key) -> Result:
     orphan = Orphan.of(live) if live is not None else None
     if orphan is None or not await _is_gone(ports, orphan):
         ports.tasks.forget_owner(key)
+        forget_run(ports, key)
         return DONE
     if ports.is_worked_on(orphan.owner_key):
         return Result(retry_seconds=_LOOK_AGAIN_SECONDS)
     if orphan.is_let_go:
         await _close_again(ports, orphan)
         return DONE
-    run = await _run(ports, orphan)
-    since = await _close(ports, orphan, run)
+    run, pods = await _run(ports, orphan)
+    since = await _close(ports, orphan, run, pods)
     is_in_ledger = await is_loss_told(ports, orphan, since)
     if is_in_ledger or ports.now() > since + _REPORT_WAIT:
         _tell_closed(ports, orphan)
@@ -125,7 +129,7 @@ async def _end(
 ) -> Result:
     """Have what it wrote sealed, and let it go once the ledger tells that it was lost."""
     try:
-        bound = await _bound(ports, orphan, run, since, doubts)
+        bound = await _bound(ports, orphan, with_seen(ports, orphan, run), since, doubts)
     except InvalidInput as error:
         _tell_unsealed(ports, orphan, error.message)
         if not is_in_ledger and not _is_loss_given_up(ports, orphan, since):
@@ -136,7 +140,7 @@ async def _end(
     if outcome.is_done and not (
         (is_in_ledger or _is_loss_given_up(ports, orphan, since))
         and is_told(ports, orphan, bound, run, outcome, since)
-        and is_traced(ports, orphan, bound, outcome, since)
+        and is_traced(ports, orphan, replace(bound, run=run), outcome, since)
     ):
         return Result(retry_seconds=_LOOK_SELDOM_SECONDS)
     if outcome.is_done:
@@ -174,13 +178,20 @@ async def _is_created_again(ports: Ports, orphan: Orphan) -> bool:
     return await read_or_absent(ports, EXPERIMENT, key.namespace, key.name) is not None
 
 
-async def _run(ports: Ports, orphan: Orphan) -> RunStatus | None:
-    """Return the run as far as its Job tells; None without one."""
+async def _run(
+    ports: Ports, orphan: Orphan
+) -> tuple[RunStatus | None, Sequence[Mapping[str, Any]]]:
+    """Return the run as far as its Job tells, None without one, and its pods."""
     work = await find_run(ports, orphan.name)
-    return work.ended(await pods_of_run(ports, work)) if work is not None else None
+    if work is None:
+        return None, ()
+    pods = await pods_of_run(ports, work)
+    return work.ended(pods), pods
 
 
-async def _close(ports: Ports, orphan: Orphan, run: RunStatus | None) -> datetime:
+async def _close(
+    ports: Ports, orphan: Orphan, run: RunStatus | None, pods: Sequence[Mapping[str, Any]]
+) -> datetime:
     """Take away what opens the namespace, and nothing else; return since when it is closed so.
 
     What is refused keeps nothing else from being taken.
@@ -195,6 +206,11 @@ async def _close(ports: Ports, orphan: Orphan, run: RunStatus | None) -> datetim
         partial(take_access, ports, orphan.name),
         partial(freeze, ports, orphan.name, keep_ended=ended),
     ]
+    if run is not None:
+        await note_secrets(ports, orphan)
+    if run is not None and run.pods:
+        # Between the two: what a program says goes with its pod.
+        steps.insert(1, partial(keep_logs, ports, orphan, run, pods))
     state = names.STATE_RETAINED if orphan.is_retained else names.STATE_SEALED
     if noted is None or not orphan.is_retained:
         steps.insert(0, partial(_mark, ports, orphan, state, since=since))
@@ -321,6 +337,7 @@ async def _let_go(ports: Ports, orphan: Orphan, *, sealed: bool) -> None:
         await _mark(ports, orphan, names.STATE_RETAINED, since=None)
     ports.writer.forget(orphan.name)
     ports.tasks.forget_owner(orphan.key)
+    forget_run(ports, orphan.key)
     ports.suspect_orphans()  # so that the metric says how many are left
 
 

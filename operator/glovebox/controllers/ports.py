@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
 
+from glovebox.api.experiment_status import RunStatus
 from glovebox.api.stages import Stage
 from glovebox.apply.children import Children
 from glovebox.apply.events import EventRecorder
@@ -161,6 +162,19 @@ class Failures:
         self._failing.pop(key, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """Why evidence could not be written when it was last tried.
+
+    Attributes:
+        why: The cause, and its cure.
+        since: When it could have been written first; None where that is not on record.
+    """
+
+    why: str
+    since: datetime | None = None
+
+
 # So long an API server may admit pods by the labels that a namespace had before.
 ADMISSION_SECONDS: Final = 1.0
 
@@ -296,7 +310,7 @@ class Ports:
     # By UID, when the record that a run was started may be tried again.
     start_notes: dict[str, float] = field(default_factory=dict)
     # By Experiment, what of its evidence could not be written, and why.
-    late: dict[Key, dict[str, str]] = field(default_factory=dict)
+    late: dict[Key, dict[str, Unwritten]] = field(default_factory=dict)
     # By namespace and UID, when the ledger was first told of each grant of the last hour.
     grants_told: dict[str, dict[str, float]] = field(default_factory=dict)
     # Credentials of ObjectStores, as last read, by the name of their Secret.
@@ -309,6 +323,8 @@ class Ports:
     given_secrets: dict[Key, set[str]] = field(default_factory=dict)
     # Who redacts a log: one at a time.
     redacting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    # Runs that lost their Experiment, as they were seen last, by the key of their namespace.
+    lost_runs: dict[Key, RunStatus] = field(default_factory=dict)
     # Logs that wait for their store.
     held_logs: HeldLogs = field(default_factory=HeldLogs)
 
@@ -317,6 +333,8 @@ class Ports:
 
     # Seals, by UID, of which a note is known to be left for their last listing.
     noted_listings: set[str] = field(default_factory=set)
+    # Why the last listing of an Experiment that is gone is overdue, by the name of its note.
+    late_listings: dict[str, str] = field(default_factory=dict)
 
     # Ledgers that are open, by UID of their ObjectStore; the newest head of each that was seen; and
     # when they are to be looked after again.

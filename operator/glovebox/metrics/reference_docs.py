@@ -73,6 +73,9 @@ WATCH: Final = {
     "glovebox_evidence_overdue": (
         "Above 0: the condition `EvidenceWritten` of the Experiment names the cause and the cure."
     ),
+    "glovebox_last_listings_overdue": (
+        "Above 0: the operator's log says why, at `a seal could not be listed once more yet`."
+    ),
     "glovebox_records_lost": (
         "Above 0: a store was emptied or restored. See the ObjectStore's condition `RecordsFound`."
     ),

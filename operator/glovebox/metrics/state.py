@@ -47,6 +47,7 @@ class StateCollector(Collector):
         drifting: The kinds of objects that differ now, one entry for each object.
         most_experiments: So many Experiments have series of their own.
         tells_lineage: Whether events of lineage are written.
+        late_listings: How many last listings of Experiments that are gone are overdue.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class StateCollector(Collector):
         canary: Callable[[], float] | None = None,
         tells_lineage: bool = False,
         most_experiments: int = 0,
+        late_listings: Callable[[], int] = lambda: 0,
     ) -> None:
         self._tally = tally
         self._queues = queues
@@ -69,6 +71,7 @@ class StateCollector(Collector):
         self._canary = canary
         self._tells_lineage = tells_lineage
         self._most_experiments = most_experiments
+        self._late_listings = late_listings
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Yield the families as they are at this moment."""
@@ -304,6 +307,12 @@ class StateCollector(Collector):
             "Experiments with a conclusion, a record of a run or a last listing that could not be"
             " written for a quarter of an hour.",
             value=found.overdue,
+        )
+        yield GaugeMetricFamily(
+            "glovebox_last_listings_overdue",
+            "Last listings of Experiments that are gone which could not be signed for a quarter of"
+            " an hour.",
+            value=self._late_listings(),
         )
         unsealed = GaugeMetricFamily(
             "glovebox_seal_oldest_waiting_timestamp_seconds",

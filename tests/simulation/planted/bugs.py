@@ -219,7 +219,7 @@ BUGS: Final = (
         "a version that is too old is asked for again and again",
         "3 no condition True that is not so",
         "kube/reflector.py",
-        "                again = _clock() < self._listed_at + CALM_SECONDS\n"
+        "                again = not self._version or _clock() < self._listed_at + CALM_SECONDS\n"
         '                self._version = ""\n',
         "                again = True\n",
         focus="outages",
@@ -418,7 +418,7 @@ BUGS: Final = (
         "the end of what lost its Experiment is not reported",
         "16 lineage is reported",
         "controllers/orphan_namespace.py",
-        "        and is_traced(ports, orphan, bound, outcome, since)\n",
+        "        and is_traced(ports, orphan, replace(bound, run=run), outcome, since)\n",
         "",
         seeds=600,
         focus="lineage",

@@ -15,12 +15,12 @@ from glovebox.controllers.experiment import conclude, earlier_runs, reconcile, r
 from glovebox.controllers.experiment.overdue import (
     CONCLUSION,
     LAST_LISTING,
-    OVERDUE,
     RECORD,
     late_of,
     note_late,
 )
 from glovebox.controllers.experiment.scope import Outcomes
+from glovebox.controllers.last_listings import OVERDUE
 from glovebox.controllers.ports import Failures
 from glovebox.errors import Conflict, GloveboxError, Refused, Unavailable
 from glovebox.kube.resources import Key
@@ -31,13 +31,14 @@ AWAY = Unavailable(reasons.STORE_UNREACHABLE, "no answer")
 TAKEN = Conflict(reasons.CONFLICT, "somebody was faster")
 RAN = Refused(reasons.ALREADY_RAN, "another one's record is there")
 Step = Callable[[Any], Awaitable[object]]
+_BEGAN = 1_000.0
 
 
 class Clock:
     """Seconds that pass when they are told to."""
 
     def __init__(self) -> None:
-        self.seconds = 1_000.0
+        self.seconds = _BEGAN
 
     def __call__(self) -> float:
         return self.seconds
@@ -49,10 +50,16 @@ def scope(**status: Any) -> Any:
     known: dict[str, Any] = {"conclusion": None, "seal": None, "run": None, "seal_supplement": None}
     spec = SimpleNamespace(conclusion=SimpleNamespace(verdict="v", text="t", by="b"), has_run=True)
     ports: Any = SimpleNamespace(
-        clock=clock, failures=Failures(clock), late={}, start_notes={}, ledger=None
+        clock=clock,
+        now=lambda: NOW + timedelta(seconds=clock() - _BEGAN),
+        failures=Failures(clock),
+        late={},
+        start_notes={},
+        ledger=None,
     )
     return SimpleNamespace(
         key=KEY,
+        obj={},
         now=NOW,
         is_open=True,
         ports=ports,
@@ -93,7 +100,7 @@ def noting(monkeypatch: pytest.MonkeyPatch, answer: object) -> Step:
     monkeypatch.setattr(earlier_runs, "open_store", answering(None))
     monkeypatch.setattr(earlier_runs, "note_refusal", lambda *_: None)
     monkeypatch.setattr(earlier_runs, "_note", answering(answer))
-    shown: Any = SimpleNamespace(model_copy=lambda **_: None)
+    shown: Any = SimpleNamespace(start_time=NOW, model_copy=lambda **_: None)
     plan: Any = SimpleNamespace()
     return lambda of: earlier_runs.note(of, shown, plan)
 
@@ -109,9 +116,7 @@ def listing(monkeypatch: pytest.MonkeyPatch, answer: object) -> Step:
 
 async def listed(of: Any) -> object:
     of.ports.tasks = SimpleNamespace(drop=lambda _: None)
-    sessions: Any = SimpleNamespace(
-        objects=1, bytes=1, findings=(), sessions_end_time=NOW - timedelta(hours=1)
-    )
+    sessions: Any = SimpleNamespace(objects=1, bytes=1, findings=(), sessions_end_time=NOW)
     return await seal._list_once_more(of, sessions)
 
 

@@ -335,8 +335,21 @@ def _built() -> dict[str, Case]:
             {"for a moment": Calm({"glovebox_ledgers_unwritten": "0 0 1x20 0x60"})},
         ),
         "EvidenceOverdue": Case(
-            Fault({"glovebox_evidence_overdue": "0 0 0 2x60"}, at=900),
-            {"healthy": Calm({"glovebox_evidence_overdue": "0x60"})},
+            Fault(
+                {
+                    "glovebox_evidence_overdue": "0x60",
+                    "glovebox_last_listings_overdue": "0 0 0 2x60",
+                },
+                at=900,
+            ),
+            {
+                "healthy": Calm(
+                    {
+                        "glovebox_evidence_overdue": "0x60",
+                        "glovebox_last_listings_overdue": "0x60",
+                    }
+                )
+            },
         ),
         "LedgerWentBack": Case(
             Fault({back: "0 0 0 1x20"}, at=300),

@@ -12,7 +12,9 @@ is read again, for as long as the seal waits for the store.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from glovebox.api import reasons
@@ -26,10 +28,12 @@ from glovebox.controllers.experiment.run import run_kind
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.held_logs import HeldLog, Place
 from glovebox.controllers.job_pods import pods_of
+from glovebox.controllers.ports import Ports
 from glovebox.controllers.run_work import find_run, pods_of_run
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.errors import Forbidden, GloveboxError, InvalidInput, Unavailable
 from glovebox.kube.kinds import JOB, JOB_SET, NODE
+from glovebox.kube.resources import Key
 from glovebox.status.attempts import ENDED, attempt_of, joined, node_of, with_recorded, without_node
 from glovebox.status.experiment_facts import AttemptFacts, ClosingFacts, RunFacts
 from glovebox.status.outcome import Outcome, done
@@ -71,6 +75,54 @@ async def record_attempts(scope: Scope, outcomes: Outcomes) -> Outcome:
     run = await _as_now(scope, run)
     run, pending, seconds = await _Logs(scope, found.leaving).kept(run)
     return done(AttemptFacts(run, tenants, pending), retry_seconds=seconds)
+
+
+async def read_log(
+    ports: Ports,
+    key: Key,
+    namespace: str,
+    pod: RunPod,
+    container: RunContainer,
+    store: str,
+    is_known: Callable[[], Awaitable[bool]],
+) -> HeldLog:
+    """Return the end of what a container wrote, without the secrets that are known.
+
+    Args:
+        ports: The outside world.
+        key: By which the secrets in play were noted.
+        namespace: Where the pod is.
+        pod: The pod.
+        container: Which of its containers.
+        store: Name of the store that the log is for.
+        is_known: Whether all that the stage was given of secrets is known.
+
+    Raises:
+        GloveboxError: It cannot be read, or may not be kept.
+    """
+    if not pod.node:
+        # The API server would answer with an empty log.
+        raise InvalidInput(reasons.PENDING, "no node had taken the pod")
+    raw, more = await ports.reader.log_tail(
+        namespace, pod.name, container.name, most=LOG_BYTES + _BEFORE
+    )
+    if not await is_known():
+        raise InvalidInput(reasons.SECRET_NOT_FOUND, UNKNOWN)
+    secrets = await known_secrets(ports, key, namespace)
+    body, redactions, cut = await redact_beside(ports.redacting, raw, secrets, LOG_BYTES)
+    return HeldLog(store, body, redactions, more or cut, container.exit_code is not None)
+
+
+def kept_log(held: HeldLog, key: str, digest: str) -> KeptLog:
+    """Return what is recorded of a log that lies in the store."""
+    return KeptLog(
+        key=key,
+        digest=digest,
+        bytes=len(held.body),
+        redactions=held.redactions,
+        truncated=held.truncated,
+        final=held.final,
+    )
 
 
 async def _as_now(scope: Scope, run: RunStatus) -> RunStatus:
@@ -183,18 +235,10 @@ class _Logs:
 
     async def _read(self, pod: RunPod, container: RunContainer) -> HeldLog:
         scope = self._scope
-        if not pod.node:
-            # The API server would answer with an empty log.
-            raise InvalidInput(reasons.PENDING, "no node had taken the pod")
-        raw, more = await scope.ports.reader.log_tail(
-            scope.namespace, pod.name, container.name, most=LOG_BYTES + _BEFORE
+        is_known = partial(is_given_known, scope)
+        return await read_log(
+            scope.ports, scope.key, scope.namespace, pod, container, self._store.name, is_known
         )
-        if not await is_given_known(scope):
-            raise InvalidInput(reasons.SECRET_NOT_FOUND, UNKNOWN)
-        secrets = await known_secrets(scope.ports, scope.key, scope.namespace)
-        body, redactions, cut = await redact_beside(scope.ports.redacting, raw, secrets, LOG_BYTES)
-        is_final = container.exit_code is not None
-        return HeldLog(self._store.name, body, redactions, more or cut, is_final)
 
     async def _put(self, place: Place, held: HeldLog) -> KeptLog:
         """Put a log into the store.
@@ -216,14 +260,7 @@ class _Logs:
             note_refusal(scope.ports, error)
             raise
         scope.ports.held_logs.drop(place)
-        return KeptLog(
-            key=key,
-            digest=digest,
-            bytes=len(held.body),
-            redactions=held.redactions,
-            truncated=held.truncated,
-            final=held.final,
-        )
+        return kept_log(held, key, digest)
 
     def _not_taken(
         self, run: RunStatus, pod: RunPod, place: Place, held: HeldLog, error: GloveboxError

@@ -6,11 +6,16 @@ digest, and nothing of the seal changes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
 from glovebox.api import reasons
 from glovebox.api.experiment import Conclusion
 from glovebox.controllers.experiment.overdue import CONCLUSION, clear_late, note_late
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.last_listings import SealedExperiment, seal_place
+from glovebox.desired.writers import writer_of
 from glovebox.errors import Conflict, GloveboxError, Refused
 from glovebox.status.experiment_facts import ConclusionFacts
 from glovebox.status.outcome import Outcome, done, waiting
@@ -37,7 +42,7 @@ async def ensure_conclusion(scope: Scope, outcomes: Outcomes) -> Outcome:
     except Conflict:
         raise
     except GloveboxError as error:
-        note_late(scope.ports, scope.key, CONCLUSION, error)
+        note_late(scope.ports, scope.key, CONCLUSION, error, since=written_time(scope.obj))
         raise
     clear_late(scope.ports, scope.key, CONCLUSION)
     if (made.verdict, made.text) != (said.verdict, said.text):
@@ -55,6 +60,14 @@ async def ensure_conclusion(scope: Scope, outcomes: Outcomes) -> Outcome:
             }
         )
     )
+
+
+def written_time(obj: Mapping[str, Any]) -> datetime | None:
+    """Return when somebody wrote the conclusion of an Experiment, as the API server recorded it."""
+    writer = writer_of(obj, "spec.conclusion")
+    if writer is None or writer.time is None:
+        return None
+    return datetime.fromisoformat(writer.time)
 
 
 async def _signed(scope: Scope, said: Conclusion) -> ConclusionResult:

@@ -190,7 +190,7 @@ async def note(scope: Scope, run: RunStatus, plan: Plan | None) -> RunStatus:
         key = await _note(scope, connection, store, run, plan)
     except GloveboxError as error:
         note_refusal(ports, error)
-        note_late(ports, scope.key, RECORD, error)
+        note_late(ports, scope.key, RECORD, error, since=run.start_time)
         ports.start_notes[uid] = ports.clock() + NOTE_AGAIN_SECONDS
         return run
     ports.start_notes.pop(uid, None)

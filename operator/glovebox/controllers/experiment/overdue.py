@@ -3,30 +3,47 @@
 Conclusions, records of runs and last listings wait for nothing but the store and the key of seals,
 and are tried for ever: nothing is given up. So that nobody waits in silence, what has failed for
 `OVERDUE` is a condition (`EvidenceWritten`) that names the cause and its cure. It is gone with the
-first try that succeeds. A process that was started later counts from its own first try, and takes
-back no such condition.
+first try that succeeds.
+
+It counts from the moment since which it could have been written, where that is on record: the end
+of the last session, the start of the run, the writing of the conclusion. So a process that is
+started again and again reports it too, once it has failed for `SURE` itself. Of a run that does not
+begin there is no such moment: each process counts from its own first try. None takes back what
+another one reported.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from glovebox.controllers.ports import Ports
+from glovebox.controllers.last_listings import OVERDUE
+from glovebox.controllers.ports import Ports, Unwritten
 from glovebox.errors import GloveboxError
 from glovebox.kube.resources import Key
 from glovebox.status.experiment_seen import Late
 
-OVERDUE: Final = timedelta(minutes=15)
+# A store that is away for a moment, when a process begins, is no news.
+SURE: Final = timedelta(minutes=2)
 CONCLUSION: Final = "the conclusion"
 RECORD: Final = "the record of the run"
 LAST_LISTING: Final = "the last listing"
 
 
-def note_late(ports: Ports, key: Key, what: str, error: GloveboxError) -> None:
-    """Note that something of the evidence could not be written."""
+def note_late(
+    ports: Ports, key: Key, what: str, error: GloveboxError, *, since: datetime | None = None
+) -> None:
+    """Note that something of the evidence could not be written.
+
+    Args:
+        ports: The outside world.
+        key: The Experiment.
+        what: What of it.
+        error: Why.
+        since: When it could have been written first, where that is on record.
+    """
     ports.failures.note(key, what)
-    ports.late.setdefault(key, {})[what] = error.message
+    ports.late.setdefault(key, {})[what] = Unwritten(error.message, since)
 
 
 def clear_late(ports: Ports, key: Key, what: str) -> None:
@@ -37,8 +54,14 @@ def clear_late(ports: Ports, key: Key, what: str) -> None:
 
 def late_of(ports: Ports, key: Key) -> tuple[Late, ...]:
     """Return what of an Experiment could not be written when it was last tried."""
-    seconds = OVERDUE.total_seconds()
     return tuple(
-        Late(what, message, is_overdue=ports.failures.seconds(key, what) >= seconds)
-        for what, message in ports.late.get(key, {}).items()
+        Late(what, each.why, is_overdue=ports.now() >= _overdue_from(ports, key, what, each))
+        for what, each in ports.late.get(key, {}).items()
     )
+
+
+def _overdue_from(ports: Ports, key: Key, what: str, late: Unwritten) -> datetime:
+    first = ports.now() - timedelta(seconds=ports.failures.seconds(key, what))
+    if late.since is None:
+        return first + OVERDUE
+    return max(late.since + OVERDUE, first + SURE)

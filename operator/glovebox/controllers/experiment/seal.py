@@ -157,7 +157,7 @@ async def _list_once_more(scope: Scope, seal: SealStatus) -> Outcome:
         task = await ensure_last_listing(ports, sealed, scope.key)
     except GloveboxError as error:
         note_refusal(ports, error)
-        note_late(ports, scope.key, LAST_LISTING, error)
+        note_late(ports, scope.key, LAST_LISTING, error, since=seal.sessions_end_time)
         waits = f"the prefix could not be listed once more yet: {error.message}"
         return done(replace(facts, waits=waits), retry_seconds=_LOOK_SELDOM_SECONDS)
     if task.result is not None:
@@ -166,7 +166,8 @@ async def _list_once_more(scope: Scope, seal: SealStatus) -> Outcome:
     if task.error is not None:
         note_refusal(ports, task.error)
         if task.error.reason != reasons.ARTIFACT_UNREAD:  # which says until when it is waited for
-            note_late(ports, scope.key, LAST_LISTING, task.error)
+            since = seal.sessions_end_time
+            note_late(ports, scope.key, LAST_LISTING, task.error, since=since)
         waits = f"the prefix could not be listed once more yet: {task.error.message}"
     else:
         waits = f"the last session ended at {ends}; the prefix is being listed once more"
