@@ -175,6 +175,16 @@ site: ## The documentation as a site, with search (ARGS="-D repository_url=https
 	  --builder html --conf-dir docs/site . $(SITE) $(ARGS)
 	@echo "Open $(SITE)/index.html"
 
+SBOM := .glovebox/glovebox.cdx.json
+
+.PHONY: sbom
+sbom: ## What libraries the image holds, as CycloneDX (SBOM=FILE), from uv.lock
+	@mkdir -p $(dir $(SBOM))
+	@$(UV) export --quiet --frozen --preview-features sbom-export --format cyclonedx1.5 \
+	  --package glovebox --extra tables --extra traces --no-default-groups --output-file $(SBOM) \
+	  >/dev/null
+	@echo "Written: $(SBOM)"
+
 .PHONY: pictures
 pictures: chromium ## Draw the dashboards and pages of the docs (in environments of their own)
 	$(call say,the simulation, Prometheus and matplotlib: what each dashboard shows of an hour)

@@ -17,6 +17,7 @@ _PICTURES: Final[tuple[tuple[str, Any, str], ...]] = (
     ("experiment", "light", "object/experiment/team-flights/delays"),
     ("waiting", "dark", "object/experiment/team-weather/waiting"),
     ("lineage", "light", "lineage?of=team-flights/delays"),
+    ("compare", "light", "compare?of=team-flights/delays+team-weather/deeper"),
 )
 
 

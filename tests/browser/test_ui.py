@@ -141,7 +141,9 @@ async def test_it_can_be_read(browser: Browser, scheme: str, width: int) -> None
     async with served(BrowsedCluster([*declared(), *fleet(60)], hidden=["Event"])) as first:
         page, _ = await opened(browser, first, scheme)
         await page.set_viewport_size({"width": width, "height": 860})
-        for address in ("", "pins", DELAYS, "lineage?of=team-flights/delays", "experiments?q=%00"):
+        beside = "compare?of=team-flights/delays+team-weather/deeper"
+        lineage = "lineage?of=team-flights/delays"
+        for address in ("", "pins", DELAYS, lineage, beside, "experiments?q=%00"):
             await page.goto(first + address)
             contrasts: list[tuple[str, float]] = await page.evaluate(_CONTRASTS)
             assert len(contrasts) > 5

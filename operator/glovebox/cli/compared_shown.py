@@ -24,6 +24,9 @@ _VALUE: Final = 40
 _DIFFERENCES: Final = 30
 # Of what long values begin with alike, no more than this is shown.
 _ALIKE: Final = 16
+ALL_THE_SAME: Final = (
+    "Code, images, configuration, stages, resources, routes and platform are the same."
+)
 _DIGESTS: Final = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 
 
@@ -35,10 +38,11 @@ def lines(found: Comparison, file: str, *, is_wide: bool) -> Iterator[str]:
         file: Where the figures were read; empty where nobody asked for them.
         is_wide: Whether values are shown whole.
     """
-    yield from aligned([("EXPERIMENT", *found.names), *_facts(found.experiments, is_wide)])
+    facts = (tuple(map(printable, row)) for row in facts_of(found.experiments, is_wide=is_wide))
+    yield from aligned([("EXPERIMENT", *found.names), *facts])
     if found.contents:
         yield ""
-        yield _shared(found)
+        yield f"{shared(found)}:"
         rows = (_content(each, is_wide) for each in found.contents)
         yield from aligned([("CONTENT", "KIND", "SHARED", *found.names), *rows])
     yield ""
@@ -79,8 +83,8 @@ def document(found: Comparison) -> dict[str, Any]:
     }
 
 
-def _facts(experiments: Sequence[Experiment], is_wide: bool) -> Iterator[tuple[str, ...]]:
-    """Yield a row for each thing that is told of a whole Experiment."""
+def facts_of(experiments: Sequence[Experiment], *, is_wide: bool) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each thing that is told of a whole Experiment: its name, and each one's."""
     told: dict[str, list[str]] = {
         "digest": [_digest(each.status.digest, is_wide) for each in experiments],
         "state": [each.status.state or "not bound" for each in experiments],
@@ -100,7 +104,7 @@ def _facts(experiments: Sequence[Experiment], is_wide: bool) -> Iterator[tuple[s
         ],
     }
     for name, cells in told.items():
-        yield (name, *map(printable, cells))
+        yield (name, *cells)
 
 
 def _run(experiment: Experiment) -> str:
@@ -128,10 +132,11 @@ def _results(experiment: Experiment) -> str:
     return f"{counted(seal.objects, 'version')}, {words.size(seal.bytes, short=True)}"
 
 
-def _shared(found: Comparison) -> str:
-    shared = sum(1 for each in found.contents if each.is_shared)
+def shared(found: Comparison) -> str:
+    """Return how much of what goes in is the same for all."""
+    of_all = sum(1 for each in found.contents if each.is_shared)
     whose = "both" if len(found.experiments) == 2 else f"all {len(found.experiments)}"  # noqa: PLR2004 - two are both
-    return f"{whose.capitalize()} use {shared} of {counted(len(found.contents), 'content')}:"
+    return f"{whose.capitalize()} use {of_all} of {counted(len(found.contents), 'content')}"
 
 
 def _content(content: Content, is_wide: bool) -> tuple[str, ...]:
@@ -139,21 +144,23 @@ def _content(content: Content, is_wide: bool) -> tuple[str, ...]:
         _digest(content.digest, is_wide),
         content.kind,
         "yes" if content.is_shared else "no",
-        *(printable(", ".join(map(_use, uses)) or _NONE) for uses in content.uses),
+        *(printable(used(uses)) for uses in content.uses),
     )
 
 
-def _use(use: Use) -> str:
-    return f"{use.input} ({use.role}: {use.pin})"
+def used(uses: Sequence[Use]) -> str:
+    """Return how one Experiment uses a content."""
+    return ", ".join(f"{use.input} ({use.role}: {use.pin})" for use in uses) or _NONE
 
 
 def _differences(found: Comparison, is_wide: bool) -> Iterator[str]:
     if not found.differences:
-        yield "Code, images, configuration, stages, resources, routes and platform are the same."
+        yield ALL_THE_SAME
         return
     yield "Of what they run with, beside what goes in, these differ:"
     rows = [
-        (printable(path), *_values(values, is_wide)) for path, values in found.differences.items()
+        (printable(path), *map(printable, values_shown(values, is_wide=is_wide)))
+        for path, values in found.differences.items()
     ]
     most = len(rows) if is_wide else _DIFFERENCES
     yield from aligned([("FIELD", *found.names), *rows[:most]])
@@ -161,8 +168,8 @@ def _differences(found: Comparison, is_wide: bool) -> Iterator[str]:
         yield f"and {len(rows) - most:,} more: -o wide shows them"
 
 
-def _values(values: Sequence[Any], is_wide: bool) -> Iterator[str]:
-    """Yield values as they fit into a table, so that what differs is seen."""
+def values_shown(values: Sequence[Any], *, is_wide: bool) -> Iterator[str]:
+    """Yield values as they fit into a table, so that what differs is seen; or, wide, whole."""
     texts = [
         each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for each in values
     ]
@@ -175,7 +182,7 @@ def _values(values: Sequence[Any], is_wide: bool) -> Iterator[str]:
             texts = [f"...{each[alike - _ALIKE // 2 :]}" for each in texts]
         texts = [each if len(each) <= _VALUE else f"{each[: _VALUE - 3]}..." for each in texts]
     for text, value in zip(texts, values, strict=True):
-        yield _NONE if value is None else printable(text)
+        yield _NONE if value is None else text
 
 
 def _metrics(found: Comparison, metrics: Sequence[Metric], file: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ from glovebox.lineage.tree import Node
 FLEET: Final = "experiments"
 PINS: Final = "pins"
 LINEAGE: Final = "lineage"
+COMPARE: Final = "compare"
 OBJECT: Final = "object"
 
 
@@ -54,6 +55,11 @@ def named(kind: str, name: str) -> str:
 def lineage_of(what: str) -> str:
     """Return the address of the lineage of something."""
     return with_query(LINEAGE, {"of": what})
+
+
+def compared_with(name: str) -> str:
+    """Return the address where an Experiment, `NAMESPACE/NAME`, can be compared with others."""
+    return with_query(COMPARE, {"of": name})
 
 
 def thing(node: Node) -> str:

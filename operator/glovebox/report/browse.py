@@ -22,6 +22,7 @@ MAIN: Final = (
     Link("Experiments", addresses.FLEET),
     Link("Pins", addresses.PINS),
     Link("Lineage", addresses.LINEAGE),
+    Link("Compare", addresses.COMPARE),
 )
 
 

@@ -96,7 +96,10 @@ def _experiment(cluster: KubeconfigCluster, key: Key, obj: Json, now: datetime) 
     with ThreadPoolExecutor(_PARTS_AT_ONCE) as threads:
         why, *others = threads.map(lambda part: _part(*part), parts)
     waited, *after = others
-    links = [Link("Lineage", addresses.lineage_of(experiment.uid))]
+    links = [
+        Link("Lineage", addresses.lineage_of(experiment.uid)),
+        Link("Compare with another", addresses.compared_with(f"{key.namespace}/{key.name}")),
+    ]
     for each in experiment.status.inputs:
         pin = each.pin_ref if "/" in each.pin_ref else f"{key.namespace}/{each.pin_ref}"
         to = addresses.named(each.kind, pin)

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from glovebox.api.kinds import KINDS
 from glovebox.cli.experiments import is_missing
+from glovebox.cli.ui.compare import compare_view
 from glovebox.cli.ui.lineage import lineage_view
 from glovebox.cli.ui.listing import fleet_view, pins_view
+from glovebox.cli.ui.naming import NAME, key_of
 from glovebox.cli.ui.objects import object_view
 from glovebox.errors import GloveboxError, Unavailable
-from glovebox.kube.resources import Key
 from glovebox.report import addresses, words
 from glovebox.report.browse import Site, View, problem, render_view
 
 if TYPE_CHECKING:
     from glovebox.cli.experiments import KubeconfigCluster
-
-
-# What the API server takes as a name. Two dots would be another path of it.
-_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
 
 class Pages:
@@ -72,30 +67,28 @@ class Pages:
                 return pins_view(cluster, query, namespace, now)
             case [addresses.LINEAGE]:
                 return lineage_view(cluster, query, namespace, now, self._site.base)
+            case [addresses.COMPARE]:
+                return compare_view(cluster, query, namespace, now)
             case [addresses.OBJECT, singular, *where]:
-                key = _key(singular, where)
-                obj = self._cluster.find(key) if key is not None else None
-                if key is not None and obj is not None:
-                    return object_view(cluster, key, {"kind": key.kind, **obj}, now)
-                if key is not None:
-                    return _nothing(f"{key.kind} {'/'.join(where)} is not there.", words.time(now))
+                return self._object(singular, where, now)
         return _nothing("There is no such page.", words.time(now))
+
+    def _object(self, singular: str, where: Sequence[str], now: datetime) -> View:
+        key = key_of(singular, where)
+        if key is None:
+            return _nothing("There is no such page.", words.time(now))
+        obj = self._cluster.find(key)
+        if obj is None:
+            return _nothing(f"{key.kind} {'/'.join(where)} is not there.", words.time(now))
+        return object_view(self._cluster, key, {"kind": key.kind, **obj}, now)
 
 
 def _wrongly_asked(query: Mapping[str, str], now: datetime) -> View | None:
     asked = query.get("namespace", "").strip()
-    if not asked or _NAME.fullmatch(asked):
+    if not asked or NAME.fullmatch(asked):
         return None
     text = f"{asked} is no name of a namespace."
     return problem("Not found", text, HTTPStatus.BAD_REQUEST, words.time(now))
-
-
-def _key(singular: str, where: Sequence[str]) -> Key | None:
-    kind = next((each for each in KINDS if each.singular == singular), None)
-    is_whole = kind is not None and len(where) == 1 + kind.namespaced
-    if kind is None or not is_whole or not all(map(_NAME.fullmatch, where)):
-        return None
-    return Key(kind.kind, where[0] if kind.namespaced else "", where[-1])
 
 
 def _nothing(text: str, made: str) -> View:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
@@ -11,7 +12,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+<<<<<<< HEAD
 from glovebox.cli.experiments import Listed
+=======
+from glovebox.cli.ui import compare as compared
+>>>>>>> audit11
 from glovebox.errors import Unavailable
 from glovebox.report import addresses
 from support.browsed import TOKEN, BrowsedCluster, declared, fleet, pages, refused
@@ -19,6 +24,7 @@ from support.browsed import TOKEN, BrowsedCluster, declared, fleet, pages, refus
 Json = dict[str, Any]
 
 DELAYS = "object/experiment/team-flights/delays"
+BOTH = "compare?of=team-flights/delays+team-weather/deeper"
 EVIL = "<script>alert(1)</script>\"'><img src=x>\u202e{{7*7}}"
 ALL_PAGES = (
     "",
@@ -34,6 +40,10 @@ ALL_PAGES = (
     "lineage",
     "lineage?of=team-flights/delays",
     "lineage?of=nobody",
+    "compare",
+    "compare?of=team-flights/delays",
+    BOTH,
+    "compare?of=team-flights/delays+team-weather/nobody",
     "no/such/page",
 )
 
@@ -83,7 +93,7 @@ def test_every_page_is_well_formed_and_has_its_heading_and_ways_on(address: str)
     assert heading.text
     (nav,) = page.iter("nav")
     assert [each.get("href") for each in nav.iter("a")] == [
-        f"/{TOKEN}/{each}" for each in ("experiments", "pins", "lineage")
+        f"/{TOKEN}/{each}" for each in ("experiments", "pins", "lineage", "compare")
     ]
     # Each field is named for whoever does not see it, and each table has headings.
     for field in (*page.iter("input"), *page.iter("select")):
@@ -391,6 +401,110 @@ def test_a_lineage_of_too_many_things_is_said_in_words_alone() -> None:
     assert "<svg" not in text
 
 
+def test_experiments_beside_each_other_share_what_is_the_same_by_its_content() -> None:
+    code, text = shown(BOTH)
+    page, said = parsed(text), words(text)
+
+    assert code == 200
+    assert "Both use 3 of 4 contents" in said
+    rows = {row[0]: row[1:] for row in cells(text) if row}
+    # The same bytes are one row, whatever pins and inputs are called.
+    named = ["DatasetPin", "yes", "train (train: months)", "months (train: mirrored-months)"]
+    assert rows[f"sha256:{'1' * 12}"] == named
+    assert rows[f"sha256:{'8' * 12}"] == ["DatasetPin", "no", "-", "cut (test: other-cut)"]
+    assert rows["run"] == ["Succeeded in 13 min 42 s", "Succeeded in 1 h 20 min"]
+    assert rows["config.parameters.maxDepth"] == ["-", "8"]
+    assert "team-weather/deeper learns from sha256:222222222222" in said
+    # Each leads to its own page, each content to its lineage, and what is short is there whole.
+    linked = {each.get("href") for each in page.iter("a")}
+    assert {f"/{TOKEN}/{DELAYS}", f"/{TOKEN}/object/experiment/team-weather/deeper"} <= linked
+    assert f"/{TOKEN}/{addresses.lineage_of('sha256:' + '1' * 64)}" in linked
+    whole = {each.get("title") for each in page.iter("code")}
+    assert f"registry.example/trainer@sha256:{'b' * 64}" in whole
+    assert "glovebox compare team-flights/delays team-weather/deeper --metrics" in said
+
+
+def test_what_differs_in_nothing_says_so() -> None:
+    objects = declared()
+    twin = next(each for each in objects if each["metadata"]["name"] == "delays")
+    objects.append({**twin, "metadata": {**twin["metadata"], "name": "again"}})
+    said = words(shown("compare?of=team-flights/delays+team-flights/again", objects)[1])
+
+    assert "resources, routes and platform are the same." in said
+    assert "All have one digest" in said
+
+
+def test_an_experiment_leads_to_its_comparison_where_it_is_named_already() -> None:
+    _, text = shown(DELAYS)
+    to = addresses.compared_with("team-flights/delays")
+    assert f"/{TOKEN}/{to}" in {each.get("href") for each in parsed(text).iter("a")}
+
+    _, text = shown(to)
+    (field,) = parsed(text).iter("input")
+    assert field.get("value") == "team-flights/delays"
+    assert "Name from 2 to 8 Experiments" in words(text)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        pytest.param("", "Name from 2 to 8 Experiments", id="none"),
+        pytest.param("a/b+a/b,a/b", "Name from 2 to 8 Experiments", id="one, named often"),
+        pytest.param("+".join(f"a/{n}" for n in range(9)), "Name from 2 to 8", id="too many"),
+        pytest.param("team-flights/delays+deeper", "deeper No name Write NAMESPACE/NAME.",
+                     id="no namespace"),
+        pytest.param("team-flights/delays+a/../b", "a/../b No name", id="another path"),
+        pytest.param("team-flights/delays+team-flights/x",
+                     "Not found There is no Experiment team-flights/x.", id="one that is gone"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_compared_says_why(asked: str, said: str) -> None:
+    _, text = shown(f"compare?of={asked}")
+
+    assert said in words(text)
+    assert "What they run with" not in text
+
+
+def test_of_what_may_not_be_read_nothing_is_compared() -> None:
+    _, text = shown(BOTH, only="team-flights")
+
+    assert "team-weather/deeper Could not be read the API server said 403" in words(text)
+    assert "What they run with" not in text
+
+
+def test_who_began_in_a_namespace_may_leave_it_out() -> None:
+    _, text = shown("compare?of=delays+team-weather/deeper", namespace="team-flights")
+
+    assert "Both use 3 of 4 contents" in words(text)
+
+
+def test_of_very_many_differences_the_page_shows_a_part_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compared, "_DIFFERENCES", 2)
+    _, text = shown(BOTH)
+
+    found = [row[0] for row in cells(text) if row]
+    assert "code.commit" in found
+    assert "images.trainer.reference" not in found
+    assert "And 3 more: glovebox compare -o wide shows them." in words(text)
+
+
+def test_hostile_values_beside_each_other_are_shown_and_do_nothing() -> None:
+    objects = declared()
+    deeper = next(each for each in objects if each["metadata"]["name"] == "deeper")
+    deeper["status"]["inputs"][0]["pinRef"] = EVIL
+    deeper["status"]["platform"] = json.dumps({EVIL: EVIL})
+    _, text = shown(BOTH, objects)
+    page = parsed(text)
+
+    assert not list(page.iter("script"))
+    assert not list(page.iter("img"))
+    assert "\u202e" not in text
+    # A pin, and the path and the value of what differs.
+    assert text.count("&lt;script&gt;alert(1)") >= 3
+
+
 def hostile(obj: Any) -> Any:
     """Return an object in which each text of a person is hostile, and what it is read by is not."""
     kept = {
@@ -466,7 +580,7 @@ def test_hostile_names_in_a_list_lead_nowhere_else() -> None:
 
 @pytest.mark.parametrize("name", ["q", "namespace", "show", "from", "kind", "of"])
 def test_what_is_asked_for_is_shown_and_does_nothing(name: str) -> None:
-    for path in ("experiments", "pins", "lineage"):
+    for path in ("experiments", "pins", "lineage", "compare"):
         _, text = pages(BrowsedCluster(fleet(300))).html(
             path, {name: EVIL if name != "from" else "old"}
         )
