@@ -15,6 +15,7 @@ from glovebox.errors import GloveboxError
 from glovebox.kube.kinds import EVENT
 from glovebox.status.job_waits import (
     Wait,
+    after_undelivered,
     ended_last,
     is_suspended,
     lacks_workers,
@@ -24,6 +25,7 @@ from glovebox.status.job_waits import (
     why_no_job,
     why_no_next_pod,
     why_no_pod,
+    why_not_delivered,
     why_waiting,
 )
 from glovebox.status.runs import is_made_for, job_end
@@ -73,10 +75,12 @@ async def look_at_job(
     if lacks:
         # The next pod may be refused as the first one may.
         again = ask_again(seconds_since(pods[-1], ports.now()))
-        return JobWait(why_no_next_pod(await _events_of(ports, job)), again)
+        refused = why_no_next_pod(await _events_of(ports, job))
+        return JobWait(refused or why_not_delivered(pods), again)
     if held is None and pods:
         return JobWait(None)
     wait = why_waiting([held]) if held is not None else why_no_pod(job)
+    wait = after_undelivered(wait, pods) if wait is not None else None
     if wait is None or not wait.by_event:
         return JobWait(wait)
     about = held or job

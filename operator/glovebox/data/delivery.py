@@ -30,6 +30,10 @@ CREDENTIALS_SUFFIX: Final = ".credentials"
 # the settings cannot be read.
 EXIT_DIFFERS: Final = 42
 EXIT_INVALID: Final = 64
+# Those after which another attempt may find what this one did not: the volume could not be written,
+# and the store was away, or refused, for too long.
+EXIT_VOLUME: Final = 74
+EXIT_UNREACHABLE: Final = 75
 # The kubelet keeps so many bytes of a container's termination message.
 MAX_MESSAGE_BYTES: Final = 4096
 _MAX_PLAN_BYTES: Final = 4 << 20

@@ -62,8 +62,9 @@ def _replicated(inputs: ExperimentInputs, stage: Stage, spec: Mapping[str, Any])
 
 
 def _job(inputs: ExperimentInputs, stage: Stage, spec: Mapping[str, Any]) -> dict[str, Any]:
-    labels = spec["template"]["metadata"]["labels"] | _labels(inputs, stage)
-    template = {**spec["template"], "metadata": {"labels": labels}}
+    metadata = spec["template"]["metadata"]
+    labels = metadata["labels"] | _labels(inputs, stage)
+    template = {**spec["template"], "metadata": {**metadata, "labels": labels}}
     return {**spec, "template": template}
 
 

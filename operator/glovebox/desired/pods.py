@@ -8,7 +8,7 @@ from typing import Any, Final
 from glovebox import names
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.profile_limits import Limits
-from glovebox.data.delivery import EXIT_DIFFERS, EXIT_INVALID
+from glovebox.data.delivery import EXIT_DIFFERS, EXIT_INVALID, EXIT_UNREACHABLE, EXIT_VOLUME
 from glovebox.desired import quantity
 
 FETCH_CONTAINER: Final = "fetch"
@@ -17,6 +17,8 @@ FETCH_COMMAND: Final = ("python", "-m", "glovebox.jobs.fetch")
 FETCH_USER: Final = 65532
 # By which a fetcher says that no retry would find anything else.
 FETCH_FINAL: Final = frozenset({EXIT_DIFFERS, EXIT_INVALID})
+# By which it says that nothing is wrong with the data, and that it could not bring them.
+FETCH_AGAIN: Final = frozenset({EXIT_UNREACHABLE, EXIT_VOLUME})
 SESSION_CONTAINER: Final = "session"
 # The guards know the endpoint by this command and the platform's image.
 SESSION_COMMAND: Final = ("python", "-m", "glovebox.jobs.session_endpoint")
@@ -87,11 +89,14 @@ def _least(amount: str, most: str | None) -> str:
     )
 
 
-def failure_rules(final: Mapping[str, Collection[int]]) -> list[dict[str, Any]]:
+def failure_rules(
+    final: Mapping[str, Collection[int]], again: Mapping[str, Collection[int]] | None = None
+) -> list[dict[str, Any]]:
     """Return the rules of a Job: a finding that no retry can cure ends it at once.
 
     Args:
         final: By the name of a container, the exit codes by which it says so.
+        again: Likewise those that cost no retry, as often as the Job's deadline lets them come.
     """
     # A node that was drained or lost is no failure of the work: it costs no retry. The first rule
     # that fits counts, and a program that is told to end may do so with any code.
@@ -100,14 +105,15 @@ def failure_rules(final: Mapping[str, Collection[int]]) -> list[dict[str, Any]]:
     ]
     rules += [
         {
-            "action": "FailJob",
+            "action": action,
             "onExitCodes": {
                 "containerName": container,
                 "operator": "In",
                 "values": sorted(codes),
             },
         }
-        for container, codes in final.items()
+        for action, of in (("Ignore", again or {}), ("FailJob", final))
+        for container, codes in of.items()
         if codes
     ]
     return rules

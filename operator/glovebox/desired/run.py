@@ -34,6 +34,7 @@ from glovebox.desired.placement import placement
 from glovebox.desired.pods import (
     CREDENTIALS_FOLDER,
     DATASETS_FOLDER,
+    FETCH_AGAIN,
     FETCH_COMMAND,
     FETCH_CONTAINER,
     FETCH_FINAL,
@@ -72,6 +73,12 @@ INPUTS_VOLUME: Final = "glovebox-inputs"
 INPUTS_CREDENTIALS_VOLUME: Final = "glovebox-inputs-credentials"
 SHARED_MEMORY_VOLUME: Final = "shared-memory"
 SHARED_MEMORY_FOLDER: Final = "/dev/shm"  # noqa: S108 - a path in the pod
+# What autoscalers of nodes read: whatever a run has not put into a checkpoint is lost when it is
+# moved, so no node is emptied for being cheap. They still empty one that is drained or broken.
+_NOT_MOVED: Final = {
+    "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+    "karpenter.sh/do-not-disrupt": "true",
+}
 
 
 def run_of(inputs: ExperimentInputs, jobs: StageJobs) -> KubernetesObject | None:
@@ -130,9 +137,15 @@ def job_spec(inputs: ExperimentInputs, stage: Stage, digest: str) -> dict[str, A
         "parallelism": stage.workers,
         # A second pod while the first is still ending would be two writers under one prefix.
         "podReplacementPolicy": "Failed",
-        "podFailurePolicy": {"rules": failure_rules(_final_exit_codes(inputs, stage))},
+        "podFailurePolicy": {
+            "rules": failure_rules(
+                _final_exit_codes(inputs, stage),
+                # Not delivered is not refused: a store that was away costs the run no retry.
+                {FETCH_CONTAINER: FETCH_AGAIN} if inputs.inputs else {},
+            )
+        },
         "template": {
-            "metadata": {"labels": labels},
+            "metadata": {"annotations": dict(_NOT_MOVED), "labels": labels},
             "spec": pod_spec(inputs, stage),
         },
     }

@@ -34,6 +34,8 @@ from glovebox.api.reasons import INTERNAL_ERROR
 from glovebox.data.delivery import (
     EXIT_DIFFERS,
     EXIT_INVALID,
+    EXIT_UNREACHABLE,
+    EXIT_VOLUME,
     PLAN_INVALID,
     Delivered,
     DeliveryPlan,
@@ -54,8 +56,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 EXIT_DELIVERED: Final = 0
-EXIT_VOLUME: Final = 74
-EXIT_UNREACHABLE: Final = 75
 EXIT_TERMINATED: Final = 143
 VOLUME_FAILED: Final = "VolumeFailed"
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from glovebox.api import reasons
 from glovebox.data.redaction import redact
+from glovebox.status.runs import undelivered_words
 
 # What a run says that waits: which of these it is changes by itself, and back.
 WAITS: Final = frozenset(
@@ -139,6 +140,38 @@ def why_no_pod(job: Mapping[str, Any]) -> Wait:
 def ended_last(pods: Sequence[Mapping[str, Any]]) -> bool:
     """Return whether the newest pod of a Job failed, so that the next one is the Job's to make."""
     return bool(pods) and (pods[-1].get("status") or {}).get("phase") == "Failed"
+
+
+def why_not_delivered(pods: Sequence[Mapping[str, Any]]) -> Wait | None:
+    """Return why the newest pod of a Job ended before its program began; None where it did not.
+
+    Args:
+        pods: The Job's, the oldest first.
+    """
+    words = undelivered_words(pods[-1]) if pods else ""
+    if not words:
+        return None
+    return Wait(
+        reasons.RUN_PENDING,
+        f"the inputs could not be delivered: {words}. It is tried again by itself, which costs no"
+        " retry, until the deadline of the run",
+    )
+
+
+def after_undelivered(wait: Wait, pods: Sequence[Mapping[str, Any]]) -> Wait:
+    """Return what a pod waits for, with why the one that failed before it had no inputs, if so.
+
+    Args:
+        wait: Of the pod.
+        pods: The Job's, the oldest first.
+    """
+    failed = [pod for pod in pods if ended_last([pod])]
+    words = undelivered_words(failed[-1]) if failed else ""
+    if not words or wait.reason != reasons.RUN_PENDING:
+        return wait
+    return replace(
+        wait, message=f"{wait.message}; before, the inputs could not be delivered: {words}"
+    )
 
 
 def waiting_pod(pods: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

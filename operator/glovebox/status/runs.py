@@ -11,7 +11,7 @@ import orjson
 from glovebox.api import reasons
 from glovebox.api.attempt_status import MAX_PODS
 from glovebox.api.experiment_status import RunStatus
-from glovebox.data.delivery import EXIT_DIFFERS, EXIT_INVALID
+from glovebox.data.delivery import EXIT_DIFFERS, EXIT_INVALID, EXIT_UNREACHABLE, EXIT_VOLUME
 from glovebox.data.redaction import last_words, redact
 from glovebox.status.attempts import attempt_of, over
 
@@ -20,6 +20,7 @@ _MESSAGE_MAX: Final = 2048
 # read a pod; whoever needs more reads the pod's log.
 WORDS_MAX: Final = 200
 _FETCH: Final = "fetch"
+_NOT_DELIVERED: Final = frozenset({EXIT_UNREACHABLE, EXIT_VOLUME})
 # What gives the run its session (desired/pods.py) ends with it, and is no reason for its end.
 _SESSION: Final = "session"
 _JOB_GONE: Final = {
@@ -100,8 +101,12 @@ def job_ended(
     container, state = culprit
     said = str(state.get("message", "")).strip()
     if container == _FETCH:
-        refused = f"the inputs were not delivered, so nothing was run: {_told(said, secrets)}"
-        return _ended(begun, done, "Failed", reasons.INPUTS_REFUSED, refused, state.get("exitCode"))
+        why, words = reasons.INPUTS_REFUSED, "the inputs were not delivered, so nothing was run"
+        if state.get("exitCode") in _NOT_DELIVERED:
+            # Not refused: a store that was away says nothing of the data.
+            why, words = reason, "the inputs could not be delivered"
+        words = f"{words}: {_told(said, secrets)}"
+        return _ended(begun, done, "Failed", why, words, state.get("exitCode"))
     said = last_words(said, WORDS_MAX, secrets)
     words = (
         f"container `{container}` ended with exit code {state.get('exitCode')}"
@@ -138,6 +143,18 @@ def refused_words(pods: Sequence[Mapping[str, Any]]) -> str:
         if found is not None and found[1].get("exitCode") in {EXIT_DIFFERS, EXIT_INVALID}:
             return _told(str(found[1].get("message", "")).strip())
     return ""
+
+
+def undelivered_words(pod: Mapping[str, Any]) -> str:
+    """Return why a pod ended without its inputs, though nothing is wrong with them; else nothing.
+
+    Args:
+        pod: Of a run.
+    """
+    found = failure_of(pod)
+    if found is None or found[0] != _FETCH or found[1].get("exitCode") not in _NOT_DELIVERED:
+        return ""
+    return _told(str(found[1].get("message", "")).strip())
 
 
 def is_made_for(pod: Mapping[str, Any], job_uid: str) -> bool:

@@ -384,6 +384,23 @@ def test_a_kubelet_ends_a_pod_of_the_operator_on_its_node(experiments: Kubectl) 
     )
 
 
+def test_a_scheduler_deletes_a_pod_of_the_operator_and_makes_none(experiments: Kubectl) -> None:
+    mark = {"app.kubernetes.io/managed-by": "glovebox"}
+    name = placed(experiments, BREAK_GLASS, mark)
+    expect_admitted(experiments(SCHEDULER, "delete", "pod", name, IN_SPACE, "--dry-run=server"))
+    for resource in ("jobs", "networkpolicies", "resourcequotas"):
+        ended = experiments(SCHEDULER, "delete", resource, "--all", IN_SPACE, "--dry-run=server")
+        assert "admitted" not in ended.err, ended
+    made = objects.pod(SPACE, f"glovebox-run-{uuid4().hex[:5]}")
+    made["metadata"]["labels"] = mark
+    expect_denied(
+        experiments.create(SCHEDULER, made), "glovebox-owned-objects", refusal("create", "pods")
+    )
+    expect_admitted(
+        experiments(BREAK_GLASS, "delete", "pod", name, IN_SPACE, "--force", "--grace-period=0")
+    )
+
+
 def test_no_token_is_made_by_a_secret(experiments: Kubectl) -> None:
     secret = objects.credentials(SPACE, "stolen", kind="kubernetes.io/service-account-token")
     secret["metadata"]["annotations"] = {"kubernetes.io/service-account.name": "glovebox-runner"}

@@ -1,24 +1,29 @@
 """What the recipes of the how-to guides declare, applied as it stands there.
 
-The other programs do not run here: the mirror and MLflow in tests of their own, Argo not at all.
+The other programs do not run here: the mirror, MLflow and Feast in tests of their own, Argo not at
+all.
 Its step does, with a real kubectl and the rights of its account.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from cluster.operator.test_stage_secrets import give_the_right, secrets, source
 from glovebox_local.programs import KUBERNETES, program_folder
 from support.api import path_of
 from support.kubelet import end_pod, run_pod
-from support.operator_process import Team, experiment_spec
+from support.operator_process import Team, experiment_spec, profile_spec
 from support.recipes import recipe
 from support.waiting import eventually
 
@@ -69,6 +74,58 @@ def test_a_tracked_run_reaches_the_tracking_server_with_its_token(
     assert found["MLFLOW_TRACKING_URI"]["value"] == "http://tracking.mlflow.svc:5000"
     assert "secretKeyRef" in found["MLFLOW_TRACKING_TOKEN"]["valueFrom"]
     assert '"kubernetes.io/metadata.name": "mlflow"' in container["opened"]
+
+
+def parquet_of(**columns: Any) -> bytes:
+    held = io.BytesIO()
+    parquet.write_table(pa.table(columns), held)
+    return held.getvalue()
+
+
+def times(*hours: int) -> pa.Array:
+    """Return hours of the second of January 2013."""
+    found = [datetime(2013, 1, 2, hour, tzinfo=UTC) for hour in hours]
+    return pa.array(found, pa.timestamp("us", "UTC"))
+
+
+@pytest.mark.timeout(420)
+def test_a_run_with_feast_gets_values_that_are_what_their_definition_says(
+    platform: Team, team: Team
+) -> None:
+    airports = pa.array(["JFK", "LGA"])
+    bodies = {
+        "flights-2013-train": b"flights",
+        "flight-examples": parquet_of(
+            origin=airports, flight=pa.array([1, 2]), event_timestamp=times(12, 18)
+        ),
+        "airport-delays-v1-values": parquet_of(
+            origin=airports,
+            time_hour=times(6, 15),
+            loaded_at=times(7, 16),
+            mean_delay=pa.array([1.0, 2.0], pa.float32()),
+        ),
+    }
+    bucket = team.bucket({f"{name}/rows.parquet": body for name, body in bodies.items()})
+    for name in bodies:
+        source = {"prefix": {"bucket": bucket, "prefix": f"{name}/"}}
+        team.declare("DatasetPin", name, {"storeRef": {"name": "primary"}, "source": source})
+    images = [{"repository": "registry.example/flights/trainer"}]
+    platform.declare("IsolationProfile", "with-feast", profile_spec(images=images))
+    objects = recipe("feast", team.name)
+    pin, experiment = objects["FeatureSetPin/airport-delays-v1"], "Experiment/delay-by-feast"
+    team.declare("FeatureSetPin", "airport-delays-v1", pin["spec"])
+    # Comparing starts a process of its own.
+    team.expect("FeatureSetPin", "airport-delays-v1", "SchemaMatches", timeout=240)
+    assert team.read("FeatureSetPin", "airport-delays-v1")["status"]["materialized"]["rows"] == 2
+    spec = {**objects[experiment]["spec"], "profile": "with-feast"}
+    team.declare("Experiment", "delay-by-feast", spec)
+    made = team.expect("Experiment", "delay-by-feast", timeout=60)
+    namespace = made["status"]["namespace"]
+    assert run_pod(team.api, namespace)["spec"]["containers"][0]["command"][-1].endswith(".py")
+    path = path_of("v1", "configmaps", namespace=namespace, name="glovebox-inputs")
+    plan = json.loads(team.api.get(path)["data"]["inputs.json"])
+    assert [each["name"] for each in plan["datasets"]] == ["examples", "values"]
+    assert [each["name"] for each in plan["features"]] == ["base"]
 
 
 @pytest.fixture

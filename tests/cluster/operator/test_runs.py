@@ -551,6 +551,34 @@ def test_a_run_with_inputs_gets_a_fetcher_that_alone_may_read_them(
     )
 
 
+@pytest.mark.parametrize("code", [74, 75], ids=["the volume", "the store"])
+def test_a_delivery_that_failed_is_tried_again_and_costs_the_run_no_retry(
+    team: Team, code: int
+) -> None:
+    bucket = team.bucket({"train/a.csv": b"1,2\n"})
+    source = {"prefix": {"bucket": bucket, "prefix": "train/"}}
+    team.declare("DatasetPin", "rows", {"storeRef": {"name": "primary"}, "source": source})
+    team.expect("DatasetPin", "rows")
+    inputs = {"datasets": [{"name": "train", "pinRef": {"name": "rows"}, "role": "train"}]}
+    made = started(team, "patient", run={"retries": 0}, inputs=inputs)
+    namespace = made["status"]["namespace"]
+    said = '{"reason":"StoreUnreachable","message":"it did not answer","input":"train"}'
+    end_pod(
+        team.api, run_pod(team.api, namespace), code, container="fetch", init=True, message=said
+    )
+
+    def told() -> bool:
+        condition = team.condition("Experiment", "patient", "Succeeded")
+        # Between two pods, and while the next one is prepared.
+        words = "the inputs could not be delivered: input `train`: StoreUnreachable: it did not"
+        return condition["reason"] == "RunPending" and words in condition["message"]
+
+    eventually(told, what="the Experiment says why it goes on waiting")
+    end_pod(team.api, run_pod(team.api, namespace), 0)
+    run = team.expect("Experiment", "patient", "Sealed")["status"]["run"]
+    assert (run["outcome"], run["attempts"]) == ("Succeeded", 2)
+
+
 @pytest.fixture
 def sidecars(cluster: Cluster) -> Iterator[str]:
     """A policy of the platform that adds a container to pods; deleting this path ends it."""

@@ -13,7 +13,7 @@ from glovebox.api.experiment import Experiment
 from glovebox.api.stages import Stage
 from glovebox.desired.plan import desired_objects
 from glovebox.desired.refusals import inputs_nobody_reads, variables_collide
-from glovebox.desired.run import stage_jobs
+from glovebox.desired.run import run_of, stage_jobs
 from glovebox.desired.run_environment import colliding_stages, run_environment, worker_environment
 from glovebox.desired.run_resources import why_run_never_fits
 from glovebox.desired.stage_files import key_of
@@ -178,6 +178,32 @@ def test_each_worker_is_tried_as_often_as_asked_and_told_how_often_it_was() -> N
         ),
         "GLOVEBOX_WORKER": "metadata.annotations['batch.kubernetes.io/job-completion-index']",
     }
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_no_autoscaler_moves_a_run_to_save_a_node(workers: int) -> None:
+    stages = [declared("fit", workers=workers)]
+    inputs = inputs_from({"kind": "Experiment", "spec": {"stages": stages}})
+    run = run_of(inputs, stage_jobs(inputs, "sha256:" + "0" * 64))
+    assert run is not None
+    spec = run["spec"]
+    if run["kind"] == "JobSet":
+        spec = spec["replicatedJobs"][0]["template"]["spec"]
+    assert spec["template"]["metadata"]["annotations"] == {
+        "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+        "karpenter.sh/do-not-disrupt": "true",
+    }
+
+
+def test_a_delivery_that_came_to_nothing_costs_no_retry_and_what_is_refused_ends_the_run() -> None:
+    inputs = inputs_from({"kind": "Experiment", "spec": {"stages": [declared("fit")]}})
+    ((_, spec),) = stage_jobs(inputs, "sha256:" + "0" * 64)
+    rules = spec["podFailurePolicy"]["rules"]
+    assert [
+        (rule["action"], rule["onExitCodes"]["containerName"], rule["onExitCodes"]["values"])
+        for rule in rules
+        if "onExitCodes" in rule
+    ] == [("Ignore", "fetch", [74, 75]), ("FailJob", "fetch", [42, 64])]
 
 
 def test_checkpoints_lie_below_what_a_stage_writes() -> None:

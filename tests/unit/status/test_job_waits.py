@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from glovebox.api import reasons
-from glovebox.status.job_waits import Wait, why_by_events, why_no_pod, why_waiting
+from glovebox.status.job_waits import (
+    Wait,
+    after_undelivered,
+    why_by_events,
+    why_no_pod,
+    why_not_delivered,
+    why_waiting,
+)
 
 TOKEN = "AKIA" + "ABCDEFGHIJKLMNOP"
 JOB: dict[str, Any] = {"metadata": {"name": "glovebox-run"}, "spec": {}}
@@ -75,6 +82,40 @@ def test_a_pod_that_runs_waits_for_nothing() -> None:
     assert (
         why_waiting([*unscheduled("Unschedulable", "x"), {"status": {"phase": "Running"}}]) is None
     )
+
+
+def undelivered(code: int) -> dict[str, Any]:
+    said = '{"input":"train","reason":"StoreUnreachable","message":"no answer"}'
+    entry = {"name": "fetch", "state": {"terminated": {"exitCode": code, "message": said}}}
+    return {"status": {"phase": "Failed", "initContainerStatuses": [entry]}}
+
+
+WORDS = "the inputs could not be delivered: input `train`: StoreUnreachable: no answer"
+
+
+@pytest.mark.parametrize("code", [74, 75])
+def test_a_delivery_that_came_to_nothing_is_told_between_two_pods_and_beside_the_next(
+    code: int,
+) -> None:
+    between = why_not_delivered([undelivered(code)])
+    assert between is not None
+    assert between.message.startswith(f"{WORDS}. It is tried again by itself")
+    pods = [undelivered(code), *pending()]
+    assert after_undelivered(PREPARED, pods).message == f"{PREPARED.message}; before, {WORDS}"
+
+
+@pytest.mark.parametrize("code", [42, 64])
+def test_what_ends_a_run_is_no_delivery_to_wait_for(code: int) -> None:
+    assert why_not_delivered([undelivered(code)]) is None
+    assert after_undelivered(PREPARED, [undelivered(code), *pending()]) is PREPARED
+
+
+def test_what_a_later_pod_failed_of_is_no_delivery() -> None:
+    ended = {"name": "run", "state": {"terminated": {"exitCode": 3, "message": "no"}}}
+    later = {"status": {"phase": "Failed", "containerStatuses": [ended]}}
+    assert after_undelivered(PREPARED, [undelivered(75), later, *pending()]) is PREPARED
+    other = Wait(reasons.UNSCHEDULABLE, "no node takes the pod")
+    assert after_undelivered(other, [undelivered(75), *pending()]) is other
 
 
 def test_only_what_is_not_known_yet_is_looked_for_in_events() -> None:

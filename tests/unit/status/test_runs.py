@@ -141,6 +141,23 @@ TABLE: list[tuple[str, dict[str, Any], list[dict[str, Any]], tuple[str, str, str
         ("Failed", "InputsRefused", "input `train`: DigestMismatch: `a.csv` differs"),
     ),
     (
+        "the store stayed away until the deadline",
+        job(condition("Failed", "DeadlineExceeded")),
+        [
+            pod(
+                "fetch",
+                75,
+                init=True,
+                message='{"input":"train","reason":"StoreUnreachable","message":"no answer"}',
+            )
+        ],
+        (
+            "Failed",
+            "DeadlineExceeded",
+            "the inputs could not be delivered: input `train`: StoreUnreachable: no answer",
+        ),
+    ),
+    (
         "the fetcher's words are no JSON",
         job(condition("Failed", "PodFailurePolicy")),
         [pod("fetch", 1, init=True, message="Traceback")],

@@ -80,7 +80,6 @@ INPUTS_PENDING: Final = _reason(
 INPUTS_REFUSED: Final = _reason(
     "InputsRefused",
     "Experiment `Succeeded`, `Ready`, `Stalled`; without a run `InputsDelivered`; Event",
-    "The delivered data is not what was pinned, or could not be delivered. The program never"
-    " started.",
+    "The delivered data is not what was pinned. The program never started.",
     "Look at the DatasetPin's condition `Verified`; pin the data again, or restore it.",
 )

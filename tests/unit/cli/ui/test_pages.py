@@ -12,11 +12,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-<<<<<<< HEAD
 from glovebox.cli.experiments import Listed
-=======
 from glovebox.cli.ui import compare as compared
->>>>>>> audit11
 from glovebox.errors import Unavailable
 from glovebox.report import addresses
 from support.browsed import TOKEN, BrowsedCluster, declared, fleet, pages, refused
