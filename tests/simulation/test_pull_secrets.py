@@ -67,8 +67,11 @@ def test_nothing_exists_before_its_source_and_then_it_goes_on_by_itself() -> Non
         # The profile looks for it, and wakes all who wait.
         await stage.until("it goes on", lambda: stage.status().get("provisioned"), 15.0)
         assert copied(stage, stage.status()["namespace"]) == "one"
-        profile = stage.condition("Ready", "standard", ISOLATION_PROFILE)
-        assert profile["status"] == "True"
+        await stage.until(
+            "the profile says so",
+            lambda: stage.condition("Ready", "standard", ISOLATION_PROFILE)["status"] == "True",
+            15.0,
+        )
 
     # Nobody lists anything again meanwhile: nothing but its own look goes on with it.
     play(scene, profile=PROFILE, sweeps=False)

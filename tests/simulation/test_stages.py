@@ -10,9 +10,9 @@ import pytest
 
 from glovebox import names
 from glovebox.api import reasons
-from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT, JOB, JOB_SET, POD, SECRET
+from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT, JOB, JOB_SET, NAMESPACE, POD, SECRET
 from simulation.api_kinds import SERVED
-from simulation.api_server import Change
+from simulation.api_server import Asked, Change, Refused
 from simulation.stage import Stage, play
 from simulation.test_as_bound import UNREADABLE, bend
 from simulation.test_ends import outcome_of, statements
@@ -136,7 +136,16 @@ def test_a_pod_that_comes_in_while_its_run_is_ended_is_an_attempt(how: str, wait
             if change.served.kind == POD and change.old is None and change.new is not None:
                 made.update({change.new["metadata"]["name"]} if stage_of(change.new) else ())
 
+        def no_pods_where_it_is_closed(asked: Asked) -> None:
+            """Refuse a pod, as the chart's guard does."""
+            if asked.verb == "create" and asked.kind == POD:
+                live = stage.world.server.peek(NAMESPACE, None, asked.namespace)
+                state = ((live or {}).get("metadata") or {}).get("labels", {})[names.LABEL_STATE]
+                if state != names.STATE_OPEN:
+                    raise Refused(403, "Forbidden", "nothing may start here any more (guard)")
+
         stage.world.server.on_change.append(on_change)
+        stage.world.server.admission.append(no_pods_where_it_is_closed)
         ends(stage, fit=(900.0, True), score=(1.0, True))
         stage.declare(stages=[FIT, SCORE], lifecycle={"deletionPolicy": "Delete"})
         await stage.until("it runs", lambda: phases(stage).get("fit") == "Running", 5 * MINUTE)

@@ -242,7 +242,7 @@ class World:
         Raises:
             AssertionError: It does not within that many virtual seconds.
         """
-        end, pause = self.loop.time() + seconds, max(0.25, seconds / 2_400)
+        end, pause = self.loop.time() + seconds, max(0.02, seconds / 10_000)
         while not holds():
             if self.loop.time() > end:
                 raise AssertionError(f"not within {seconds:.0f} s: {what}")

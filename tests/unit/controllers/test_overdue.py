@@ -20,7 +20,7 @@ from glovebox.controllers.experiment.overdue import (
     note_late,
 )
 from glovebox.controllers.experiment.scope import Outcomes
-from glovebox.controllers.last_listings import OVERDUE
+from glovebox.controllers.last_listings import OVERDUE, SealedExperiment
 from glovebox.controllers.ports import Failures
 from glovebox.errors import Conflict, GloveboxError, Refused, Unavailable
 from glovebox.kube.resources import Key
@@ -110,7 +110,7 @@ def listing(monkeypatch: pytest.MonkeyPatch, answer: object) -> Step:
     monkeypatch.setattr(seal, "ensure_last_listing", answering(task))
     monkeypatch.setattr(seal, "note_refusal", lambda *_: None)
     monkeypatch.setattr(seal, "record_of", lambda _: None)
-    monkeypatch.setattr(seal.SealedExperiment, "of", lambda _: None)
+    monkeypatch.setattr(SealedExperiment, "of", lambda _: None)
     return listed
 
 

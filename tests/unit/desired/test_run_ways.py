@@ -152,7 +152,6 @@ PROGRAMS = {
         "-c",
         f"import requests; print(requests.get('https://{HOST}/x').text)",
     ],
-    "curl": ["curl", "--silent", "--show-error", f"https://{HOST}/x"],
 }
 
 
@@ -180,7 +179,7 @@ def server(tmp_path: Path) -> Iterator[tuple[tuple[str, int], str]]:
         front.shutdown()
 
 
-@pytest.mark.parametrize("program", ["urllib", "requests", "curl"])
+@pytest.mark.parametrize("program", ["urllib", "requests"])
 def test_programs_find_both_by_the_environment_of_a_run(
     program: str, server: tuple[tuple[str, int], str], tmp_path: Path
 ) -> None:
