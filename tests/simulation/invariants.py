@@ -72,6 +72,8 @@ _ON_ITS_WAY: Final = 0.1
 _LOOK_SECONDS: Final = 40.0
 # By how much chance may shorten the rest of what the store refused.
 _SELDOM: Final = 0.75
+# So long what such a try comes to goes on: the pins of a split, and their own checks, follow.
+_SOON_AFTER: Final = 60.0
 _ACCESS: Final = (
     (ROLE_BINDING, names.TENANT_ROLE_BINDING),
     (JOB, names.RUN_JOB),
@@ -873,6 +875,7 @@ class Promises:
             and not is_due(change, moment)
             and not self._is_reminder(at, change)
             and not self._is_seldom_try(at, change)
+            and not self._follows_a_seldom_try(at, change)
         ]
         if late:
             said = Counter(
@@ -907,6 +910,19 @@ class Promises:
         if change.new is None:
             return bool(begun)
         return bool(begun) and at - max(begun) >= _SELDOM * REFUSED_SECONDS - _ON_ITS_WAY
+
+    def _follows_a_seldom_try(self, at: float, change: Change) -> bool:
+        """Return whether such a try came to something else, which pins say and other tasks follow.
+
+        What made it be refused the first time was one of the faults.
+        """
+        if change.served.kind not in {DATASET_PIN, SPLIT_PIN, JOB}:
+            return False
+        return any(
+            before < at <= before + _SOON_AFTER and self._is_seldom_try(before, other)
+            for before, _, other in self.writes
+            if other.served.kind == JOB and other.old is None and other.new is not None
+        )
 
     def in_the_end_nobody_died(self) -> None:
         """No process ends by itself, and no look ends with a bug."""

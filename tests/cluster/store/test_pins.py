@@ -245,7 +245,9 @@ async def test_a_manifest_of_somebody_else_is_checked_against_the_bytes(
     source = ManifestSource(data_bucket, "list.jsonl")
     built = await pin(store, source, locked_bucket)
     prefix = await pin(store, PrefixSource(data_bucket, "k/"), locked_bucket)
-    assert built == dataclasses.replace(prefix, folder_markers=None), "which a prefix alone can have"
+    assert built == dataclasses.replace(prefix, folder_markers=None), (
+        "which a prefix alone can have"
+    )
     # Declared digests are kept as such when they suffice, and are then what the pin digest says.
     declared = await pin(store, source, locked_bucket, minimum=DigestSource.DECLARED)
     assert {entry.source for entry in entries_of(store, declared)} == {DigestSource.DECLARED}
