@@ -876,6 +876,7 @@ class Promises:
             and not self._is_reminder(at, change)
             and not self._is_seldom_try(at, change)
             and not self._follows_a_seldom_try(at, change)
+            and not self._follows_a_finding(at, change)
         ]
         if late:
             said = Counter(
@@ -912,16 +913,29 @@ class Promises:
         return bool(begun) and at - max(begun) >= _SELDOM * REFUSED_SECONDS - _ON_ITS_WAY
 
     def _follows_a_seldom_try(self, at: float, change: Change) -> bool:
-        """Return whether such a try came to something else, which pins say and other tasks follow.
+        """Return whether such a try came to something else: pins say so, and who is bound to them.
 
         What made it be refused the first time was one of the faults.
         """
-        if change.served.kind not in {DATASET_PIN, SPLIT_PIN, JOB}:
+        if change.served.kind not in {DATASET_PIN, EVENT, EXPERIMENT, JOB, SPLIT_PIN}:
             return False
         return any(
             before < at <= before + _SOON_AFTER and self._is_seldom_try(before, other)
             for before, _, other in self.writes
             if other.served.kind == JOB and other.old is None and other.new is not None
+        )
+
+    def _follows_a_finding(self, at: float, change: Change) -> bool:
+        """Return whether a check that was due has just found something: who is bound says so.
+
+        One by a clock that is behind comes late.
+        """
+        if change.served.kind not in {EVENT, EXPERIMENT}:
+            return False
+        return any(
+            before <= at <= before + _SOON_AFTER and is_due(other, moment) and _has_found(other)
+            for before, moment, other in self.writes
+            if other.served.kind == DATASET_PIN
         )
 
     def in_the_end_nobody_died(self) -> None:
@@ -1083,6 +1097,12 @@ class Promises:
             uses = sum(uid in users for users in self._uses.values())
             if count > _MOST_STATUS_WRITES + _WRITES_OF_A_USE * uses:
                 self._break("11 few writes", f"{count} status writes for {uid}")
+
+
+def _has_found(change: Change) -> bool:
+    """Return whether a pin says of its versions what it did not say before."""
+    before, after = ((obj or {}).get("status") or {} for obj in (change.old, change.new))
+    return before.get("findings") != after.get("findings")
 
 
 def _news(event: Change) -> tuple[Any, ...]:
