@@ -396,6 +396,7 @@ def test_a_hold_that_somebody_took_off_is_found_by_the_next_check_and_told() -> 
             versions[key][0].hold = False
         # It is listed each five minutes.
         await stage.until("they are held again", lambda: held(stage) == ALL, 330)
+        await stage.sleep(5)
         notes = [
             each["note"]
             for each in stage.world.server.everything(EVENT)

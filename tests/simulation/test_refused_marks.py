@@ -82,6 +82,7 @@ def test_a_refused_mark_is_a_condition_and_its_end_as_well(kind: Kind, code: int
         use(stage, kind)
         await stage.provisioned()
         await stage.until("it is told", lambda: said().get("status") == "False", MINUTE)
+        await stage.sleep(5)
         assert policy.refused
         assert said()["reason"] == {403: "Forbidden", 422: "Rejected"}[code]
         assert WORDS in said()["message"]
