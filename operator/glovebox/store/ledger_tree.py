@@ -103,7 +103,7 @@ class LedgerTree:
         def stored(tile: Tile) -> bytes:
             return edge.get(tile) or self._tile(tile, stop)
 
-        def mended(tile: Tile) -> bytes:
+        def repaired(tile: Tile) -> bytes:
             return stored(tile) if tile.level else computed(tile)
 
         def computed(tile: Tile) -> bytes:
@@ -115,12 +115,12 @@ class LedgerTree:
             tiles = (Tile(tile.level - 1, each) for each in below)
             return b"".join(complete(hashes_of(each, computed(each))) for each in tiles)
 
-        for read in (stored, mended, computed):
+        for read in (stored, repaired, computed):
             with suppress(InvalidInput):  # something is gone
                 hashes = TileNodes(self._edge.size, read).proven(number)
                 if hashes is not None:
                     return hashes
-            if self._edge.size <= WIDTH**2 and read is mended:
+            if self._edge.size <= WIDTH**2 and read is repaired:
                 break  # above it is the edge
         return None
 
