@@ -34,6 +34,8 @@ EXIT_INVALID: Final = 64
 # and the store was away, or refused, for too long.
 EXIT_VOLUME: Final = 74
 EXIT_UNREACHABLE: Final = 75
+FETCH_FINAL: Final = frozenset({EXIT_DIFFERS, EXIT_INVALID})
+FETCH_AGAIN: Final = frozenset({EXIT_VOLUME, EXIT_UNREACHABLE})
 # The kubelet keeps so many bytes of a container's termination message.
 MAX_MESSAGE_BYTES: Final = 4096
 _MAX_PLAN_BYTES: Final = 4 << 20

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from glovebox import names
 from glovebox.api.object_store import ObjectStore
-from glovebox.data.delivery import DeliveryPlan, render_plan
+from glovebox.data.delivery import FETCH_FINAL, DeliveryPlan, render_plan
 from glovebox.desired import quantity
 from glovebox.desired.delivery import PLAN_FILE, dataset_delivery, store_address
 from glovebox.desired.inputs import ExperimentInputs, ResolvedInput, bytes_on_disk
@@ -29,7 +29,6 @@ from glovebox.desired.pods import (
     CREDENTIALS_FOLDER,
     FETCH_COMMAND,
     FETCH_CONTAINER,
-    FETCH_FINAL,
     FETCH_USER,
     PLAN_FOLDER,
     container_security,

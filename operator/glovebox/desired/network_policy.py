@@ -18,10 +18,11 @@ from urllib.parse import urlsplit
 
 from glovebox import names
 from glovebox.api import reasons
+from glovebox.api.experiment import Experiment
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
 from glovebox.api.ports import PortRule
-from glovebox.api.profile_network import OfferedService
+from glovebox.api.profile_network import OfferedService, RunProxy
 from glovebox.api.store_network import Proxy, StoreNetwork
 from glovebox.desired.inputs import ExperimentInputs, PodRoute, StoreRoute
 from glovebox.desired.metadata import KubernetesObject, owned_metadata
@@ -62,9 +63,8 @@ def network_policies(inputs: ExperimentInputs) -> tuple[KubernetesObject, ...]:
             egress=[{"to": [{"podSelector": {}}]}],
         ),
     ]
-    experiment = inputs.experiment.spec.network
-    egress = experiment.egress
-    proxy = inputs.profile.spec.network.proxy if experiment.use_proxy else None
+    egress = inputs.experiment.spec.network.egress
+    proxy = run_proxy(inputs.experiment, inputs.profile)
     if egress or proxy is not None:
         # What was bound before the platform added its range is left out.
         rules = [
@@ -166,7 +166,12 @@ def store_route(store: ObjectStore) -> StoreRoute:
     if proxy and store.spec.proxy is not None:
         network, field = store.spec.proxy.network, "spec.proxy"
     what = f"the {'proxy' if proxy else 'endpoint'} of ObjectStore {store.name}"
-    return _route_to(proxy or store.spec.endpoint, network, what, f"ObjectStore's {field}")
+    return _route_to(proxy or store.spec.endpoint, network, what, "ObjectStore", field)
+
+
+def run_proxy(experiment: Experiment, profile: IsolationProfile) -> RunProxy | None:
+    """Return the proxy that the programs of an experiment use; None where it asks for none."""
+    return profile.spec.network.proxy if experiment.spec.network.use_proxy else None
 
 
 def proxy_route(profile: IsolationProfile, proxy: Proxy) -> StoreRoute:
@@ -180,10 +185,12 @@ def proxy_route(profile: IsolationProfile, proxy: Proxy) -> StoreRoute:
         Refused: `StoreAddressUnknown`, as `store_route`.
     """
     what = f"the proxy of IsolationProfile {profile.name}"
-    return _route_to(proxy.url, proxy.network, what, "profile's spec.network.proxy")
+    return _route_to(proxy.url, proxy.network, what, "profile", "spec.network.proxy")
 
 
-def _route_to(url: str, network: StoreNetwork | None, what: str, field: str) -> StoreRoute:
+def _route_to(
+    url: str, network: StoreNetwork | None, what: str, owner: str, field: str
+) -> StoreRoute:
     """Return what to open towards a URL: its networks or pods, else its address."""
     endpoint = urlsplit(url)
     port = (
@@ -199,8 +206,8 @@ def _route_to(url: str, network: StoreNetwork | None, what: str, field: str) -> 
         raise Refused(
             reasons.STORE_ADDRESS_UNKNOWN,
             f"{what} is the host name {endpoint.hostname}, which a NetworkPolicy cannot open: list"
-            f" its networks in the {field}.network.cidrs, or its pods in"
-            f" {field.rsplit(maxsplit=1)[-1]}.network.pods",
+            f" its networks in the {owner}'s {field}.network.cidrs, or its pods in"
+            f" {field}.network.pods",
         )
     return StoreRoute(port, (address,))
 

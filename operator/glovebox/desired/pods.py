@@ -8,17 +8,12 @@ from typing import Any, Final
 from glovebox import names
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.profile_limits import Limits
-from glovebox.data.delivery import EXIT_DIFFERS, EXIT_INVALID, EXIT_UNREACHABLE, EXIT_VOLUME
 from glovebox.desired import quantity
 
 FETCH_CONTAINER: Final = "fetch"
 # The guards know a fetcher by this command and the platform's image.
 FETCH_COMMAND: Final = ("python", "-m", "glovebox.jobs.fetch")
 FETCH_USER: Final = 65532
-# By which a fetcher says that no retry would find anything else.
-FETCH_FINAL: Final = frozenset({EXIT_DIFFERS, EXIT_INVALID})
-# By which it says that nothing is wrong with the data, and that it could not bring them.
-FETCH_AGAIN: Final = frozenset({EXIT_UNREACHABLE, EXIT_VOLUME})
 SESSION_CONTAINER: Final = "session"
 # The guards know the endpoint by this command and the platform's image.
 SESSION_COMMAND: Final = ("python", "-m", "glovebox.jobs.session_endpoint")

@@ -32,13 +32,14 @@ from glovebox.desired.network_policy import (
     asked_services,
     canonical_network,
     proxy_route,
+    run_proxy,
     store_route,
 )
 from glovebox.desired.never_reachable import contains, metadata_services
 from glovebox.desired.placement import placement
 from glovebox.desired.pods import RUN_USER, bounded_resources, container_security, pod_frame
 from glovebox.desired.run_environment import ARTIFACTS_FOLDER, INPUTS_FOLDER
-from glovebox.desired.run_ways import SNAPSHOT_FOLDER, run_proxy
+from glovebox.desired.run_ways import SNAPSHOT_FOLDER
 from glovebox.desired.session_files import session_volume
 from glovebox.desired.stage_results import result_prefix
 from glovebox.desired.store_proxy import proxy_to

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from glovebox import names
 from glovebox.api.stages import Stage
-from glovebox.data.delivery import AUTHORITIES_SUFFIX, CREDENTIALS_SUFFIX
+from glovebox.data.delivery import AUTHORITIES_SUFFIX, CREDENTIALS_SUFFIX, FETCH_AGAIN, FETCH_FINAL
 from glovebox.desired import quantity
 from glovebox.desired.accelerators import run_accelerators
 from glovebox.desired.delivery import PLAN_FILE
@@ -34,10 +34,8 @@ from glovebox.desired.placement import placement
 from glovebox.desired.pods import (
     CREDENTIALS_FOLDER,
     DATASETS_FOLDER,
-    FETCH_AGAIN,
     FETCH_COMMAND,
     FETCH_CONTAINER,
-    FETCH_FINAL,
     FETCH_USER,
     PLAN_FOLDER,
     RUN_USER,

@@ -14,12 +14,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from glovebox import names
-from glovebox.api.experiment import Experiment
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStoreSpec
 from glovebox.api.profile_network import RunProxy
 from glovebox.desired.inputs import ExperimentInputs
-from glovebox.desired.network_policy import asked_services, canonical_network
+from glovebox.desired.network_policy import asked_services, canonical_network, run_proxy
 from glovebox.desired.store_proxy import is_direct, proxy_to
 
 SNAPSHOT_FOLDER: Final = "/etc/glovebox"
@@ -40,11 +39,6 @@ _READ_BY_PROGRAMS: Final = (
     "REQUESTS_CA_BUNDLE",
     "SSL_CERT_FILE",
 )
-
-
-def run_proxy(experiment: Experiment, profile: IsolationProfile) -> RunProxy | None:
-    """Return the proxy that the programs of an experiment use; None where it asks for none."""
-    return profile.spec.network.proxy if experiment.spec.network.use_proxy else None
 
 
 def why_two_proxies(proxy: RunProxy, spec: ObjectStoreSpec) -> str:

@@ -11,16 +11,15 @@ import orjson
 from glovebox.api import reasons
 from glovebox.api.attempt_status import MAX_PODS
 from glovebox.api.experiment_status import RunStatus
-from glovebox.data.delivery import EXIT_DIFFERS, EXIT_INVALID, EXIT_UNREACHABLE, EXIT_VOLUME
+from glovebox.data.delivery import FETCH_AGAIN, FETCH_FINAL
 from glovebox.data.redaction import last_words, redact
+from glovebox.desired.pods import FETCH_CONTAINER
 from glovebox.status.attempts import attempt_of, over
 
 _MESSAGE_MAX: Final = 2048
 # Of what a program said. More people may read a status, an Event and a log of the operator than may
 # read a pod; whoever needs more reads the pod's log.
 WORDS_MAX: Final = 200
-_FETCH: Final = "fetch"
-_NOT_DELIVERED: Final = frozenset({EXIT_UNREACHABLE, EXIT_VOLUME})
 # What gives the run its session (desired/pods.py) ends with it, and is no reason for its end.
 _SESSION: Final = "session"
 _JOB_GONE: Final = {
@@ -100,9 +99,9 @@ def job_ended(
         return _ended(begun, done, "Failed", reason, end.get("message", "the Job failed"))
     container, state = culprit
     said = str(state.get("message", "")).strip()
-    if container == _FETCH:
+    if container == FETCH_CONTAINER:
         why, words = reasons.INPUTS_REFUSED, "the inputs were not delivered, so nothing was run"
-        if state.get("exitCode") in _NOT_DELIVERED:
+        if state.get("exitCode") in FETCH_AGAIN:
             # Not refused: a store that was away says nothing of the data.
             why, words = reason, "the inputs could not be delivered"
         words = f"{words}: {_told(said, secrets)}"
@@ -140,7 +139,7 @@ def refused_words(pods: Sequence[Mapping[str, Any]]) -> str:
     """Return what a fetcher found that no retry can repair; empty when no pod ended so."""
     for pod in reversed(pods):
         found = failure_of(pod)
-        if found is not None and found[1].get("exitCode") in {EXIT_DIFFERS, EXIT_INVALID}:
+        if found is not None and found[1].get("exitCode") in FETCH_FINAL:
             return _told(str(found[1].get("message", "")).strip())
     return ""
 
@@ -152,7 +151,7 @@ def undelivered_words(pod: Mapping[str, Any]) -> str:
         pod: Of a run.
     """
     found = failure_of(pod)
-    if found is None or found[0] != _FETCH or found[1].get("exitCode") not in _NOT_DELIVERED:
+    if found is None or found[0] != FETCH_CONTAINER or found[1].get("exitCode") not in FETCH_AGAIN:
         return ""
     return _told(str(found[1].get("message", "")).strip())
 

@@ -69,8 +69,7 @@ def policies(kubectl: Kubectl, *selector: str) -> set[str]:
     return {line.rpartition("/")[2] for line in listed.out.splitlines()}
 
 
-def test_what_is_sealed_stays_sealed_without_the_release(own: Cluster) -> None:
-    kubectl = install(own)
+def provision_open_and_sealed(kubectl: Kubectl) -> None:
     provision(kubectl, BEFORE)
     provision(kubectl, SEALED)
     label = ("label", "--overwrite", "namespace", SEALED, "glovebox.dev/state=Sealed")
@@ -79,6 +78,11 @@ def test_what_is_sealed_stays_sealed_without_the_release(own: Cluster) -> None:
         lambda: kubectl.create(CLUSTER_ADMIN, objects.pod(SEALED)),
         lambda answer: "glovebox-state" in answer.err,
     )
+
+
+def test_what_is_sealed_stays_sealed_without_the_release(own: Cluster) -> None:
+    kubectl = install(own)
+    provision_open_and_sealed(kubectl)
 
     own.helm("uninstall", "glovebox", "--namespace=glovebox-system")
 
@@ -109,14 +113,7 @@ def test_an_uninstall_that_was_cut_off_opens_nothing_and_is_gone_on_with(
 ) -> None:
     """Helm keeps the release's name until `helm uninstall` is run once more."""
     kubectl = install(own)
-    provision(kubectl, BEFORE)
-    provision(kubectl, SEALED)
-    label = ("label", "--overwrite", "namespace", SEALED, "glovebox.dev/state=Sealed")
-    expect_admitted(kubectl(OPERATOR, *label))
-    until(
-        lambda: kubectl.create(CLUSTER_ADMIN, objects.pod(SEALED)),
-        lambda answer: "glovebox-state" in answer.err,
-    )
+    provision_open_and_sealed(kubectl)
     standing = policies(kubectl)
 
     proxy = api_proxy(own.kubeconfig, lambda method, *_: "helm" if method == "DELETE" else None)
