@@ -39,6 +39,8 @@ LEARNED = (
     2941,
     8695,
     2289,
+    7627,
+    8797,
 )
 # Seeds of one test: few enough that one failure is found fast, many enough that pytest costs
 # nothing.
