@@ -22,6 +22,7 @@ from glovebox.tasks.document import render_result
 from support.api import path_of
 from support.cluster import Cluster
 from support.kubelet import end_pod, run_pod
+from support.operator_by_jobs import operator_by_jobs
 from support.operator_process import (
     BREAK_GLASS,
     PLATFORM_IMAGE,
@@ -42,38 +43,10 @@ def by_jobs(
 ) -> Iterator[Operator]:
     """An operator whose tasks are Jobs, in the place of the usual one."""
     del platform
-    operator.stop()
-    _forget_pins(cluster)
-    settings = {
-        "GLOVEBOX_IMAGE": PLATFORM_IMAGE,
-        "GLOVEBOX_TASKS": "Jobs",
-        "GLOVEBOX_RESYNC_SECONDS": "5",
-    }
-    running = Operator(
-        cluster, tmp_path_factory.mktemp("by-jobs"), name="by-jobs", settings=settings
-    )
-    running.start()
-    try:
+    folder = tmp_path_factory.mktemp("by-jobs")
+    settings = {"GLOVEBOX_RESYNC_SECONDS": "5"}
+    with operator_by_jobs(cluster, operator, folder, "by-jobs", settings) as running:
         yield running
-    finally:
-        running.stop()
-        operator.start()
-
-
-def _forget_pins(cluster: Cluster) -> None:
-    """Remove the pins of earlier tests: each would have a Job whose pod nobody plays."""
-    rogue = cluster.api_as("rogue", ["system:masters", BREAK_GLASS])
-    for left in rogue.list(path_of("glovebox.dev/v1alpha1", "datasetpins")):
-        metadata = left["metadata"]
-        path = path_of(
-            "glovebox.dev/v1alpha1",
-            "datasetpins",
-            namespace=metadata["namespace"],
-            name=metadata["name"],
-        )
-        rogue.delete(path)
-        if metadata.get("finalizers"):
-            rogue.patch(path, {"metadata": {"finalizers": None}})
 
 
 @pytest.fixture

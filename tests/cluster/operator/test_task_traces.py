@@ -14,8 +14,8 @@ import pytest
 from support.cluster import Cluster
 from support.collector import ReceivedSpan
 from support.kubelet import end_pod, run_pod
+from support.operator_by_jobs import operator_by_jobs
 from support.operator_process import (
-    PLATFORM_IMAGE,
     Operator,
     Team,
     experiment_spec,
@@ -42,21 +42,14 @@ def traced(
 ) -> Iterator[Operator]:
     """An operator that sends traces and whose tasks are Jobs, in the place of the usual one."""
     del platform
-    operator.stop()
+    folder = tmp_path_factory.mktemp("traced")
+    settings = {"GLOVEBOX_TRACES": json.dumps({"endpoint": receiver.endpoint})}
     install_chart(cluster, traces=receiver.endpoint)
-    settings = {
-        "GLOVEBOX_IMAGE": PLATFORM_IMAGE,
-        "GLOVEBOX_TASKS": "Jobs",
-        "GLOVEBOX_TRACES": json.dumps({"endpoint": receiver.endpoint}),
-    }
-    running = Operator(cluster, tmp_path_factory.mktemp("traced"), name="traced", settings=settings)
-    running.start()
     try:
-        yield running
+        with operator_by_jobs(cluster, operator, folder, "traced", settings) as running:
+            yield running
     finally:
-        running.stop()
         install_chart(cluster)
-        operator.start()
 
 
 @pytest.mark.slow
