@@ -41,6 +41,7 @@ LEARNED = (
     2289,
     7627,
     8797,
+    2980,
 )
 # Seeds of one test: few enough that one failure is found fast, many enough that pytest costs
 # nothing.

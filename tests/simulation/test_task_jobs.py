@@ -15,15 +15,26 @@ from glovebox import names
 from glovebox.api import reasons
 from glovebox.engine.tasks import REFUSED_LONGEST_SECONDS, REFUSED_SECONDS
 from glovebox.jobs.task import BEAT_SECONDS
-from glovebox.kube.kinds import DATASET_PIN, JOB, OBJECT_STORE, SECRET, SPLIT_PIN
+from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, JOB, OBJECT_STORE, SECRET, SPLIT_PIN
+from glovebox.status.runs import job_end
 from glovebox.tasks.area import Beat
 from glovebox.tasks.context import Progress
+from glovebox.tasks.overlap import OVERLAP
 from glovebox.tasks.pin import HASH
 from glovebox.tasks.split import SPLIT
 from simulation.api_server import Asked, Change
 from simulation.api_transport import Fault, Faults, NoFaults
 from simulation.loop import virtual_loop
-from simulation.world import LOADER, SOURCE, TEAM, World, condition, is_true, pin_spec
+from simulation.world import (
+    LOADER,
+    SOURCE,
+    TEAM,
+    World,
+    condition,
+    experiment_spec,
+    is_true,
+    pin_spec,
+)
 
 Json = dict[str, Any]
 OWN = "glovebox-system"
@@ -60,8 +71,8 @@ def play(act: Callable[[World], Awaitable[None]], faults: Faults | None = None) 
         loop.run_until_complete(run())
 
 
-def pin(world: World) -> Json:
-    found = world.server.peek(DATASET_PIN, TEAM, "set")
+def pin(world: World, name: str = "set") -> Json:
+    found = world.server.peek(DATASET_PIN, TEAM, name)
     assert found is not None
     return found
 
@@ -191,6 +202,42 @@ def test_what_a_dead_operator_left_is_swept(
         await next_one.kill()
 
     play(act)
+
+
+def test_a_job_is_swept_whose_answer_nobody_asks_for_any_more() -> None:
+    """Inputs were compared, and the Experiment is suspended before anybody looks at the answer."""
+
+    async def act(world: World) -> None:
+        async def slowly(pod: Json) -> tuple[int, str]:
+            await asyncio.sleep(60)
+            return await world.task_pods(pod)
+
+        def comparing() -> list[Json]:
+            task = names.ANNOTATION_TASK
+            return [job for job in jobs(world) if job["metadata"]["annotations"][task] == OVERLAP]
+
+        for name in ("set", "later"):
+            world.declare(DATASET_PIN, name, pin_spec(f"{name}/"))
+        await world.until(
+            "both are pinned",
+            lambda: all(is_true(pin(world, name), "Ready") for name in ("set", "later")),
+        )
+        world.actors.do_task = slowly
+        world.declare(EXPERIMENT, "x", experiment_spec(pin="set", test_pin="later"))
+        await world.until("they are compared", lambda: bool(comparing()))
+        world.edit(EXPERIMENT, TEAM, "x", {"spec": {"suspend": True}})
+        await world.until("it has ended", lambda: job_end(comparing()[0]) is not None, seconds=120)
+        await world.until("its Job is swept", lambda: not comparing(), seconds=1_800)
+        world.edit(EXPERIMENT, TEAM, "x", {"spec": {"suspend": False}})
+        await world.until("it is bound", lambda: bound(world), seconds=60)
+        assert len(world.task_pods.begun) == 3, "what was answered is known"
+
+    play(act)
+
+
+def bound(world: World) -> bool:
+    found = world.server.peek(EXPERIMENT, TEAM, "x")
+    return bool(found and (found.get("status") or {}).get("digest"))
 
 
 @pytest.mark.parametrize(

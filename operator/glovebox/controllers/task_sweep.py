@@ -1,4 +1,8 @@
-"""Deletes Jobs of tasks that nobody waits for: their operator died before it could."""
+"""Deletes Jobs of tasks that nobody waits for.
+
+Their operator died before it could, or what came of them is known and nobody asks for it: an
+Experiment whose inputs were compared, and that is refused for something else by now.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +45,9 @@ class TaskJobSweep:
             return owner is not None and owner["metadata"]["uid"] == key.uid
 
         def is_wanted(key: TaskKey) -> bool:
-            return ports.settings.tasks == "Jobs" and ports.tasks.get(key) is not None
+            task = ports.tasks.get(key)
+            # What is done is recorded in a moment, and its Job deleted; else the result is kept.
+            return ports.settings.tasks == "Jobs" and task is not None and task.phase != "Done"
 
         jobs: list[dict[str, Any]] = []
         async for page in ports.reader.pages(
@@ -64,15 +70,15 @@ def find_idle(
 ) -> tuple[list[Mapping[str, Any]], frozenset[str]]:
     """Return the Jobs that nobody waits for, and the UIDs of those to look at again.
 
-    One whose owner is gone goes at once. One that no task stands for goes when that was so in the
+    One whose owner is gone goes at once. One that no task waits for goes when that was so in the
     sweep before as well: an operator that has just begun did not ask for everything yet. What is
     not ours is left alone.
 
     Args:
         jobs: What bears the label of a task.
-        before: UIDs of those that no task stood for in the sweep before.
+        before: UIDs of those that no task waited for in the sweep before.
         has_owner: Whether the owner of a task is there, with that UID.
-        is_wanted: Whether a task is known.
+        is_wanted: Whether a task is known, and not done.
     """
     idle, unwanted = [], set()
     for job in jobs:
