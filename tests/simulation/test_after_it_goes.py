@@ -9,7 +9,7 @@ from glovebox.api import reasons
 from glovebox.controllers.experiment import conclude
 from glovebox.errors import Forbidden
 from glovebox.evidence.after_seal import SUPPLEMENT_NAME
-from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT
+from glovebox.kube.kinds import CONFIG_MAP, EXPERIMENT, NAMESPACE
 from simulation.api_server import ADMINISTRATOR, Asked
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, running, statements, store_is_away, store_is_back
@@ -99,6 +99,28 @@ def test_a_note_that_is_refused_holds_the_deletion_and_hides_no_seal() -> None:
         assert len(statements(stage)) == 1
         assert evidence(stage, "supplement")
         assert reasons.DELETED_UNSEALED not in told(stage)
+
+    play(scene, faults=faults)
+
+
+def test_one_that_cannot_go_is_listed_once_more_once() -> None:
+    """Its namespace may not be deleted, and it tries again and again."""
+    faults = Refusing(lambda asked: asked.kind == NAMESPACE and asked.verb == "delete", 500)
+
+    async def scene(stage: Stage) -> None:
+        await running(stage, deletionPolicy="Delete")
+        faults.in_force = True
+        stage.world.remove(EXPERIMENT, TEAM, "x")
+        await stage.until("it has its note", lambda: bool(notes(stage)), HOUR)
+        await stage.until("it is listed once more", lambda: not notes(stage), 6 * HOUR)
+        assert evidence(stage, "supplement")
+        for _ in range(30):
+            await stage.sleep(MINUTE)
+            assert stage.world.experiment() is not None
+            assert notes(stage) == []
+        faults.in_force = False
+        await stage.until("it goes", lambda: stage.world.experiment() is None, HOUR)
+        assert notes(stage) == []
 
     play(scene, faults=faults)
 

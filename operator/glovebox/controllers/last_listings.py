@@ -21,6 +21,7 @@ from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
 from glovebox.controllers.ledger_keys import keys_for_signing
 from glovebox.controllers.ports import Ports
+from glovebox.controllers.remembered import remember
 from glovebox.controllers.signing_keys import KeyPlace
 from glovebox.controllers.store_connections import note_refusal, open_store
 from glovebox.desired.platform import Platform, read_platform
@@ -37,6 +38,9 @@ from glovebox.tasks.seal import SEAL
 WORK_CLASS = "seal"
 # So long the store, or the key, may refuse a last listing before that is reported.
 OVERDUE: Final = timedelta(minutes=15)
+# Of so many it is known that they had their note: one whose namespace cannot be removed tries to go
+# again and again, and would be listed each time.
+_NOTED: Final = 4096
 log = structlog.get_logger(__name__)
 
 
@@ -183,7 +187,7 @@ async def leave_note(
             },
         },
     )
-    ports.noted_listings.add(uid)
+    remember(ports.noted_listings, uid, None, _NOTED)
 
 
 async def leave_note_of(ports: Ports, obj: Mapping[str, Any]) -> None:
@@ -268,4 +272,3 @@ async def _look(ports: Ports, note: Mapping[str, Any]) -> None:
     with suppress(Conflict):
         await ports.writer.delete(CONFIG_MAP, key, uid=metadata["uid"])
     ports.tasks.forget_owner(owner)
-    ports.noted_listings.discard(data["uid"])

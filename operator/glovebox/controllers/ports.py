@@ -331,8 +331,8 @@ class Ports:
     # Called with the note of an event of lineage that is in the cluster.
     lineage_noted: Callable[[Mapping[str, Any]], None] = _unheard
 
-    # Seals, by UID, of which a note is known to be left for their last listing.
-    noted_listings: set[str] = field(default_factory=set)
+    # Seals, by UID, of which a note was left for their last listing, done or not.
+    noted_listings: dict[str, None] = field(default_factory=dict)
     # Why the last listing of an Experiment that is gone is overdue, by the name of its note.
     late_listings: dict[str, str] = field(default_factory=dict)
 
