@@ -139,6 +139,8 @@ ADDITIVE_NAMES: Final = frozenset(
 )
 # In the operator's own namespace.
 SIGNING_KEY_SECRET: Final = "glovebox-signing-key"  # noqa: S105 - as above
+# What names of features are hashed with; made once. The guards know it.
+FEATURE_NAMES_SECRET: Final = "glovebox-feature-names"  # noqa: S105 - as above
 # Every key that ever signed, with its validity; readable by all. The guards know it.
 SIGNING_KEYS_CONFIG_MAP: Final = "glovebox-signing-keys"
 SIGNING_KEYS_FILE: Final = "keys.json"

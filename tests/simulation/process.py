@@ -145,6 +145,9 @@ class Process:
         self._keys += 1
         return key_pair(f"{self.identity} {self._keys}")
 
+    def _new_names_key(self) -> bytes:
+        return sha256(self.identity.encode()).digest()
+
     async def _run(self) -> None:
         settings = Settings(
             image=PLATFORM_IMAGE,
@@ -171,6 +174,7 @@ class Process:
                     now=self._clock.now,
                     jitter=self._chance.random,
                     new_keys=self._new_keys,
+                    new_names_key=self._new_names_key,
                     sender=self._sink,
                 ) as running,
             ):

@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model, Resource, Status, TolerantModel
-from glovebox.api.experiment_inputs import Role
+from glovebox.api.experiment_inputs import Role, SharedKind
 from glovebox.api.ledger_entry_status import LedgerEntryStatus
 from glovebox.api.references import LocalPinRef, StoreRef
 from glovebox.api.scalars import DeclaredTime, Digest, DnsLabel, Text, Time, Word
@@ -29,7 +29,27 @@ FEATURES: Final = "features"
 STATISTICS: Final = "statistics"
 GrantRole = Literal[Role, "features", "statistics"]
 _FROZEN = ("namespaces", "roles", "expireTime", "uses", "reason")
-_FROZEN_OPTIONAL = ("pinRef", "featureSetRef", "contentRoot", "storeRef", "tickets")
+_FROZEN_OPTIONAL = ("pinRef", "featureSetRef", "contentRoot", "storeRef", "tickets", "overlap")
+
+
+class GrantedOverlap(Model):
+    """What inputs with the content may share with inputs of other roles."""
+
+    with_roles: tuple[Role, ...] = Field(
+        min_length=1,
+        max_length=5,
+        json_schema_extra=list_set(),
+        description=(
+            "Roles of the other inputs. They are used before this one: `reference` before `train`"
+            " before `validation` before `test` before `holdout`."
+        ),
+    )
+    of: tuple[SharedKind, ...] = Field(
+        min_length=1,
+        max_length=4,
+        json_schema_extra=list_set(),
+        description="What they may share, as in `spec.inputs.allowOverlap` of an Experiment.",
+    )
 
 
 class AccessGrantSpec(Model):
@@ -55,6 +75,12 @@ class AccessGrantSpec(Model):
                 " another role or with `pinRef`: definitions are used in that role alone, and"
                 " datasets in the others",
                 field_path=".roles",
+            ),
+            rule(
+                "!has(self.overlap) || self.roles.exists(r, r != 'features' && r != 'statistics')",
+                "needs a role of an input in `roles`: definitions and statistics share nothing with"
+                " inputs",
+                field_path=".overlap",
             ),
             rule(
                 " && ".join(
@@ -124,6 +150,14 @@ class AccessGrantSpec(Model):
             "Roles of the inputs in which they may use it; of definitions `[features]`. With"
             " `statistics` DatasetPins of these namespaces may name it in"
             " `spec.distribution.against`, which takes no use."
+        ),
+    )
+    overlap: GrantedOverlap | None = Field(
+        default=None,
+        description=(
+            "What an input with the content, in one of `roles`, may share with inputs that are used"
+            " before it, although their roles differ. It counts when an Experiment is bound: what"
+            " is bound goes on when the grant ends. When absent: nothing."
         ),
     )
     tickets: tuple[Annotated[Word, Field(min_length=1)], ...] = Field(
@@ -255,6 +289,11 @@ class AccessGrant(Resource[AccessGrantSpec, AccessGrantStatus]):
         return (
             bool(root) and granted == root and namespace in spec.namespaces and role in spec.roles
         )
+
+    def lets_share(self, kind: SharedKind, role: str) -> bool:
+        """Whether an input with the content may share that with one of another role."""
+        overlap = self.spec.overlap
+        return overlap is not None and kind in overlap.of and role in overlap.with_roles
 
     def is_for(self, ticket: str) -> bool:
         """Whether an Experiment with that ticket is among those that it is for."""

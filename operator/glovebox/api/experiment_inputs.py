@@ -49,7 +49,8 @@ class DatasetInput(Model):
         description=(
             "What the run uses the data for. Inputs of different roles share no object, row or"
             " group, and `train` comes before `validation` before `test` and `holdout`, as far as"
-            " the pins say: what does is refused, unless `allowOverlap` gives a reason."
+            " the pins say: what does is refused, unless `allowOverlap` gives a reason or an"
+            " AccessGrant lets it pass (`spec.overlap`)."
         )
     )
     max_proof_age: MaxProofAge | None = Field(

@@ -269,7 +269,12 @@ class HashedName(TolerantModel):
     """A feature's name with its hash, which is another one in each namespace."""
 
     name: str = Field(max_length=128, description="Name of the feature.")
-    hash: str = Field(max_length=71, description="SHA-256 of the namespace and the feature's name.")
+    hash: str = Field(
+        max_length=71,
+        description=(
+            "HMAC-SHA256 of the namespace and the feature's name, with a key of the operator (hex)."
+        ),
+    )
 
 
 class BoundInput(TolerantModel):
@@ -298,7 +303,10 @@ class FeatureSetPinStatus(Status):
         default=(),
         max_length=1000,
         json_schema_extra=list_map("name"),
-        description="Each feature with the hash of its name.",
+        description=(
+            "Each feature with the hash of its name, for where the name must not be shown. Absent"
+            " while the operator cannot read its key."
+        ),
     )
     inputs: tuple[BoundInput, ...] = Field(
         default=(),

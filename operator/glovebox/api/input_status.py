@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -58,6 +58,16 @@ class InputGrant(TolerantModel):
         description="Number of the use that was taken, from 1.",
     )
     expire_time: Time = Field(description="When it ends.")
+    # As they were declared: nothing is checked once more.
+    overlap_with: tuple[Annotated[str, Field(max_length=63)], ...] = Field(
+        default=(),
+        max_length=64,
+        json_schema_extra=list_atomic(),
+        description=(
+            "The inputs with which it let the input share something (`spec.overlap` of the grant)."
+            " Empty where it let the input be used."
+        ),
+    )
 
 
 class InputStatus(TolerantModel):
@@ -135,10 +145,22 @@ class InputStatus(TolerantModel):
     )
     grants: tuple[InputGrant, ...] = Field(
         default=(),
-        max_length=MAX_GRANTS,
+        # As many again let it share something.
+        max_length=2 * MAX_GRANTS,
         json_schema_extra=list_atomic(),
-        description="The AccessGrants by which the data are used. Empty where none was needed.",
+        description=(
+            "The AccessGrants by which the data are used, or share something with other inputs."
+            " Empty where none was needed."
+        ),
     )
+
+    @property
+    def reading_grants(self) -> tuple[InputGrant, ...]:
+        """The grants without which the data may not be read any more.
+
+        What was shared was bound once; a grant for that is asked for no more.
+        """
+        return tuple(each for each in self.grants if not each.overlap_with)
 
 
 class BrokenInput(TolerantModel):

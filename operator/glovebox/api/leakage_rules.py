@@ -9,6 +9,8 @@ from pydantic import Field
 from glovebox.api.base import Model
 from glovebox.api.schema import list_set
 
+# Who may say that inputs of different roles share something.
+OverlapRule = Literal["WithReason", "WithGrant", "Never"]
 # The types of leaks of which an Experiment's pins can say something.
 KnowableLeak = Literal["NoTestSet", "SharedGroups", "TimeOrder", "SharedRows"]
 
@@ -16,12 +18,14 @@ KnowableLeak = Literal["NoTestSet", "SharedGroups", "TimeOrder", "SharedRows"]
 class LeakageRules(Model):
     """What is demanded before an Experiment gets a namespace."""
 
-    overlap: Literal["WithReason", "Never"] = Field(
+    overlap: OverlapRule = Field(
         default="WithReason",
         description=(
             "Whether inputs of different roles may share anything. `WithReason`: what"
-            " `spec.inputs.allowOverlap` of the Experiment gives a reason for. `Never`: such an"
-            " Experiment is refused."
+            " `spec.inputs.allowOverlap` of the Experiment gives a reason for, or an AccessGrant"
+            " lets pass (`spec.overlap`). `WithGrant`: what an AccessGrant lets pass; an Experiment"
+            " with reasons of its own is refused. `Never`: an Experiment whose inputs share"
+            " anything is refused."
         ),
     )
     must_know: tuple[KnowableLeak, ...] = Field(

@@ -61,5 +61,8 @@ class LeakStatus(TolerantModel):
     allowed_because: str = Field(
         default="",
         max_length=4096,
-        description="The reasons in `spec.inputs.allowOverlap` for what was found.",
+        description=(
+            "The reasons for what was found: of `spec.inputs.allowOverlap`, and of AccessGrants,"
+            " each with its name."
+        ),
     )

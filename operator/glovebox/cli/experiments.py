@@ -194,6 +194,10 @@ class KubeconfigCluster:
         """Return a DatasetPin."""
         return self._get(DATASET_PIN, namespace, name)
 
+    def feature_set_pin(self, namespace: str, name: str) -> dict[str, Any]:
+        """Return a FeatureSetPin."""
+        return self._get(FEATURE_SET_PIN, namespace, name)
+
     def experiment(self, namespace: str, name: str) -> dict[str, Any]:
         """Return an Experiment."""
         return self._get(EXPERIMENT, namespace, name)

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 def report(
     kind: Annotated[
         str,
-        typer.Argument(help="As kubectl takes it: datasetpin, gdpin, or pin; experiment, gexp."),
+        typer.Argument(
+            help="As kubectl takes it: datasetpin, gdpin, or pin; featuresetpin, gfpin; experiment,"
+            " gexp."
+        ),
     ],
     name: Annotated[str, typer.Argument(help="NAMESPACE/NAME, or NAME and -n.")],
     namespace: Annotated[str, typer.Option("--namespace", "-n", help="Its namespace.")] = "",
@@ -31,21 +34,26 @@ def report(
         Path | None, typer.Option(help="Write it into this file, and not to the terminal.")
     ] = None,
 ) -> None:
-    """Print a page of HTML about a DatasetPin or an Experiment.
+    """Print a page of HTML about a DatasetPin, a FeatureSetPin or an Experiment.
 
-    Of a pin: what it is, where it came from, whether it is still what was pinned, what was promised
-    of it, who uses it and who can. Of an Experiment: what it is for, what went in, whether data
-    leaked, what ran, what came out, and whether it was alone.
+    Of a DatasetPin: what it is, where it came from, whether it is still what was pinned, what was
+    promised of it, who uses it and who can. Of a FeatureSetPin: what is defined, of what data,
+    whether its values are as defined, who uses it and who can. Of an Experiment: what it is for,
+    what went in, whether data leaked, what ran, what came out, and whether it was alone.
 
     Exit code 0: done. 2: wrong usage, it is not there, or the cluster could not be asked. The
     cluster is found as kubectl finds it.
     """
-    from glovebox.api.kinds import DATASET_PIN, EXPERIMENT
+    from glovebox.api.kinds import DATASET_PIN, EXPERIMENT, FEATURE_SET_PIN
     from glovebox.cli.experiments import KubeconfigCluster
     from glovebox.report.html import render
 
-    asked = kind_named(kind, (DATASET_PIN, EXPERIMENT))
-    made = _of_pin if asked is DATASET_PIN else _of_experiment
+    pages = {
+        DATASET_PIN.kind: _of_pin,
+        FEATURE_SET_PIN.kind: _of_feature_set,
+        EXPERIMENT.kind: _of_experiment,
+    }
+    made = pages[kind_named(kind, (DATASET_PIN, FEATURE_SET_PIN, EXPERIMENT)).kind]
     namespace, name = namespaced(name, namespace)
     with Failing(""):
         text = render(made(KubeconfigCluster(), namespace, name))
@@ -67,8 +75,18 @@ def _of_pin(cluster: KubeconfigCluster, namespace: str, name: str) -> Page:
     from glovebox.report.pin import pin_page
 
     found = parsed(DatasetPin, cluster.dataset_pin(namespace, name))
-    readings = _readings(cluster, found.status.digest)
+    readings = _readings(cluster, DatasetPin.KIND, found.status.digest)
     return pin_page(found, readings, _now())
+
+
+def _of_feature_set(cluster: KubeconfigCluster, namespace: str, name: str) -> Page:
+    from glovebox.api.feature_set_pin import FeatureSetPin
+    from glovebox.cli.experiments import parsed
+    from glovebox.report.feature_set import feature_set_page
+
+    found = parsed(FeatureSetPin, cluster.feature_set_pin(namespace, name))
+    readings = _readings(cluster, FeatureSetPin.KIND, found.status.digest)
+    return feature_set_page(found, readings, _now())
 
 
 def _of_experiment(cluster: KubeconfigCluster, namespace: str, name: str) -> Page:
@@ -110,14 +128,20 @@ def _pins(cluster: KubeconfigCluster, namespace: str) -> list[DatasetPin]:
         return []
 
 
-def _readings(cluster: KubeconfigCluster, root: str) -> list[Reading] | None:
-    """Return who can read a content; None where the caller may not list what says so."""
+def _readings(cluster: KubeconfigCluster, kind: str, root: str) -> list[Reading] | None:
+    """Return who can read a content; None where the caller may not list what says so.
+
+    Args:
+        cluster: Where.
+        kind: Of the pins that have such a content.
+        root: The content root, or the digest of definitions.
+    """
     from glovebox.api import reasons
     from glovebox.errors import Unavailable
     from glovebox.report.readings import review
 
     try:
-        found = review(cluster.dataset_pins(), cluster.grants(), cluster.experiments())
+        found = review(cluster.listed(kind), cluster.grants(), cluster.experiments())
     except Unavailable as error:
         if error.reason != reasons.REJECTED:
             raise

@@ -27,7 +27,7 @@ from glovebox.controllers.manifest_holds import sweep_holds
 from glovebox.controllers.message_pace import MessagePace
 from glovebox.controllers.operator import Operator
 from glovebox.controllers.orphans import sweep_orphans
-from glovebox.controllers.ports import Failures, Ports
+from glovebox.controllers.ports import Failures, Ports, random_names_key
 from glovebox.controllers.reconcile import reconcile_key
 from glovebox.controllers.reflectors import reflectors_of
 from glovebox.controllers.resync_sources import sources
@@ -69,6 +69,7 @@ async def operator(
     now: Callable[[], datetime],
     jitter: Callable[[], float] = random.random,
     new_keys: Callable[[], KeyPair] = new_key_pair,
+    new_names_key: Callable[[], bytes] = random_names_key,
     sender: Sender | None = None,
 ) -> AsyncIterator[Operator]:
     """Put an operator together on an open client; what runs is ended with the block.
@@ -82,6 +83,7 @@ async def operator(
         now: Wall clock, UTC.
         jitter: Returns a number from 0 to 1.
         new_keys: Makes a key for seals.
+        new_names_key: Makes a key for names of features.
         sender: Posts events of lineage; over HTTP when absent.
     """
     clock = asyncio.get_running_loop().time
@@ -156,6 +158,7 @@ async def operator(
         failures=Failures(clock),
         messages=MessagePace(clock),
         new_keys=new_keys,
+        new_names_key=new_names_key,
     )
     canary = Canary(clock) if settings.leader_election else None
     reflectors = tuple(

@@ -434,6 +434,7 @@ def _granted(grant: InputGrant) -> Mapping[str, Any]:
         "digest": grant.digest,
         "use": grant.use,
         "uses": grant.uses,
+        **({"overlapWith": list(grant.overlap_with)} if grant.overlap_with else {}),
     }
 
 

@@ -17,6 +17,7 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.feature_set_pin import FeatureInput, FeatureSetPin
+from glovebox.controllers.feature_names import RETRY_SECONDS, feature_names_key
 from glovebox.controllers.looking import Look, earlier, invalid_spec
 from glovebox.controllers.materialized import look_at_values, report_values
 from glovebox.controllers.offered import nothing_superseded, pins_offered
@@ -27,7 +28,7 @@ from glovebox.data.features import (
     FeatureDefinitions,
     declared_more,
     feature_set_digest,
-    hashed_names,
+    keyed_names,
 )
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.kinds import DATASET_PIN, FEATURE_SET_PIN
@@ -64,11 +65,12 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     if obj["metadata"].get("deletionTimestamp"):
         ports.tasks.forget(obj["metadata"]["uid"])
         return Look(obj, None)
-    outcome, verified = _check(ports, obj)
+    key = await feature_names_key(ports)
+    outcome, verified = _check(ports, obj, key)
     look = Look(
         obj,
         None,
-        retry_seconds=outcome.retry_seconds,
+        retry_seconds=earlier(outcome.retry_seconds, None if key else RETRY_SECONDS),
         error=outcome.error if outcome.is_failed else None,
     )
     values = None
@@ -86,9 +88,11 @@ async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
     return replace(look, status=status, after=report)
 
 
-def _check(ports: Ports, obj: Mapping[str, Any]) -> tuple[Outcome, _Verified | None]:
+def _check(
+    ports: Ports, obj: Mapping[str, Any], key: bytes | None
+) -> tuple[Outcome, _Verified | None]:
     try:
-        verified = _verify(ports, FeatureSetPin.model_validate(obj))
+        verified = _verify(ports, FeatureSetPin.model_validate(obj), key)
     except ValidationError as error:
         return of_error(invalid_spec(error)), None
     except GloveboxError as error:
@@ -102,7 +106,7 @@ def _check(ports: Ports, obj: Mapping[str, Any]) -> tuple[Outcome, _Verified | N
     return done(facts, retry_seconds=turn), verified
 
 
-def _verify(ports: Ports, pin: FeatureSetPin) -> _Verified:
+def _verify(ports: Ports, pin: FeatureSetPin, key: bytes | None) -> _Verified:
     _complete(pin)
     inputs = {entry.name: _input_digest(ports, pin, entry) for entry in pin.spec.inputs}
     values = _values(ports, pin)
@@ -114,7 +118,8 @@ def _verify(ports: Ports, pin: FeatureSetPin) -> _Verified:
                 f"`{field}` is {expected}, but the definitions and their inputs have the digest"
                 f" {digest}",
             )
-    hashed = hashed_names(pin.namespace, (feature.name for feature in pin.spec.features))
+    features = [feature.name for feature in pin.spec.features]
+    hashed = keyed_names(key, pin.namespace, features) if key is not None else {}
     remark = (
         nothing_superseded(ports, FEATURE_SET_PIN, pin.namespace, pin.spec.supersedes.name)
         if pin.spec.supersedes is not None
@@ -122,6 +127,7 @@ def _verify(ports: Ports, pin: FeatureSetPin) -> _Verified:
     )
     facts = FeatureFacts(
         digest,
+        len(features),
         hashed,
         inputs,
         pin.spec.validity,

@@ -7,6 +7,7 @@ that depends on time or chance is handed in.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -50,6 +51,11 @@ Issued = tuple[tuple[Stage | None, SessionCredentials], ...]
 
 def _never(_: Key) -> bool:
     return False
+
+
+def random_names_key() -> bytes:
+    """Return a key for names of features."""
+    return secrets.token_bytes(32)
 
 
 def _nothing() -> None:
@@ -253,6 +259,10 @@ class Ports:
     grant_uses: dict[str, dict[int, UseRecord]] = field(default_factory=dict)
     # Makes a key for seals.
     new_keys: Callable[[], KeyPair] = new_key_pair
+    # Makes a key for names of features.
+    new_names_key: Callable[[], bytes] = random_names_key
+    # It, once it was read.
+    feature_names_key: bytes | None = None
     # Which kinds of an experiment's objects differ now and are not repaired.
     drifting: dict[Key, tuple[str, ...]] = field(default_factory=dict)
     # The namespace of each Experiment that is kept; what is left here when an Experiment is gone

@@ -3,13 +3,14 @@
 The digest covers everything that changes a value or the permission to use it (recipe, type, shape,
 nullability, inputs and values with the digests of the data behind them, schema version, validity
 window, time to live) and nothing that only describes it (description, owner). Order of features, of
-inputs and of keys never matters. Names are hashed under their namespace for uses where the name
-itself must not be shown.
+inputs and of keys never matters. Names are hashed with a key for uses where the name itself must
+not be shown: without the key nobody can try which name a hash is of.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 from typing import TYPE_CHECKING, Final, TypedDict
 
 from glovebox.api import reasons
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 FORMAT: Final = "glovebox.dev/feature-set/v1"
 DOCUMENT_FORMAT: Final = "glovebox.dev/features/v1"
 _FEATURE: Final = "glovebox.dev/feature/v1"
-_NAME: Final = b"glovebox.dev/feature-name/v1"
+_NAME: Final = b"glovebox.dev/feature-name/v2"
 _DESCRIPTIVE: Final = frozenset({"description"})
 _DOCUMENT_FIELDS: Final = frozenset({"features", "format", "inputs", "schemaVersion", "validity"})
 # There where they were declared: without them a set has the digest that it always had.
@@ -196,18 +197,22 @@ def document_digest(document: Mapping[str, object]) -> str:
     )
 
 
-def hashed_name(namespace: str, name: str) -> str:
-    """Return 64 hex digits for a feature's name: the same only within one namespace."""
-    digest = hashlib.sha256()
+def keyed_name(key: bytes, namespace: str, name: str) -> str:
+    """Return 64 hex digits for a feature's name: the same only within one namespace, by one key.
+
+    HMAC-SHA256 of the words `glovebox.dev/feature-name/v2`, the namespace and the name, each behind
+    its length in four bytes.
+    """
+    digest = hmac.new(key, digestmod=hashlib.sha256)
     for part in (_NAME, namespace.encode(), name.encode()):
         digest.update(len(part).to_bytes(4, "big"))
         digest.update(part)
     return digest.hexdigest()
 
 
-def hashed_names(namespace: str, names: Iterable[str]) -> dict[str, str]:
+def keyed_names(key: bytes, namespace: str, names: Iterable[str]) -> dict[str, str]:
     """Return the hash of each name, by name, in the order of the names."""
-    return {name: hashed_name(namespace, name) for name in sorted(names)}
+    return {name: keyed_name(key, namespace, name) for name in sorted(names)}
 
 
 def _texts(value: object) -> list[str]:

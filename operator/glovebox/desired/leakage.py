@@ -12,6 +12,7 @@ from typing import Final
 
 from glovebox.api import reasons
 from glovebox.api.experiment_inputs import AllowedOverlap, SharedKind
+from glovebox.api.leakage_rules import OverlapRule
 from glovebox.api.leakage_status import MAX_MESSAGE, LeakLevel, LeakStatus, LeakType
 from glovebox.api.stages import TESTS, Stage
 from glovebox.data.digest import canonical_json
@@ -27,7 +28,7 @@ from glovebox.desired.covered import (
     needs_comparison,
     pairs_apart,
 )
-from glovebox.desired.leaks import Leak, check_coverage, find_leaks
+from glovebox.desired.leaks import Leak, check_coverage, find_leaks, used_later
 from glovebox.desired.parts_apart import (
     has_no_common_key,
     has_no_common_row,
@@ -54,14 +55,16 @@ def leakage_sheet(
     overlap: Overlap,
     *,
     stages: Sequence[Stage],
+    rule: OverlapRule = "WithReason",
 ) -> tuple[LeakStatus, ...]:
     """Return what is known of each type of leak.
 
     Args:
         inputs: The datasets.
-        allowed: What they may share, with reasons.
+        allowed: What they may share, with reasons: of the Experiment, and of AccessGrants.
         overlap: What they have in common; empty where `needs_comparison` says no.
         stages: The programs that read them; none where every pod may.
+        rule: Who may say that they share something.
 
     Raises:
         Refused: `LeakageFound`: something leaks that nobody gave a reason for. `CoverageWrong`: a
@@ -69,9 +72,9 @@ def leakage_sheet(
     """
     check_coverage(inputs, overlap)
     leaks = find_leaks(inputs, overlap)
-    refused = [leak for leak in leaks if _reason(leak, allowed) is None]
+    refused = without_reason(leaks, allowed)
     if refused:
-        raise _refusal(refused)
+        raise _refusal(refused, inputs, rule)
 
     def row(kind: SharedKind, level: LeakLevel, message: str) -> LeakStatus:
         found = [leak for leak in leaks if leak.kind == kind]
@@ -107,14 +110,29 @@ def recorded_sheet(rows: Iterable[LeakStatus]) -> list[dict[str, object]]:
     return [row.model_dump(by_alias=True, mode="json", exclude_defaults=True) for row in rows]
 
 
-def _refusal(leaks: list[Leak]) -> Refused:
+def without_reason(leaks: Iterable[Leak], allowed: tuple[AllowedOverlap, ...]) -> list[Leak]:
+    """Return the leaks for which nobody gave a reason."""
+    return [leak for leak in leaks if _reason(leak, allowed) is None]
+
+
+def _refusal(leaks: list[Leak], inputs: tuple[Covered, ...], rule: OverlapRule) -> Refused:
     first, more = leaks[0], len(leaks) - 1
     others = f" (and {more} more of this kind or another)" if more else ""
+    used = used_later(first, inputs)
+    cures: Mapping[OverlapRule, str] = {
+        "WithReason": (
+            f", or give the reason in `spec.inputs.allowOverlap` (`inputs: [{first.first},"
+            f" {first.second}]`, `of: [{first.kind}]`)"
+        ),
+        "WithGrant": (
+            f", or ask the owner of DatasetPin '{used.later.pin}' (input `{used.later.name}`) for"
+            f" an AccessGrant with `spec.overlap` (`withRoles: [{used.earlier.role}]`, `of:"
+            f" [{first.kind}]`)"
+        ),
+        "Never": "",
+    }
     return Refused(
-        reasons.LEAKAGE_FOUND,
-        f"{first.what}{others}: pin data that are apart, or give the reason in"
-        f" `spec.inputs.allowOverlap` (`inputs: [{first.first}, {first.second}]`,"
-        f" `of: [{first.kind}]`)",
+        reasons.LEAKAGE_FOUND, f"{first.what}{others}: pin data that are apart{cures[rule]}"
     )
 
 

@@ -23,12 +23,21 @@ _CURES: Final[Mapping[str, str]] = {
 
 
 def check_overlap_allowed(profile: IsolationProfile, allowed: tuple[AllowedOverlap, ...]) -> None:
-    """Return when the profile lets teams give reasons, or none was given.
+    """Return when the profile lets Experiments give reasons, or none was given.
 
     Raises:
         Refused: `OverlapNotAllowed`.
     """
-    if allowed and profile.spec.leakage.overlap == "Never":
+    rule = profile.spec.leakage.overlap
+    if allowed and rule == "WithGrant":
+        raise Refused(
+            reasons.OVERLAP_NOT_ALLOWED,
+            "`spec.inputs.allowOverlap` gives a reason, and IsolationProfile"
+            f" {profile.name} lets inputs of different roles share only what an AccessGrant lets"
+            " pass (`spec.leakage.overlap: WithGrant`): remove the field and ask the owner of the"
+            " data for an AccessGrant with `spec.overlap`, or choose another profile",
+        )
+    if allowed and rule == "Never":
         raise Refused(
             reasons.OVERLAP_NOT_ALLOWED,
             "`spec.inputs.allowOverlap` gives a reason, and IsolationProfile"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
+from typing import Final
 
 from glovebox.api import reasons
 from glovebox.api.experiment_inputs import SharedKind
@@ -25,6 +26,26 @@ class Leak:
     kind: SharedKind
     what: str
     number: int = 1
+
+
+# In which order inputs are used: whose data come last is asked whether they may be in what came
+# before. No two roles are equal, so it is always one owner.
+_USED: Final = ("reference", "train", "validation", "test", "holdout")
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """The two inputs of a leak, in the order of their use."""
+
+    earlier: Covered
+    later: Covered
+
+
+def used_later(leak: Leak, inputs: tuple[Covered, ...]) -> Used:
+    """Return which of the two inputs of a leak is used later."""
+    both = [each for each in inputs if each.name in {leak.first, leak.second}]
+    earlier, later = sorted(both, key=lambda each: _USED.index(each.role))
+    return Used(earlier, later)
 
 
 def check_coverage(inputs: tuple[Covered, ...], overlap: Overlap) -> None:

@@ -10,6 +10,7 @@ from glovebox.api import conditions
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.derived import RecordedOrigin, UpstreamInput
 from glovebox.api.experiment import Experiment
+from glovebox.api.input_status import InputGrant
 from glovebox.api.leakage_status import level_in_words
 from glovebox.report import conditions as shown_conditions
 from glovebox.report import upstream, words
@@ -166,7 +167,7 @@ def _inputs(experiment: Experiment) -> Section:
             words.number(each.objects),
             words.size(each.bytes, short=True),
             words.time(each.verified_time),
-            words.listed(tuple(grant.grant_ref for grant in each.grants)) or "none needed",
+            words.listed(tuple(_grant(grant) for grant in each.grants)) or "none needed",
             upstream.parts(each.part_of),
         )
         for each in experiment.status.inputs
@@ -195,6 +196,13 @@ def _inputs(experiment: Experiment) -> Section:
             experiment.status, conditions.INPUTS_VERIFIED, "As pinned", "Not as pinned"
         ),
     )
+
+
+def _grant(grant: InputGrant) -> str:
+    """Return a grant by which an input is used, or shares something."""
+    if not grant.overlap_with:
+        return grant.grant_ref
+    return f"{grant.grant_ref} (overlap with {', '.join(grant.overlap_with)})"
 
 
 def _unnamed(origin: RecordedOrigin) -> tuple[UpstreamInput, ...]:

@@ -153,7 +153,9 @@ def _delivered(
         metadata, status = experiment["metadata"], experiment.get("status") or {}
         over = (status.get("run") or {}).get("completionTime") or status.get("seal")
         for entry in status.get("inputs") or () if not over else ():
-            named = [states.get(str(each["grantRef"])) for each in entry.get("grants") or ()]
+            # What let it share something with another input let nobody read it.
+            reading = [each for each in entry.get("grants") or () if not each.get("overlapWith")]
+            named = [states.get(str(each["grantRef"])) for each in reading]
             ended = [_ENDED[each] for each in named if each in _ENDED]
             if None not in named and not ended:
                 continue

@@ -145,7 +145,14 @@ _INPUT_REASONS: Final = frozenset(
 def condition_types(obj: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the conditions that an Experiment always shows, in the order of writing."""
     inputs = (obj.get("status") or {}).get("inputs") or ()
-    granted = (types.INPUTS_GRANTED,) if any(each.get("grants") for each in inputs) else ()
+    # What let inputs share something let nobody read them.
+    reading = (
+        grant
+        for each in inputs
+        for grant in each.get("grants") or ()
+        if not grant.get("overlapWith")
+    )
+    granted = (types.INPUTS_GRANTED,) if any(reading) else ()
     delivered = (types.INPUTS_DELIVERED,) if delivers_to_people(obj) else ()
     admitted = (types.ADMITTED,) if shows_admission(obj) else ()
     overdue = (types.EVIDENCE_WRITTEN,) if is_shown(obj.get("status")) else ()
@@ -280,8 +287,11 @@ def _mark_isolated(builder: StatusBuilder, seen: Seen) -> None:
 
 def _mark_refusals(builder: StatusBuilder, seen: Seen) -> None:
     shown_by = _SHOWN_WITHOUT_RUN if delivers_to_people(seen.obj) else _SHOWN_BY
-    for outcome in seen.outcomes.values():
+    for phase, outcome in seen.outcomes.items():
         condition = shown_by.get(outcome.reason)
+        # A grant that let inputs share something is over, and nobody reads by it.
+        if phase == "leakage" and outcome.reason in _INPUT_REASONS:
+            condition = types.INPUTS_VERIFIED
         if condition is not None and outcome.verdict in {Verdict.REFUSED, Verdict.WAITING}:
             builder.mark_false(condition, outcome.reason, outcome.message)
 

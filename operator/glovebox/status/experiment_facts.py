@@ -10,7 +10,7 @@ from typing import Any, Literal
 from glovebox.api.attempt_status import TenantPods
 from glovebox.api.conditions import Answer
 from glovebox.api.experiment_status import IsolationStatus, RunStatus
-from glovebox.api.input_status import InputStatus
+from glovebox.api.input_status import InputGrant, InputStatus
 from glovebox.api.leakage_status import LeakStatus
 from glovebox.status.deliveries import Delivery
 
@@ -218,9 +218,11 @@ class LeakageFacts:
 
     Attributes:
         rows: The leakage sheet; empty without datasets, and for what is bound already.
+        grants: Those that let inputs share something, each with the name of the input.
     """
 
     rows: tuple[LeakStatus, ...] = ()
+    grants: tuple[tuple[str, InputGrant], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

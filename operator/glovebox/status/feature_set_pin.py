@@ -28,7 +28,8 @@ class FeatureFacts:
 
     Attributes:
         digest: Of all definitions and their inputs.
-        hashed_names: The hash of each name, by the name.
+        features: How many there are.
+        hashed_names: The hash of each name, by the name; empty where there is no key for it.
         inputs: The content root of each dataset, by the input's name.
         validity: When the definitions may be used; None for always.
         remark: What a person should know of a pin that is well, to go behind the message.
@@ -39,6 +40,7 @@ class FeatureFacts:
     """
 
     digest: str
+    features: int
     hashed_names: Mapping[str, str]
     inputs: Mapping[str, str]
     validity: Validity | None = None
@@ -100,8 +102,9 @@ def _record(
         builder.set(verifiedTime=format_time(now))
     builder.set(
         digest=facts.digest,
-        features=len(facts.hashed_names),
-        hashedNames=[{"name": name, "hash": value} for name, value in facts.hashed_names.items()],
+        features=facts.features,
+        hashedNames=[{"name": name, "hash": value} for name, value in facts.hashed_names.items()]
+        or None,
         inputs=[{"name": name, "digest": value} for name, value in facts.inputs.items()],
         usedBy=facts.used_by,
     )
@@ -120,7 +123,7 @@ def _mark_verified(builder: StatusBuilder, facts: FeatureFacts, now: datetime) -
         builder.mark_false(types.VERIFIED, reasons.EXPIRED, message)
         return
     message = (
-        f"{counted(len(facts.hashed_names), 'definition')} over"
+        f"{counted(facts.features, 'definition')} over"
         f" {counted(len(facts.inputs), 'pinned input')} complete{facts.remark}"
     )
     builder.mark_true(types.VERIFIED, reasons.VERIFIED, message)

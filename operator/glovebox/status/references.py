@@ -99,7 +99,7 @@ def inputs_granted(
         inputs: The inputs as they were bound.
         lapsed: Why inputs may not be read any more, by the name of the input.
     """
-    granted = [(entry, grant) for entry in inputs for grant in entry.grants]
+    granted = [(entry, grant) for entry in inputs for grant in entry.reading_grants]
     if not granted:
         return None
     over = next((lapsed[entry.name] for entry, _ in granted if entry.name in lapsed), None)

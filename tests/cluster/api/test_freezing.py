@@ -424,6 +424,7 @@ def test_kubectl_shows_the_cure_for_a_frozen_field(crds: Cluster, frozen: str) -
         ("reason", "a better one"),
         ("pinRef", {"name": "another"}),
         ("tickets", ["DS-7"]),
+        ("overlap", {"withRoles": ["train"], "of": ["Objects"]}),
     ],
 )
 def test_what_was_granted_cannot_be_changed(

@@ -310,10 +310,15 @@ def test_it_writes_only_the_secret_of_the_credentials(experiments: Kubectl) -> N
     expect_denied(experiments.create(OPERATOR, token), "glovebox-operator-fence-secrets", message)
 
 
-def test_outside_of_experiments_it_makes_one_secret_the_signing_key(experiments: Kubectl) -> None:
-    expect_admitted(
-        experiments.create(OPERATOR, objects.credentials("glovebox-system", "glovebox-signing-key"))
-    )
+def test_outside_of_experiments_it_makes_two_secrets_its_own_keys(experiments: Kubectl) -> None:
+    for key in ("glovebox-signing-key", "glovebox-feature-names"):
+        expect_admitted(experiments.create(OPERATOR, objects.credentials("glovebox-system", key)))
+        expect_denied(
+            experiments.create(OPERATOR, objects.credentials("default", key)),
+            "glovebox-operator-fence",
+            "the Glovebox operator may create secrets only in namespaces of experiments, and"
+            " 'default' is none",
+        )
     outside = (
         "the Glovebox operator may create secrets only in namespaces of experiments, and"
         " 'glovebox-system' is none"

@@ -181,6 +181,11 @@ def test_a_variable_has_the_value_that_the_chart_gave_to_it(
         ),
         (
             (*POD, "volumes", 0),
+            {"name": "store-0", "secret": {"secretName": "glovebox-feature-names"}},
+            ONLY_STORES,
+        ),
+        (
+            (*POD, "volumes", 0),
             {"name": "store-0", "projected": {"sources": [{"secret": {"name": "a"}}]}},
             ONLY_STORES,
         ),

@@ -104,6 +104,35 @@ def test_kubectl_shows_what_leaks_and_nothing_was_made(pins: Team, test: str, to
     assert row["allowedBecause"] == "a text about the data"
 
 
+@pytest.mark.timeout(180)
+def test_a_grant_of_the_owner_lets_it_pass_once(pins: Team) -> None:
+    declare(pins, "first", "test")
+    pins.expect("Experiment", "first", status="False", reason="LeakageFound")
+    grant = {
+        "pinRef": {"name": "test"},
+        "namespaces": [pins.name],
+        "roles": ["holdout"],
+        "overlap": {"withRoles": ["train"], "of": ["Objects"]},
+        "expireTime": "2099-01-01T00:00:00Z",
+        "reason": "a text about the data",
+    }
+    pins.declare("AccessGrant", "both", grant)
+    status = pins.expect("Experiment", "first")["status"]
+    rows = {row["type"]: row for row in status["leakage"]}
+    said = f"AccessGrant '{pins.name}/both': a text about the data"
+    assert rows["SharedObjects"]["allowedBecause"] == said
+    (used,) = next(each["grants"] for each in status["inputs"] if each["name"] == "final")
+    assert (used["use"], used["overlapWith"]) == (1, ["train"])
+    pins.expect("AccessGrant", "both", reason="GrantUsedUp")
+    declare(pins, "second", "test")
+    refused = pins.expect("Experiment", "second", status="False", reason="GrantUsedUp")
+    (message,) = (
+        each["message"] for each in refused["status"]["conditions"] if each["type"] == "Stalled"
+    )
+    assert "share 1 object byte by byte" in message
+    assert f"AccessGrant '{pins.name}/both' is used up (by Experiment 'first' at " in message
+
+
 FLIGHTS = {"rows": {"key": ["flight", "day"]}}
 COLUMNS = ("day", "carrier", "flight", "delay")
 

@@ -36,6 +36,9 @@ OBJECTS: Final[list[Json]] = [
     *yaml.safe_load((FOLDER / "cluster.yaml").read_text(encoding="utf-8")),
 ]
 BESIDE: Final[Json] = yaml.safe_load((FOLDER / "beside.yaml").read_text(encoding="utf-8"))
+FEATURES: Final[Json] = yaml.safe_load(
+    (FOLDER.parents[1] / "report" / "featureset.yaml").read_text(encoding="utf-8")
+)
 PLANNED_INTO: Final = [
     *assumed_ready(
         each for each in documents(FLIGHTS) if each["kind"] not in {"Experiment", "Namespace"}
@@ -105,6 +108,12 @@ class Cluster:
             raise missing(HTTPStatus.NOT_FOUND)
         return found
 
+    def feature_set_pin(self, namespace: str, name: str) -> Json:
+        found = self.find(Key("FeatureSetPin", namespace, name))
+        if found is None:
+            raise missing(HTTPStatus.NOT_FOUND)
+        return found
+
     def experiments(self, namespace: str = "") -> list[Json]:
         return self._read("Experiment", namespace)
 
@@ -132,6 +141,8 @@ def shown(
     objects_there = PLANNED_INTO if case.get("flights") else OBJECTS
     if case.get("beside"):
         objects_there = [*objects_there, BESIDE]
+    if case.get("features"):
+        objects_there = [*objects_there, FEATURES]
     cluster = Cluster(case.get("hidden", []), objects_there, ENDED if case.get("idle") else None)
     for module in (experiments, lineage_sources):
         monkeypatch.setattr(module, "KubeconfigCluster", lambda *_: cluster)

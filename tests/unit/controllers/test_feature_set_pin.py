@@ -98,7 +98,11 @@ async def looked(obj: Json, input_pin: Json, *others: Json) -> dict[str, tuple[s
         resources.seen(each)
     metrics = EngineMetrics(CollectorRegistry())
     ports = SimpleNamespace(
-        resources=resources, now=lambda: NOW, metrics=metrics, registry=registry
+        resources=resources,
+        now=lambda: NOW,
+        metrics=metrics,
+        registry=registry,
+        feature_names_key=b"k" * 32,
     )
     look = await reconcile(cast("Ports", ports), obj)
     assert look.status is not None

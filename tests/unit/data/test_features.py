@@ -8,8 +8,8 @@ from glovebox.data.features import (
     feature_digest,
     feature_set_digest,
     feature_set_document,
-    hashed_name,
-    hashed_names,
+    keyed_name,
+    keyed_names,
 )
 from glovebox.errors import InvalidInput
 
@@ -51,8 +51,8 @@ def test_the_digest_never_changes() -> None:
         == "sha256:1fa288c4713f3073ece646f27ad32e32210e9d50bd28750f9e7e000a02cf8f34"
     )
     assert (
-        hashed_name("team-a", "delay")
-        == "023d7e4e18be0f0e62fda3df32c50b34df34d9ac254823b68e2ffa377113a4df"
+        keyed_name(bytes(range(32)), "team-a", "delay")
+        == "cd89980da93c4affa435bb3ad9df0c2d4ce363e7959988d2c6574417ff4b6f6c"
     )
 
 
@@ -118,11 +118,14 @@ def test_a_set_that_has_no_identity_is_refused(reason: str, make: object) -> Non
     assert refused.value.reason == reason
 
 
-def test_names_are_hashed_under_their_namespace() -> None:
-    hashes = hashed_names("team-a", ["delay", "hour"])
-    assert list(hashes) == ["delay", "hour"]
-    assert len(set(hashes.values()) | set(hashed_names("team-b", ["delay", "hour"]).values())) == 4
-    assert hashed_name("ab", "c") != hashed_name("a", "bc")
+def test_names_are_hashed_under_their_namespace_with_a_key() -> None:
+    names = ["delay", "hour"]
+    hashes = keyed_names(b"k" * 32, "team-a", names)
+    assert list(hashes) == names
+    elsewhere = keyed_names(b"k" * 32, "team-b", names)
+    other_key = keyed_names(b"l" * 32, "team-a", names)
+    assert len({*hashes.values(), *elsewhere.values(), *other_key.values()}) == 6
+    assert keyed_name(b"k" * 32, "ab", "c") != keyed_name(b"k" * 32, "a", "bc")
 
 
 def document(**changes: object) -> dict[str, object]:

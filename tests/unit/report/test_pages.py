@@ -18,9 +18,11 @@ from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.dataset_pin_status import DatasetPinStatus
 from glovebox.api.experiment import Experiment
 from glovebox.api.experiment_status import ExperimentStatus
+from glovebox.api.feature_set_pin import FeatureSetPin, FeatureSetPinStatus
 from glovebox.report import words
 from glovebox.report.conditions import tone
 from glovebox.report.experiment import experiment_page
+from glovebox.report.feature_set import feature_set_page
 from glovebox.report.html import render
 from glovebox.report.page import Mark, Table, Tone
 from glovebox.report.pin import pin_page
@@ -44,6 +46,17 @@ def experiment_html(obj: Json) -> str:
 
 def pin_html(obj: Json, readings: list[Reading] | None = None) -> str:
     return render(pin_page(DatasetPin.model_validate(obj), readings or [], NOW))
+
+
+def feature_set_html(obj: Json) -> str:
+    return render(feature_set_page(FeatureSetPin.model_validate(obj), [], NOW))
+
+
+PAGES = [
+    pytest.param("experiment", experiment_html, id="experiment"),
+    pytest.param("pin", pin_html, id="pin"),
+    pytest.param("featureset", feature_set_html, id="featureset"),
+]
 
 
 class Read(HTMLParser):
@@ -92,7 +105,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 LEFT_OUT = re.compile(
     r"status\.(observedGeneration|state|closedTime|platform|platformImage|deliveryMode|namespaceUid|shards"
     r"|provisioned\.(namespaceUid|digest)|manifest\..*|provenance\.digest"
-    r"|contract\.(digest|content|footers|bytesRead)"
+    r"|contract\.(digest|content|footers|bytesRead)|materialized\.(digest|footers|bytesRead)"
     r"|inputs\.(uid|pinDigest|storeRef|grants\.(uid|digest|storeRef|uses|use|expireTime))"
     r"|artifacts\.sessionsEndTime|isolation\.(attempts|policyDigest|jobUid)"
     r"|run\.(jobUid|record|pods\.(uid|startTime|completionTime|containers\.image"
@@ -122,7 +135,7 @@ def is_shown(value: Any, text: str) -> bool:
         return " ".join(str(value).split()) in text
 
 
-@pytest.mark.parametrize(("name", "made"), [("experiment", experiment_html), ("pin", pin_html)])
+@pytest.mark.parametrize(("name", "made"), PAGES)
 def test_all_that_the_status_says_is_on_the_page(name: str, made: Any) -> None:
     obj = example(name)
     text = Read(made(obj)).text
@@ -164,13 +177,36 @@ ELSEWHERE = re.compile(
 
 
 @pytest.mark.parametrize(
-    ("name", "model"), [("experiment", ExperimentStatus), ("pin", DatasetPinStatus)]
+    ("name", "model"),
+    [
+        pytest.param("experiment", ExperimentStatus, id="experiment"),
+        pytest.param("pin", DatasetPinStatus, id="pin"),
+        pytest.param("featureset", FeatureSetPinStatus, id="featureset"),
+    ],
 )
 def test_the_example_says_all_that_a_status_can_say(name: str, model: type[TolerantModel]) -> None:
     """What a status learns to say is either on the page or left out on purpose."""
     there = {path for path, _ in leaves(example(name)) if path.startswith("status.")}
     wanted = {path for path in members(model) if not ELSEWHERE.fullmatch(path)}
     assert wanted - there == set()
+
+
+def test_what_is_defined_and_what_the_values_are_stands_side_by_side() -> None:
+    text = Read(feature_set_html(example("featureset"))).text
+    assert "departure_hour Scheduled hour of departure, local time. int8 sched_dep_time" in text
+    assert "float32 of 24 x any may be missing wind.py:hours_before of https://git" in text
+    assert "Type wind float32 of 24 x any double 2013/07.parquet 20,931" in text
+    assert "Null 1, Type 4" in text
+    assert "3 more are not listed." in text
+    assert "86,400 s after its event time" in text
+
+
+def test_definitions_that_nobody_compared_with_values_have_no_row_of_them() -> None:
+    obj = example("featureset")
+    del obj["spec"]["materialized"], obj["status"]["materialized"]
+    assert "Its values" not in Read(feature_set_html(obj)).text
+    pin = FeatureSetPin.model_validate(obj)
+    assert "right to list FeatureSetPins" in Read(render(feature_set_page(pin, None, NOW))).text
 
 
 def test_a_column_that_moved_says_by_how_much_and_what_chance_comes_to() -> None:
@@ -190,7 +226,7 @@ def test_what_a_proof_found_is_named_with_what_it_was_and_is() -> None:
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202eevil\x07\x1b[31m"
 
 
-@pytest.mark.parametrize(("name", "made"), [("experiment", experiment_html), ("pin", pin_html)])
+@pytest.mark.parametrize(("name", "made"), PAGES)
 def test_no_text_of_a_tenant_acts(name: str, made: Any) -> None:
     def poisoned(value: Any, key: str = "") -> Any:
         if isinstance(value, dict):
@@ -209,7 +245,7 @@ def test_no_text_of_a_tenant_acts(name: str, made: Any) -> None:
     assert "<script>alert(1)</script>" in read.text  # told, letter for letter
 
 
-@pytest.mark.parametrize(("name", "made"), [("experiment", experiment_html), ("pin", pin_html)])
+@pytest.mark.parametrize(("name", "made"), PAGES)
 def test_a_page_brings_all_that_it_needs(name: str, made: Any) -> None:
     text = made(example(name))
     assert "default-src 'none'" in text
@@ -217,7 +253,7 @@ def test_a_page_brings_all_that_it_needs(name: str, made: Any) -> None:
     assert made(example(name)) == text
 
 
-@pytest.mark.parametrize(("name", "made"), [("experiment", experiment_html), ("pin", pin_html)])
+@pytest.mark.parametrize(("name", "made"), PAGES)
 def test_what_was_only_declared_has_a_page(name: str, made: Any) -> None:
     obj = example(name)
     del obj["status"]

@@ -26,7 +26,8 @@ def window(begins: timedelta | None = None, ends: timedelta | None = None) -> Va
 
 
 def facts(validity: Validity | None = None) -> FeatureFacts:
-    return FeatureFacts("sha256:1", {"delay": "h1", "day": "h2"}, {"train": "sha256:2"}, validity)
+    hashed = {"delay": "h1", "day": "h2"}
+    return FeatureFacts("sha256:1", 2, hashed, {"train": "sha256:2"}, validity)
 
 
 def answers(status: dict[str, Any]) -> dict[str, str]:

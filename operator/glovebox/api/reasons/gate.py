@@ -144,7 +144,8 @@ LEAKAGE_FOUND: Final = _reason(
     " wrong order, or one is a part of what the other was made from: what is trained on would be"
     " tested on. Nothing was created.",
     "Pin data that are apart, or give the reason in `spec.inputs.allowOverlap`: it becomes part of"
-    " the digest and of the seal.",
+    " the digest and of the seal. Or ask the owner of the data for an AccessGrant with"
+    " `spec.overlap`.",
 )
 ROLE_NOT_ALLOWED: Final = _reason(
     "RoleNotAllowed",
@@ -156,8 +157,9 @@ OVERLAP_NOT_ALLOWED: Final = _reason(
     "OverlapNotAllowed",
     "Experiment `InputsVerified`, `Ready`",
     "The Experiment gives a reason in `spec.inputs.allowOverlap`, and its profile says"
-    " `spec.leakage.overlap: Never`.",
-    "Remove the field and pin data that are apart, or choose another profile.",
+    " `spec.leakage.overlap: Never`, or `WithGrant`.",
+    "Remove the field and pin data that are apart, or choose another profile; with `WithGrant` ask"
+    " the owner of the data for an AccessGrant with `spec.overlap`.",
 )
 LEAKAGE_UNKNOWN: Final = _reason(
     "LeakageUnknown",

@@ -175,7 +175,7 @@ def lapsed_inputs(ports: Ports, inputs: Iterable[InputStatus], now: datetime) ->
     """Return why inputs may not be read any more, by the name of the input."""
     found: dict[str, Refused] = {}
     for entry in inputs:
-        for grant in entry.grants:
+        for grant in entry.reading_grants:
             lapsed = why_lapsed(ports, grant, now)
             if lapsed is not None:
                 found[entry.name] = Refused(
@@ -186,7 +186,7 @@ def lapsed_inputs(ports: Ports, inputs: Iterable[InputStatus], now: datetime) ->
 
 def next_expiry(inputs: Iterable[InputStatus], now: datetime) -> float | None:
     """Return in how many seconds the next of the bound grants ends; None where none does."""
-    ends = [grant.expire_time for entry in inputs for grant in entry.grants]
+    ends = [grant.expire_time for entry in inputs for grant in entry.reading_grants]
     return min(((end - now).total_seconds() for end in ends if end > now), default=None)
 
 

@@ -164,7 +164,7 @@ def _left_out(resolved: Resolved) -> str:
 async def _require_live(scope: Scope, datasets: Iterable[ResolvedInput]) -> None:
     wanted = {item.name for item in datasets}
     for entry in scope.experiment.status.inputs:
-        for grant in entry.grants if entry.name in wanted else ():
+        for grant in entry.reading_grants if entry.name in wanted else ():
             await require_live(scope.ports, grant, scope.now)
 
 

@@ -13,6 +13,7 @@ from typing import Final
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
 from glovebox.api.object_store import ObjectStore
+from glovebox.controllers.experiment.overlap_grants import overlap_grants
 from glovebox.controllers.experiment.resolve import Resolved
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.origins import origin_of
@@ -49,8 +50,10 @@ async def check_leakage(scope: Scope, outcomes: Outcomes) -> Outcome:
     """Return the leakage sheet (`LeakageFacts`).
 
     Raises:
-        Refused: Something leaks that no `allowOverlap` names, or the profile demands more.
-        NotReady: A pin was deleted or made again meanwhile, or has no manifest.
+        Refused: Something leaks that no `allowOverlap` names and no grant lets pass, or the profile
+            demands more.
+        NotReady: A pin was deleted or made again meanwhile, or has no manifest; or a grant was not
+            looked at yet.
         GloveboxError: The credentials of a store cannot be read.
     """
     resolved, task = outcomes.need("resolve", Resolved), _task(scope)
@@ -69,9 +72,12 @@ async def check_leakage(scope: Scope, outcomes: Outcomes) -> Outcome:
     else:
         scope.ports.tasks.drop(task)
     stages = scope.experiment.spec.stages
-    rows = leakage_sheet(inputs, allowed, overlap, stages=stages)
+    rule = resolved.profile.spec.leakage.overlap
+    granted = overlap_grants(scope, resolved.datasets, inputs, overlap) if rule != "Never" else ()
+    reasons_given = (*allowed, *(each.allowed for each in granted))
+    rows = leakage_sheet(inputs, reasons_given, overlap, stages=stages, rule=rule)
     check_known(resolved.profile, rows)
-    return done(LeakageFacts(rows))
+    return done(LeakageFacts(rows, tuple((each.input, each.grant) for each in granted)))
 
 
 async def _compare(

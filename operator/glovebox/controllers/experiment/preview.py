@@ -24,6 +24,7 @@ from glovebox.controllers.experiment.authorise import authorise
 from glovebox.controllers.experiment.bind import render_plan
 from glovebox.controllers.experiment.gate import check_declared
 from glovebox.controllers.experiment.leakage import covered
+from glovebox.controllers.experiment.overlap_grants import overlap_grants, possible_overlaps
 from glovebox.controllers.experiment.resolve import Resolved, resolve
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.ports import Claim, Ports
@@ -159,10 +160,16 @@ async def preview(
 def _known_of_leaks(scope: Scope, resolved: Resolved) -> tuple[tuple[LeakStatus, ...], bool]:
     if not resolved.datasets or resolved.profile is None:
         return (), False
-    spec = scope.experiment.spec
-    check_overlap_allowed(resolved.profile, spec.inputs.allow_overlap)
+    spec, rule = scope.experiment.spec, resolved.profile.spec.leakage.overlap
+    allowed = spec.inputs.allow_overlap
+    check_overlap_allowed(resolved.profile, allowed)
     inputs = tuple(covered(scope, entry) for entry in resolved.datasets)
-    rows = leakage_sheet(inputs, spec.inputs.allow_overlap, Overlap(), stages=spec.stages)
+    if rule != "Never":
+        granted = overlap_grants(scope, resolved.datasets, inputs, Overlap())
+        # What else a grant lets pass is found by the operator, which compares.
+        possible = possible_overlaps(scope, resolved.datasets, inputs) if not granted else ()
+        allowed = (*allowed, *(each.allowed for each in granted), *possible)
+    rows = leakage_sheet(inputs, allowed, Overlap(), stages=spec.stages, rule=rule)
     is_compared = needs_comparison(inputs)
     if not is_compared:
         check_known(resolved.profile, rows)

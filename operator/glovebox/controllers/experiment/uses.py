@@ -15,6 +15,7 @@ from glovebox.api.access_grant import GrantUse
 from glovebox.api.input_status import MAX_GRANTS, InputGrant, InputStatus
 from glovebox.controllers.experiment.bind import render_plan
 from glovebox.controllers.experiment.grants import require_live
+from glovebox.controllers.experiment.overlap_grants import with_overlap
 from glovebox.controllers.experiment.resolve import to_bind
 from glovebox.controllers.experiment.scope import Outcomes, Scope
 from glovebox.controllers.grant_records import known_uses, note_uses, open_records
@@ -40,25 +41,26 @@ async def take_uses(scope: Scope, outcomes: Outcomes) -> Outcome:
             taken.
     """
     resolved = to_bind(outcomes)
-    if scope.is_bound or not any(entry.grants for entry in resolved.bound):
+    compared = outcomes.facts("leakage", LeakageFacts)
+    bound = with_overlap(resolved.bound, compared.grants if compared is not None else ())
+    if scope.is_bound or not any(entry.grants for entry in bound):
         return done()
-    wanted = {_counted(entry, each) for entry in resolved.bound for each in entry.grants}
+    wanted = {_counted(entry, each) for entry in bound for each in entry.grants}
     if len(wanted) > MAX_GRANTS:
         raise Refused(
             reasons.NOT_GRANTED,
             f"the inputs take {len(wanted)} uses of AccessGrants, and at most {MAX_GRANTS} are"
             " counted for one Experiment: use fewer such inputs, or have them pinned as one",
         )
-    compared = outcomes.facts("leakage", LeakageFacts)
     sheet = compared.rows if compared is not None else ()
     digest = render_plan(scope, resolved, sheet).digest
     taken: dict[tuple[str, str], int] = {}
-    for entry in resolved.bound:
+    for entry in bound:
         for grant in entry.grants:
             if _counted(entry, grant) not in taken:
                 use = await _take(scope, entry, grant, digest)
                 taken[_counted(entry, grant)] = use.use
-    return done(GrantFacts(tuple(_with_uses(entry, taken) for entry in resolved.bound)))
+    return done(GrantFacts(tuple(_with_uses(entry, taken) for entry in bound)))
 
 
 def _counted(entry: InputStatus, grant: InputGrant) -> tuple[str, str]:
