@@ -185,6 +185,59 @@ sbom: ## What libraries the image holds, as CycloneDX (SBOM=FILE), from uv.lock
 	  >/dev/null
 	@echo "Written: $(SBOM)"
 
+# What a release is called and where it goes; PYTHON_IMAGE and UV_IMAGE are its bases, by digest.
+VERSION := $(shell sed -n 's/^version: //p' helm/glovebox/Chart.yaml)
+REGISTRY := ghcr.io/glovebox-dev
+DIST := .glovebox/dist
+DOCKER := docker
+HELM := helm
+COSIGN := cosign
+GH := gh
+
+.PHONY: release-check
+release-check: ## Is TAG the version of the chart, and has the change log a heading for it?
+	@[[ "$(TAG)" == "v$(VERSION)" ]] || { \
+	  echo "The tag is '$(TAG)', and helm/glovebox/Chart.yaml has $(VERSION)" >&2; exit 1; }
+	@[[ "$$(sed -n 's/^appVersion: //p' helm/glovebox/Chart.yaml)" == '"$(VERSION)"' ]] || { \
+	  echo "helm/glovebox/Chart.yaml: appVersion is not $(VERSION)" >&2; exit 1; }
+	@grep -qE '^## \[?$(subst .,\.,$(VERSION))\b' CHANGELOG.md || { \
+	  echo "CHANGELOG.md has no heading for $(VERSION)" >&2; exit 1; }
+
+.PHONY: release-image
+release-image: ## Build the image for both architectures, push it, keep its digest
+	@for base in "$(PYTHON_IMAGE)" "$(UV_IMAGE)"; do [[ "$$base" == *@sha256:* ]] || { \
+	  echo "PYTHON_IMAGE and UV_IMAGE have to name their images by digest" >&2; exit 1; }; done
+	@mkdir -p $(DIST)
+	@$(DOCKER) buildx build --platform linux/amd64,linux/arm64 --provenance=mode=max --push \
+	  --build-arg PYTHON_IMAGE="$(PYTHON_IMAGE)" --build-arg UV_IMAGE="$(UV_IMAGE)" \
+	  --tag $(REGISTRY)/glovebox:$(VERSION) --metadata-file $(DIST)/image.json .
+	@grep -oE '"containerimage.digest": *"sha256:[0-9a-f]{64}"' $(DIST)/image.json | \
+	  grep -oE 'sha256:[0-9a-f]{64}' >$(DIST)/image.digest
+	@echo "Pushed: $(REGISTRY)/glovebox@$$(cat $(DIST)/image.digest)"
+
+.PHONY: release-chart
+release-chart: ## Package the chart with the image's digest, push it, keep its own digest
+	@rm -rf $(DIST)/glovebox && cp -rL helm/glovebox $(DIST)/glovebox
+	@sed -i "/^  image:/,/pullPolicy/s/^    digest: \"\"/    digest: $$(cat $(DIST)/image.digest)/" \
+	  $(DIST)/glovebox/values.yaml
+	@grep -qF "digest: $$(cat $(DIST)/image.digest)" $(DIST)/glovebox/values.yaml
+	@$(HELM) package $(DIST)/glovebox --destination $(DIST)
+	@$(HELM) push $(DIST)/glovebox-$(VERSION).tgz oci://$(REGISTRY)/charts $(ARGS) 2>&1 | \
+	  tee $(DIST)/chart.txt
+	@grep -oE 'sha256:[0-9a-f]{64}' $(DIST)/chart.txt >$(DIST)/chart.digest
+
+.PHONY: release-sign
+release-sign: ## Sign image and chart, and attest the image's libraries
+	@$(COSIGN) sign --yes $(REGISTRY)/glovebox@$$(cat $(DIST)/image.digest)
+	@$(COSIGN) sign --yes $(REGISTRY)/charts/glovebox@$$(cat $(DIST)/chart.digest)
+	@$(COSIGN) attest --yes --type cyclonedx --predicate $(SBOM) \
+	  $(REGISTRY)/glovebox@$$(cat $(DIST)/image.digest)
+
+.PHONY: release-page
+release-page: ## Publish the page of the release, with chart and libraries
+	@$(GH) release create v$(VERSION) --verify-tag --title "Glovebox $(VERSION)" \
+	  --notes "What changed is in CHANGELOG.md." $(DIST)/glovebox-$(VERSION).tgz $(SBOM)
+
 .PHONY: pictures
 pictures: chromium ## Draw the dashboards and pages of the docs (in environments of their own)
 	$(call say,the simulation, Prometheus and matplotlib: what each dashboard shows of an hour)

@@ -256,13 +256,34 @@ KUEUE = Program(
     title=f"Kueue {_KUEUE}",
     seconds=300,
 )
+# These judge the rendered chart, in a test.
+KUBECONFORM = Program(
+    name="kubeconform",
+    package="github.com/yannh/kubeconform/cmd/kubeconform",
+    title="kubeconform 0.8.0",
+    seconds=20,
+)
+KUBE_SCORE = Program(
+    name="kube-score",
+    package="github.com/zegl/kube-score/cmd/kube-score",
+    title="kube-score 1.20.0",
+    seconds=30,
+)
 # What a cluster and its tools need, and what one with nodes needs beside.
 PLANE_PROGRAMS = (ETCD, KUBERNETES, HELM)
 NODE_PROGRAMS = (COREDNS, CONTAINERD, CILIUM)
 # Built by `make test-stores` alone.
 STORE_PROGRAMS = (VERSITYGW, MINIO, COSIGN)
 # Built by `make test-ecosystem` alone, but for JobSet, which a story of the demonstration has too.
-ECOSYSTEM_PROGRAMS = (KUSTOMIZE_CONTROLLER, ARGO_CD, OTEL_COLLECTOR, JOBSET, KUEUE)
+ECOSYSTEM_PROGRAMS = (
+    KUSTOMIZE_CONTROLLER,
+    ARGO_CD,
+    OTEL_COLLECTOR,
+    JOBSET,
+    KUEUE,
+    KUBECONFORM,
+    KUBE_SCORE,
+)
 # Those whose names a person types; they are linked into one folder for PATH.
 _FOR_PEOPLE = ("kubectl", "helm")
 

@@ -1,4 +1,4 @@
-"""A Prometheus that scrapes one operator each second and evaluates rules as often."""
+"""A Prometheus that scrapes one operator and evaluates rules as often: each second by default."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class Prometheus:
         rules: Groups of rules, as a rule file has them; none by default.
         run: Folder of the record of its process; `folder` by default.
         tied: It dies with the process that started it.
+        interval: Between two scrapes, and between two evaluations.
     """
 
     def __init__(
@@ -40,10 +41,12 @@ class Prometheus:
         *,
         run: Path | None = None,
         tied: bool = True,
+        interval: str = _INTERVAL,
     ) -> None:
         own = choose_ports([PROMETHEUS])[PROMETHEUS]
         self.url = f"http://{LOOPBACK}:{own}"
         self._folder, self._port, self._rules = folder, port, rules or {}
+        self._interval = interval
         command = [
             PROMETHEUS,
             f"--config.file={folder / 'prometheus.yaml'}",
@@ -69,10 +72,10 @@ class Prometheus:
         self._folder.mkdir(parents=True, exist_ok=True)
         rules = self._folder / "rules.yaml"
         rules.write_text(json.dumps(self._rules))
-        often = {"scrape_interval": _INTERVAL, "scrape_timeout": _INTERVAL}
+        often = {"scrape_interval": self._interval, "scrape_timeout": self._interval}
         target = {"targets": [f"{LOOPBACK}:{self._port}"]}
         config = {
-            "global": {**often, "evaluation_interval": _INTERVAL},
+            "global": {**often, "evaluation_interval": self._interval},
             "rule_files": [str(rules)],
             "scrape_configs": [{"job_name": "glovebox", "static_configs": [target]}],
         }

@@ -35,10 +35,10 @@ class Prometheus(prometheus.Prometheus):
 
 @contextmanager
 def running_prometheus(
-    folder: Path, port: int, rules: Mapping[str, Any] | None = None
+    folder: Path, port: int, rules: Mapping[str, Any] | None = None, *, interval: str = "1s"
 ) -> Iterator[Prometheus]:
-    """Scrape a port of this machine each second, by these rules, while the block runs."""
-    running = Prometheus(folder, port, rules)
+    """Scrape a port of this machine that often, by these rules, while the block runs."""
+    running = Prometheus(folder, port, rules, interval=interval)
     running.start()
     try:
         yield running

@@ -44,7 +44,9 @@ class _Ready:
 
 @dataclass(frozen=True, slots=True)
 class _Timer:
-    handle: asyncio.TimerHandle
+    # What is due at once is no timer in uvloop, and its handle does not know when.
+    handle: asyncio.Handle
+    when: float
     priority: Priority
 
 
@@ -138,9 +140,9 @@ class KeyQueue(Generic[K]):
         timer = self._timers.get(key)
         if timer is not None:
             timer.handle.cancel()
-            when = min(when, timer.handle.when())
+            when = min(when, timer.when)
             priority = min(priority, timer.priority)
-        self._timers[key] = _Timer(loop.call_at(when, self._due, key), priority)
+        self._timers[key] = _Timer(loop.call_at(when, self._due, key), when, priority)
 
     async def take(self) -> tuple[K, Priority]:
         """Wait for the next key and mark it as being worked on; `done` must follow."""

@@ -31,6 +31,14 @@ OPERATIONS: Final = (
     "seal",
     "lineage",
     "access_log",
+    "conclusion",
+    "hold_pin",
+    "last_listing",
+    "ledger",
+    "ledger_anchor",
+    "ledger_head",
+    "read_uses",
+    "take_use",
 )
 GRANULARITIES: Final = ("Rows", "Objects")
 SPLIT_RESULTS: Final = ("part", "none")

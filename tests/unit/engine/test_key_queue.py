@@ -408,3 +408,19 @@ def test_idle_tenants_are_not_remembered() -> None:
 def test_workers_that_could_do_nothing_but_repairs_are_refused(workers: int, reserved: int) -> None:
     with pytest.raises(ValueError, match="cannot be reserved"):
         queue(workers, reserved)
+
+
+def test_what_is_due_at_once_may_be_asked_for_again_on_the_loop_of_the_operator() -> None:
+    uvloop = pytest.importorskip("uvloop", reason="not on every platform")
+
+    async def ask() -> None:
+        q = queue()
+        # All in one turn of the loop, as a sweep does that meets a key which is due.
+        q.add_after("a", 0.0, Priority.RESYNC)
+        q.add_after("a", 0.0)
+        q.add_after("a", 60.0, Priority.RESYNC)
+        assert await asyncio.wait_for(q.take(), 5) == ("a", Priority.NORMAL)
+        q.done("a")
+        assert q.idle
+
+    uvloop.run(ask())
