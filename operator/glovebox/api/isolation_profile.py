@@ -210,6 +210,13 @@ class IsolationProfileSpec(Model):
                 " entry of `accelerators`: of others no experiment has any",
                 field_path=".teamBudget",
             ),
+            rule(
+                "!has(self.run) || !has(self.run.scratch) || self.quota.exists(q, q.resource =="
+                " 'requests.storage')",
+                "needs an entry `requests.storage` in `quota`: volumes of a class are counted"
+                " there, and of what is not offered an experiment has none",
+                field_path=".run.scratch",
+            ),
         )
     )
 

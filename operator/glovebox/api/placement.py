@@ -1,7 +1,8 @@
 """Where runs are scheduled, and what an accelerator takes: written by the platform alone.
 
-An Experiment says how much it needs, and never where: nodes, tolerations, priority and runtime are
-bound with the profile, and the guards admit none that a team writes.
+An Experiment says how much it needs, and never where: nodes, tolerations, affinity, priority and
+runtime are bound with the profile. Of workers the profile says how far they are apart, or that they
+are together; which pods are meant says the operator, so that no rule reaches another's.
 """
 
 from __future__ import annotations
@@ -22,13 +23,24 @@ from glovebox.api.scalars import (
     LabelValue,
     ObjectName,
 )
-from glovebox.api.schema import FORBIDDEN, Checked, list_atomic, rule, rules, taught
+from glovebox.api.schema import (
+    FORBIDDEN,
+    Checked,
+    list_atomic,
+    list_map,
+    list_set,
+    rule,
+    rules,
+    taught,
+)
 
 # In this domain are the names of Kubernetes itself. A DeviceClass that no extended resource names
 # is one of them.
 _OWN_DOMAIN: Final = "kubernetes.io/"
 _DEVICE_CLASS: Final = "deviceclass.resource.kubernetes.io/"
 _MAX_SELECTOR: Final = 16
+_MAX_TERMS: Final = 8
+_MAX_VALUES: Final = 16
 
 NodeSelector = Annotated[
     dict[str, LabelValue],
@@ -84,6 +96,171 @@ class Toleration(Model):
 _TOLERATIONS: Final = list_atomic()
 
 
+class NodeRequirement(Model):
+    """What a label of a node has to be, as in a pod."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!(self.operator in ['In', 'NotIn']) || (has(self.values) && self.values.size()"
+                " > 0)",
+                "must name at least one value with `operator: In` or `NotIn`",
+                field_path=".values",
+            ),
+            rule(
+                "!(self.operator in ['Exists', 'DoesNotExist']) || !has(self.values) ||"
+                " self.values.size() == 0",
+                "must be left out with `operator: Exists` or `DoesNotExist`, which ask for none",
+                field_path=".values",
+            ),
+            rule(
+                "!(self.operator in ['Gt', 'Lt']) || (has(self.values) && self.values.size() == 1"
+                " && self.values[0].matches('^[0-9]+$'))",
+                "must be one whole number with `operator: Gt` or `Lt`",
+                field_path=".values",
+            ),
+        )
+    )
+
+    key: LabelKey = Field(
+        description="Key of the label, such as `topology.kubernetes.io/zone`.",
+    )
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"] = Field(
+        description="How the label is compared with `values`."
+    )
+    values: tuple[LabelValue, ...] = Field(
+        default=(),
+        max_length=_MAX_VALUES,
+        json_schema_extra=list_set(),
+        description="Values of the label; for `Gt` and `Lt` one whole number.",
+    )
+
+
+class NodeTerm(Model):
+    """Nodes by their labels: those that meet every expression."""
+
+    match_expressions: tuple[NodeRequirement, ...] = Field(
+        min_length=1,
+        max_length=_MAX_TERMS,
+        json_schema_extra=list_atomic(),
+        description="What the labels of a node have to be, all at once.",
+    )
+
+
+class NodeTerms(Model):
+    """Nodes by several terms."""
+
+    node_selector_terms: tuple[NodeTerm, ...] = Field(
+        min_length=1,
+        max_length=_MAX_TERMS,
+        json_schema_extra=list_atomic(),
+        description="Terms of which a node has to meet one.",
+    )
+
+
+Weight = Annotated[int, Field(ge=1, le=100, json_schema_extra={"format": "int32"})]
+
+
+class PreferredNodes(Model):
+    """Nodes that are rather taken."""
+
+    weight: Weight = Field(description="How much such a node counts, against other preferences.")
+    preference: NodeTerm = Field(description="Which nodes.")
+
+
+class NodeAffinity(Model):
+    """On which nodes, by more than one label of each."""
+
+    required_during_scheduling_ignored_during_execution: NodeTerms | None = Field(
+        default=None, description="Nodes that a pod has to be on. When absent: any node will do."
+    )
+    preferred_during_scheduling_ignored_during_execution: tuple[PreferredNodes, ...] = Field(
+        default=(),
+        max_length=_MAX_TERMS,
+        json_schema_extra=list_atomic(),
+        description="Nodes that a pod is rather on. When empty: none.",
+    )
+
+
+class WorkersTerm(Model):
+    """The other workers of the stage, and how near."""
+
+    topology_key: LabelKey = Field(
+        description=(
+            "Key of a node's label: nodes with the same value are one place, such as a rack or"
+            " `topology.kubernetes.io/zone`."
+        )
+    )
+
+
+class PreferredWorkers(Model):
+    """A place in which the workers of a stage are rather together."""
+
+    weight: Weight = Field(description="How much it counts, against other preferences.")
+    pod_affinity_term: WorkersTerm = Field(description="The place.")
+
+
+class PodAffinity(Model):
+    """In what the workers of a stage are together.
+
+    As in a pod, but for the pods that are meant: they are the workers of the same stage, always.
+    """
+
+    required_during_scheduling_ignored_during_execution: tuple[WorkersTerm, ...] = Field(
+        default=(),
+        max_length=_MAX_TERMS,
+        json_schema_extra=list_map("topologyKey"),
+        description="Places in which all workers of a stage have to be together. When empty: none.",
+    )
+    preferred_during_scheduling_ignored_during_execution: tuple[PreferredWorkers, ...] = Field(
+        default=(),
+        max_length=_MAX_TERMS,
+        json_schema_extra=list_atomic(),
+        description="Places in which they are rather together. When empty: none.",
+    )
+
+
+class Affinity(Model):
+    """On which nodes, and how near to each other."""
+
+    node_affinity: NodeAffinity | None = Field(
+        default=None,
+        description="Nodes by their labels, beside `nodeSelector`. When absent: nothing is said.",
+    )
+    pod_affinity: PodAffinity | None = Field(
+        default=None,
+        description=(
+            "In what the workers of a stage are together, such as a rack. When absent: nothing is"
+            " said."
+        ),
+    )
+
+
+class TopologySpread(Model):
+    """How evenly the workers of a stage are spread, as in a pod."""
+
+    max_skew: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        json_schema_extra={"format": "int32"},
+        description="By how many workers one place may have more than another.",
+    )
+    topology_key: LabelKey = Field(
+        description=(
+            "Key of a node's label: nodes with the same value are one place, such as"
+            " `kubernetes.io/hostname`."
+        )
+    )
+    when_unsatisfiable: Literal["DoNotSchedule", "ScheduleAnyway"] = Field(
+        default="DoNotSchedule",
+        description=(
+            "What happens to a worker that fits nowhere so: `DoNotSchedule`, it waits;"
+            " `ScheduleAnyway`, it is placed as evenly as can be."
+        ),
+    )
+
+
 class Scheduling(Model):
     """Where runs and isolation checks are scheduled, and as what."""
 
@@ -95,6 +272,22 @@ class Scheduling(Model):
         max_length=16,
         json_schema_extra=_TOLERATIONS,
         description="Taints of nodes that are tolerated. When empty: none.",
+    )
+    affinity: Affinity | None = Field(
+        default=None,
+        description=(
+            "Which nodes they are on, by more than a label each, and what the workers of a stage"
+            " are together in. When absent: nothing is said."
+        ),
+    )
+    topology_spread_constraints: tuple[TopologySpread, ...] = Field(
+        default=(),
+        max_length=_MAX_TERMS,
+        json_schema_extra=list_map("topologyKey"),
+        description=(
+            "How evenly the workers of a stage are spread; pods of other stages and of others are"
+            " not counted. When empty: as the scheduler does by itself."
+        ),
     )
     priority_class_name: (
         Annotated[

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 from glovebox.api.base import Model
 from glovebox.api.scalars import (
     Days,
+    ObjectName,
     Quantity,
     QuotaResource,
     RetentionMode,
@@ -174,6 +175,18 @@ class RetentionRange(Model):
     )
 
 
+class Scratch(Model):
+    """Of what the scratch of a stage is."""
+
+    storage_class_name: ObjectName = Field(
+        description=(
+            "StorageClass of a volume that each pod of a stage with `scratch` gets for itself, as"
+            " large as it asks for. It counts in `requests.storage` of the quota, and goes with its"
+            " pod. The class has to make volumes as they are claimed."
+        )
+    )
+
+
 class RunRules(Model):
     """Limits for runs."""
 
@@ -207,4 +220,11 @@ class RunRules(Model):
         le=31536000,
         json_schema_extra={"format": "int64"},
         description="Longest deadline (seconds) that an Experiment may request.",
+    )
+    scratch: Scratch | None = Field(
+        default=None,
+        description=(
+            "Volumes of a StorageClass for stages that ask for `scratch`. When absent: it is local"
+            " disk of the node."
+        ),
     )

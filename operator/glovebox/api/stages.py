@@ -210,7 +210,8 @@ class Stage(Model):
         description=(
             "Local disk (bytes) for what a pod of the stage writes: `/tmp`, where its home and its"
             " caches are, and its log; requested and limited alike. A pod that writes more is"
-            " evicted. The size of its inputs comes on top. When absent: the profile's default for"
+            " evicted. The size of its inputs comes on top. With `run.scratch` of the profile"
+            " `/tmp` is a volume of this size instead. When absent: the profile's default for"
             " containers."
         ),
     )

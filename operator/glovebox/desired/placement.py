@@ -10,19 +10,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from glovebox import names
 from glovebox.api.isolation_profile import IsolationProfile
-from glovebox.api.placement import Accelerator, Scheduling, Toleration
+from glovebox.api.placement import Accelerator, Affinity, PodAffinity, Scheduling, Toleration
+from glovebox.api.stages import Stage
 from glovebox.data.digest import canonical_json
 
 
 def placement(
-    profile: IsolationProfile, accelerators: tuple[Accelerator, ...] = ()
+    profile: IsolationProfile,
+    accelerators: tuple[Accelerator, ...] = (),
+    stage: Stage | None = None,
 ) -> dict[str, Any]:
     """Return the fields of a pod's spec; none of them where nothing is said.
 
     Args:
         profile: The IsolationProfile.
         accelerators: Those that the pod asks for; what they take comes on top.
+        stage: Of which it is a worker; None for a pod that is none.
     """
     scheduling = profile.spec.scheduling or Scheduling()
     selector = dict(scheduling.node_selector)
@@ -35,6 +40,8 @@ def placement(
     fields = {
         "nodeSelector": dict(sorted(selector.items())),
         "tolerations": _rendered(tolerations),
+        "affinity": _affinity(scheduling.affinity, stage),
+        "topologySpreadConstraints": _spread(scheduling, stage),
         "priorityClassName": scheduling.priority_class_name,
         "runtimeClassName": runtime,
         "schedulerName": scheduling.scheduler_name,
@@ -62,6 +69,76 @@ def why_apart(profile: IsolationProfile, accelerators: tuple[Accelerator, ...]) 
                 )
             runtime = known, said_by
     return None
+
+
+def canonical_affinity(affinity: Affinity) -> dict[str, Any]:
+    """Return what is said, each list in one order: none of them has one."""
+    found: dict[str, Any] = _ordered(
+        affinity.model_dump(mode="json", by_alias=True, exclude_none=True)
+    )
+    return found
+
+
+def _ordered(said: Any) -> Any:
+    if isinstance(said, dict):
+        found = {name: _ordered(each) for name, each in said.items()}
+        return {name: each for name, each in found.items() if each not in ({}, [])}
+    if isinstance(said, list):
+        return sorted((_ordered(each) for each in said), key=canonical_json)
+    return said
+
+
+def _affinity(affinity: Affinity | None, stage: Stage | None) -> dict[str, Any]:
+    """Return the affinity of a pod; one that is alone in its stage is near to itself anyway."""
+    if affinity is None:
+        return {}
+    found = canonical_affinity(affinity)
+    if "podAffinity" not in found:
+        return found
+    del found["podAffinity"]
+    if affinity.pod_affinity is None or stage is None or stage.workers == 1:
+        return found
+    return found | {"podAffinity": _near(affinity.pod_affinity, stage)}
+
+
+def _near(affinity: PodAffinity, stage: Stage) -> dict[str, Any]:
+    required = sorted(
+        term.topology_key for term in affinity.required_during_scheduling_ignored_during_execution
+    )
+    preferred = sorted(
+        (each.weight, each.pod_affinity_term.topology_key)
+        for each in affinity.preferred_during_scheduling_ignored_during_execution
+    )
+
+    def term(key: str) -> dict[str, Any]:
+        return {"topologyKey": key, "labelSelector": _workers(stage)}
+
+    found = {
+        "requiredDuringSchedulingIgnoredDuringExecution": [term(key) for key in required],
+        "preferredDuringSchedulingIgnoredDuringExecution": [
+            {"weight": weight, "podAffinityTerm": term(key)} for weight, key in preferred
+        ],
+    }
+    return {name: terms for name, terms in found.items() if terms}
+
+
+def _spread(scheduling: Scheduling, stage: Stage | None) -> list[dict[str, Any]]:
+    if stage is None or stage.workers == 1:
+        return []
+    return [
+        each.model_dump(mode="json", by_alias=True) | {"labelSelector": _workers(stage)}
+        for each in sorted(
+            scheduling.topology_spread_constraints, key=lambda each: each.topology_key
+        )
+    ]
+
+
+def _workers(stage: Stage) -> dict[str, Any]:
+    """Return the selector of a stage's workers.
+
+    Without namespaces it looks into the experiment's own alone.
+    """
+    return {"matchLabels": {names.LABEL_STAGE: stage.name}}
 
 
 def _rendered(tolerations: Iterable[Toleration]) -> list[dict[str, Any]]:

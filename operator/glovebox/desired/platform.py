@@ -28,6 +28,7 @@ from glovebox.api.placement import Accelerator
 from glovebox.data.digest import canonical_json
 from glovebox.desired import quantity
 from glovebox.desired.by_identity import ById
+from glovebox.desired.placement import canonical_affinity
 
 FORMAT: Final = "glovebox.dev/platform/v1"
 # A catalogue for those who choose: nothing of it reaches a namespace.
@@ -250,7 +251,7 @@ def _remembered(
         spec["accelerators"] = used
     else:
         del spec["accelerators"]
-    if scheduling := _said(spec.pop("scheduling", {})):
+    if scheduling := _scheduling(profile, spec.pop("scheduling", {})):
         spec["scheduling"] = scheduling
     spec["network"] = _network(spec["network"], services, uses_proxy)
     # Which Secrets, never what they hold: that changes while an experiment goes on.
@@ -270,7 +271,10 @@ def _remembered(
     days = retention["defaultDays"]
     spec["retention"] = {**retention, "minimumDays": days, "maximumDays": days}
     deadline = spec["run"]["defaultDeadlineSeconds"]
-    spec["run"] = {"defaultDeadlineSeconds": deadline, "maximumDeadlineSeconds": deadline}
+    scratch = spec["run"].get("scratch")
+    spec["run"] = {"defaultDeadlineSeconds": deadline, "maximumDeadlineSeconds": deadline} | (
+        {"scratch": scratch} if scratch else {}
+    )
     return spec
 
 
@@ -336,6 +340,17 @@ def _accelerators(profile: IsolationProfile, used: Used) -> list[dict[str, Any]]
         _said(each.model_dump(mode="json", by_alias=True, exclude_none=True)) | {"maximum": pieces}
         for each, pieces in sorted(given, key=lambda pair: pair[0].resource)
     ]
+
+
+def _scheduling(profile: IsolationProfile, dumped: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is said of where runs go, each list in one order: none of them has one."""
+    found = _said(dumped)
+    scheduling = profile.spec.scheduling
+    if scheduling is not None and scheduling.affinity is not None:
+        found["affinity"] = canonical_affinity(scheduling.affinity)
+    if "topologySpreadConstraints" in found:
+        found["topologySpreadConstraints"].sort(key=canonical_json)
+    return {name: value for name, value in found.items() if value != {}}
 
 
 def _said(placement: Mapping[str, Any]) -> dict[str, Any]:

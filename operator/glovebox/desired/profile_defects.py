@@ -32,6 +32,7 @@ from glovebox.desired.by_identity import ById
 from glovebox.desired.network_policy import canonical_network, proxy_route
 from glovebox.desired.never_reachable import Network, never_reachable, why_no_name_server
 from glovebox.desired.placement import why_apart
+from glovebox.desired.scratch import STORAGE
 from glovebox.errors import Refused
 
 # Where clusters keep what runs them; the CRD says the same.
@@ -95,6 +96,7 @@ def _defects(
     yield from _label_of_no_pod(profile)
     yield from _license_unknown(profile)
     yield from _budget_of_nothing(profile)
+    yield from _scratch_of_nothing(profile)
 
 
 def _amount_too_large(profile: IsolationProfile) -> Iterator[str]:
@@ -300,6 +302,16 @@ def _budget_of_nothing(profile: IsolationProfile) -> Iterator[str]:
                 f"spec.teamBudget[{entry.resource}] bounds a resource that `spec.quota` and"
                 " `spec.accelerators` do not offer"
             )
+
+
+def _scratch_of_nothing(profile: IsolationProfile) -> Iterator[str]:
+    """Find volumes for scratch that no quota has room for."""
+    offered = {entry.resource for entry in profile.spec.quota}
+    if profile.spec.run.scratch is not None and STORAGE not in offered:
+        yield (
+            f"spec.run.scratch gives volumes that are counted in {STORAGE}, which spec.quota does"
+            " not offer"
+        )
 
 
 def _license_unknown(profile: IsolationProfile) -> Iterator[str]:

@@ -32,6 +32,7 @@ from glovebox.desired.job_set import needs_job_set
 from glovebox.desired.metadata import KubernetesObject, owned_metadata
 from glovebox.desired.pods import SESSION_LIMITS, SESSION_REQUESTS
 from glovebox.desired.probe import PROBE_LIMITS, PROBE_REQUESTS, is_probed
+from glovebox.desired.scratch import claims_of_run
 from glovebox.desired.stage_order import most_at_once
 from glovebox.desired.stage_secrets import asked_secrets
 
@@ -196,14 +197,16 @@ def limit_range(inputs: ExperimentInputs) -> KubernetesObject:
 
 
 def _claims(inputs: ExperimentInputs) -> Mapping[str, int]:
-    """Return what the claims of mounted datasets need.
+    """Return what the claims of mounted datasets need, and how many there are for scratch.
 
-    By size they need next to nothing, see `input_volumes`.
+    By size the first need next to nothing, see `input_volumes`. The size of the others is asked for
+    by the stages, and is the tenant's.
     """
     claims = 2 * len(inputs.mounted) if inputs.delivery_mode != "Image" else 0
+    of_pods = claims_of_run(inputs.profile, inputs.experiment.spec.stages)
     return {
-        "persistentvolumeclaims": claims,
-        "count/persistentvolumeclaims": claims,
+        "persistentvolumeclaims": claims + of_pods,
+        "count/persistentvolumeclaims": claims + of_pods,
         "requests.storage": claims,
     }
 

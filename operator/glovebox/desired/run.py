@@ -58,6 +58,7 @@ from glovebox.desired.run_environment import (
     worker_environment,
 )
 from glovebox.desired.run_ways import SNAPSHOT_FOLDER
+from glovebox.desired.scratch import on_local_disk, scratch_group, scratch_volume
 from glovebox.desired.session_files import session_volume
 from glovebox.desired.stage_files import own_files
 from glovebox.desired.stage_secrets import secret_mounts, secret_variables, secret_volumes
@@ -183,14 +184,16 @@ def pod_spec(inputs: ExperimentInputs, stage: Stage) -> dict[str, Any]:
     }
     if stage.args:
         container["args"] = list(stage.args)
-    limits = inputs.profile.spec.limits
-    if amounts := run_amounts(stage, limits, inputs.delivered_bytes):
+    profile = inputs.profile
+    local = on_local_disk(profile, stage)
+    if amounts := run_amounts(local, profile.spec.limits, inputs.delivered_bytes):
         container["resources"] = amounts
-    accelerators = run_accelerators(inputs.profile, stage)
+    frame = pod_frame()
     return (
-        pod_frame()
-        | placement(inputs.profile, accelerators)
+        frame
+        | placement(profile, run_accelerators(profile, stage), stage)
         | {
+            "securityContext": frame["securityContext"] | scratch_group(profile, stage),
             "initContainers": [
                 *([_fetcher(inputs, stage)] if delivers else []),
                 # After the fetcher, which has no use for it and may take long.
@@ -236,7 +239,7 @@ def volumes(inputs: ExperimentInputs, stage: Stage) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = [
         {"name": "snapshot", "configMap": {"name": names.SNAPSHOT_CONFIG_MAP}},
         {"name": "artifacts", "secret": session_volume(stages, stage)},
-        {"name": "tmp", "emptyDir": {}},
+        {"name": "tmp", **scratch_volume(inputs.profile, stage)},
     ]
     entries += secret_volumes(stage)
     if stage.shared_memory is not None:
@@ -296,6 +299,7 @@ def _fetcher(inputs: ExperimentInputs, stage: Stage) -> dict[str, Any]:
     entries += [
         input_mount(inputs, item, f"{DATASETS_FOLDER}/{item.name}") for item in inputs.mounted
     ]
+    local = on_local_disk(inputs.profile, stage)
     return {
         "name": FETCH_CONTAINER,
         "image": inputs.platform_image,
@@ -305,7 +309,7 @@ def _fetcher(inputs: ExperimentInputs, stage: Stage) -> dict[str, Any]:
         "volumeMounts": entries,
         # As much disk as the run: the pod may use what the larger of both has.
         "resources": {
-            which: disk_amount(stage, inputs.profile.spec.limits, inputs.delivered_bytes, which)
+            which: disk_amount(local, inputs.profile.spec.limits, inputs.delivered_bytes, which)
             for which in WHICH
         },
     }

@@ -34,6 +34,7 @@ from glovebox.desired.run_amounts import (
     resource_field,
     run_amounts,
 )
+from glovebox.desired.scratch import STORAGE, claimed_bytes, is_claimed
 from glovebox.desired.stage_order import most_at_once
 
 RESOURCES: Final = ("cpu", "memory")
@@ -54,7 +55,30 @@ def why_run_never_fits(
         for stage in experiment.spec.stages
     )
     why = next((why for why in found if why), None)
-    return why or _more_at_once(experiment, profile, fetches=fetches)
+    return (
+        why
+        or _more_at_once(experiment, profile, fetches=fetches)
+        or _more_scratch_than_quota(experiment, profile)
+    )
+
+
+def _more_scratch_than_quota(experiment: Experiment, profile: IsolationProfile) -> str | None:
+    """Find scratch that the quota has no room for: the pods would wait for their claims."""
+    stages = experiment.spec.stages
+    needs = claimed_bytes(profile, stages)
+    amount = effective_quota(experiment, profile)[STORAGE]
+    if needs <= quantity.parse(amount):
+        return None
+    claimed = [stage for stage in stages if is_claimed(profile, stage)]
+    fields = ", ".join(field_of(stage, "scratch") for stage in claimed)
+    pods = sum(stage.attempts for stage in claimed)
+    total = quantity.total(f"{needs:f}")
+    return (
+        f"{fields}: by IsolationProfile {profile.name} each pod of the run gets a volume of its"
+        f" own, and {pods} of them, those of retries among them, need {total}, more than the"
+        f" {amount} of {STORAGE} that this experiment's quota has: ask for less, for fewer"
+        f" `workers` or `retries`, or {_more_quota(profile, STORAGE, total)}"
+    )
 
 
 def _more_at_once(
@@ -130,7 +154,7 @@ def why_disk_never_fits(
                 continue
             of = (
                 f"{field_of(stage, 'scratch')}, {stage.scratch}"
-                if stage.scratch is not None
+                if stage.scratch is not None and not is_claimed(profile, stage)
                 else f"spec.limits.{field} of IsolationProfile {profile.name}"
             )
             return (
@@ -281,7 +305,9 @@ def _more_than_container(
 
 def _more_disk_than_container(profile: IsolationProfile, stage: Stage) -> str | None:
     most = most_disk(profile)
-    if stage.scratch is None or quantity.compare(stage.scratch, most) <= 0:
+    if stage.scratch is None or is_claimed(profile, stage):
+        return None
+    if quantity.compare(stage.scratch, most) <= 0:
         return None
     stated = profile.spec.limits.max_ephemeral_storage
     source = (

@@ -57,6 +57,9 @@ _POD_NAME: Final = re.compile(r'(?:Error creating: )?pods "[^"]*"')
 _COUNTED: Final = re.compile(r"\b(?:back-off|in) \d[\d.]*m?s\b")
 # What a profile names, and only the API server knows.
 _CLASS_OF_PODS: Final = re.compile(r"\b(?:PriorityClass|RuntimeClass)\b")
+# What a scheduler says of claims (`volume_binding.go`).
+_UNCLAIMED: Final = "waiting for ephemeral volume controller to create the persistentvolumeclaim"
+_UNBOUND: Final = "unbound immediate PersistentVolumeClaims"
 _BEING_PREPARED: Final = "the pod is being prepared"
 
 
@@ -294,6 +297,20 @@ def _unscheduled(condition: Mapping[str, Any]) -> Wait:
             reasons.UNSCHEDULABLE,
             f"the pod is held back from scheduling: {words}. It goes on when whoever put the gate"
             " there (a queue such as Kueue) takes it away",
+        )
+    if _UNCLAIMED in words:
+        return Wait(
+            reasons.UNSCHEDULABLE,
+            f"the volume of the pod's scratch has no claim yet: {words}. It starts when the quota"
+            " has room for it (`requests.storage`), which volumes of pods that ended take as well;"
+            " else create a new Experiment that asks for less",
+        )
+    if _UNBOUND in words:
+        return Wait(
+            reasons.UNSCHEDULABLE,
+            f"a claim of the pod has no volume yet: {words}. It starts when the StorageClass gives"
+            " one; the platform's operators look at the class that the profile names, and its"
+            " provisioner",
         )
     return Wait(
         reasons.UNSCHEDULABLE,

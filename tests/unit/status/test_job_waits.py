@@ -41,6 +41,23 @@ PODS: dict[str, tuple[list[dict[str, Any]], str, str]] = {
         reasons.UNSCHEDULABLE,
         "no node takes the pod: 0/3 nodes are available: 3 Insufficient nvidia.com/gpu. It starts",
     ),
+    "scratch that the quota has no room for": (
+        unscheduled(
+            "Unschedulable",
+            "0/3 nodes are available: waiting for ephemeral volume controller to create the"
+            ' persistentvolumeclaim "glovebox-run-0-abcde-tmp".',
+        ),
+        reasons.UNSCHEDULABLE,
+        "the volume of the pod's scratch has no claim yet: 0/3 nodes are available: waiting for",
+    ),
+    "a class that gives no volume": (
+        unscheduled(
+            "Unschedulable",
+            "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims.",
+        ),
+        reasons.UNSCHEDULABLE,
+        "a claim of the pod has no volume yet: 0/3 nodes are available: pod has unbound",
+    ),
     "a gate of a queue": (
         unscheduled("SchedulingGated", "Scheduling is blocked due to non-empty scheduling gates"),
         reasons.UNSCHEDULABLE,
