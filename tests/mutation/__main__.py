@@ -1,7 +1,8 @@
 """Takes every door away in turn: `python -m mutation [--part PART] [--only PATTERN] [--kept DIR]`.
 
 A run of everything takes an hour. With `--kept` it can be made in parts, also at once, each
-with a pattern of its own: what they kept is one page.
+with a pattern of its own: what they kept is one page. Before a door is taken away, all tests that
+may watch it are run once: `--files` names some, for a few doors whose tests are known.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -64,16 +65,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="doors whose name has this pattern")
     parser.add_argument("--part", choices=PARTS, help="one part")
+    parser.add_argument("--files", default="", help="files of tests whose name has this pattern")
     parser.add_argument("--kept", type=Path, help="folder that keeps what tests saw, and results")
     parser.add_argument("--page", action="store_true", help="only write the page of what was kept")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.kept or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        broken = [] if options.page else _run(folder, options.part, options.only)
+        broken = [] if options.page else _run(folder, options.part, options.only, options.files)
         results = kept(folder, PARTS)
         wanted = [r for r in results if re.search(options.only, r.door)]
-    is_whole = options.page or (not options.only and not options.part)
+    is_whole = options.page or not (options.only or options.part or options.files)
     stale = without_door({result.door for result in results}) if is_whole else []
     for name in stale:
         _say(f"NO SUCH DOOR: {name}")
@@ -85,19 +87,29 @@ def main() -> int:
     return 1 if broken or stale or survivors or not wanted else 0
 
 
-def _run(folder: Path, part: str | None, only: str) -> list[str]:
+def files_of_tests(folders: Iterable[str], pattern: str) -> list[str]:
+    """Return what pytest is given: the folders, or the files in them whose name has a pattern."""
+    found = (_TESTS / name for name in folders)
+    if not pattern:
+        return [str(each) for each in found]
+    files = (file for folder in found for file in sorted(folder.rglob("test_*.py")))
+    return [str(each) for each in files if re.search(pattern, each.name)]
+
+
+def _run(folder: Path, part: str | None, only: str, files: str) -> list[str]:
     """Take the doors away; return the tests that said nothing because they fail anyway."""
     began = time.monotonic()
     broken: list[str] = []
     if part in {None, PHASES}:
-        broken += _run_phases(folder, only)
+        broken += _run_phases(folder, only, files)
     for name, find in SERVED:
         if part not in {None, name}:
             continue
         mutator = Mutator(
             name, find, lambda door: re.search(only, str(door)) is not None, _say, folder
         )
-        arguments = [str(_TESTS / "cluster" / name), "-q", "-p", "no:cacheprovider", "--tb=no"]
+        watching = files_of_tests([f"cluster/{name}"], files)
+        arguments = [*watching, "-q", "-p", "no:cacheprovider", "--tb=no"]
         pytest.main(arguments, plugins=[mutator])
         broken += mutator.broken
         _say(f"{name}: {mutator.count} doors taken away")
@@ -105,14 +117,14 @@ def _run(folder: Path, part: str | None, only: str) -> list[str]:
     return broken
 
 
-def _run_phases(folder: Path, only: str) -> list[str]:
+def _run_phases(folder: Path, only: str, files: str) -> list[str]:
     """Do the same with the phases of an Experiment, whose code is imported here first."""
     doors = import_with_doors()
     mutator = PhaseMutator(
         PHASES, doors, lambda door: re.search(only, str(door)) is not None, _say, folder
     )
-    folders = [str(_TESTS / name) for name in _TESTS_OF_PHASES]
-    arguments = [*folders, "-q", "-p", "no:cacheprovider", "--tb=short", "-m", "not slow"]
+    watching = files_of_tests(_TESTS_OF_PHASES, files)
+    arguments = [*watching, "-q", "-p", "no:cacheprovider", "--tb=short", "-m", "not slow"]
     pytest.main(arguments, plugins=[mutator])
     _say(f"{PHASES}: {mutator.count} of {len(doors)} doors taken away")
     return mutator.broken

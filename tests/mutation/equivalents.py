@@ -31,6 +31,10 @@ EQUIVALENT: Final[dict[str, str]] = {
         "The phase of isolation needs what the one of the namespace leaves, and reports then that"
         " it is not done. This check shows the type checker what is there."
     ),
+    "experiment/reconcile.py need stage_secrets waits for bind": (
+        "Before anything is bound no namespace is open, and the phase has nothing to do then. It is"
+        " kept because the phase reads what was bound."
+    ),
     "experiment/artifact_credentials.py check ensure_credentials: if not latched and (not": (
         "What is issued is looked at once more before it is written, and isolation has to stand"
         " then. This check spares the question to the store."

@@ -97,6 +97,9 @@ def test_the_trace_of_an_experiment_is_its_uid_and_has_one_span_above_the_others
         traces.tell_life(EXPERIMENT, "run", BEGAN, ENDED, {"glovebox.run.outcome": "Succeeded"})
         traces.tell_life(EXPERIMENT, "experiment", BEGAN, ENDED)
         traces.tell_life(EXPERIMENT, "seal", None, ENDED)
+        traces.tell_life(EXPERIMENT, "provision", BEGAN, None)
+        with traces.span(""):
+            pass
     run, whole = sent.spans()["run"], sent.spans()["experiment"]
 
     assert run.context is not None
@@ -112,6 +115,8 @@ def test_the_trace_of_an_experiment_is_its_uid_and_has_one_span_above_the_others
     assert run.end_time is not None
     assert run.end_time - run.start_time == 90 * 10**9
     assert "seal" not in sent.spans(), "nobody knows when it began"
+    assert "provision" not in sent.spans(), "nor when it ended"
+    assert "" not in sent.spans(), "what has no name is not sent"
 
 
 def test_what_a_job_does_for_an_experiment_is_below_the_whole_of_its_trace(sent: Sent) -> None:
@@ -210,3 +215,65 @@ def test_an_operator_that_sends_none_has_no_library_for_it_in_memory() -> None:
 def test_an_endpoint_that_is_none_is_refused(endpoint: str) -> None:
     with pytest.raises(ValueError, match="endpoint"):
         Traces(endpoint=endpoint)
+
+
+def test_each_experiment_has_a_span_of_its_own_above_the_others() -> None:
+    assert traces.whole_of(5 << 64) == 1, "none has the id 0, which is no id"
+    assert traces.whole_of(traces.trace_of(UID)) == int(UID.replace("-", "")[16:], 16)
+    assert traces.trace_of("12") != 0x12, "what is no UID is hashed"
+
+
+def test_what_an_object_does_not_say_is_no_attribute(sent: Sent) -> None:
+    bare = {"kind": "ObjectStore", "metadata": {"name": "primary", "uid": "u"}}
+    with traces.span("reconcile", about=bare):
+        pass
+    assert sent.spans()["reconcile"].attributes == {
+        "glovebox.kind": "ObjectStore",
+        "glovebox.name": "primary",
+        "glovebox.uid": "u",
+    }
+
+
+def test_a_life_that_was_sent_and_a_parent_that_was_left_are_of_nothing_that_follows(
+    sent: Sent,
+) -> None:
+    parent = traces.context_for(UID, is_experiment=True)
+    with sent.export.below(parent):
+        pass
+    traces.tell_life(EXPERIMENT, "run", BEGAN, ENDED)
+    traces.tell_life(EXPERIMENT, "experiment", BEGAN, ENDED)
+    with traces.span("reconcile"):
+        pass
+    spans = sent.spans()
+    ids = {name: span.context for name, span in spans.items() if span.context is not None}
+    assert spans["reconcile"].parent is None
+    assert ids["reconcile"].trace_id != ids["experiment"].trace_id
+    assert ids["run"].span_id != ids["experiment"].span_id
+
+
+def test_a_clock_that_was_set_back_makes_no_span_that_ends_before_it_begins(sent: Sent) -> None:
+    traces.tell_life(EXPERIMENT, "run", ENDED, BEGAN)
+    run = sent.spans()["run"]
+    assert run.start_time == run.end_time
+
+
+def test_logs_of_a_trace_that_is_not_kept_name_none() -> None:
+    sent = Sent(ratio=0)
+    traces.send_to(sent.export)
+    try:
+        with traces.span("reconcile"):
+            assert "trace_id" not in structlog.contextvars.get_contextvars()
+    finally:
+        traces.send_to(None)
+        sent.export.close()
+
+
+def test_what_is_left_is_sent_at_the_end() -> None:
+    sent = Sent()
+    traces.send_to(sent.export)
+    with traces.span("reconcile"):
+        pass
+    traces.send_to(None)
+    sent.export.close()
+    assert [span.name for span in sent._kept.get_finished_spans()] == ["reconcile"]
+    assert sent._kept._stopped

@@ -47,12 +47,10 @@ def import_contract(
     from glovebox.errors import GloveboxError
 
     try:
-        found = import_odcs(yaml.safe_load(file.read_text(encoding="utf-8")), table)
+        found = import_odcs(_document(file), table)
         Contract.model_validate(found.contract)
     except ValidationError as error:
         _fail(f"what {file} says is not a contract: {what_is_wrong(error, 'contract')}")
-    except yaml.YAMLError as error:
-        _fail(f"{file} is not YAML: {in_one_line(error)}")
     except (GloveboxError, OSError, UnicodeDecodeError) as error:
         _fail(in_one_line(error))
     typer.echo(yaml.safe_dump({"contract": found.contract}, sort_keys=False), nl=False)
@@ -123,20 +121,16 @@ def _contract_in(file: Path) -> Contract:
     from glovebox.api import reasons
     from glovebox.api.contract import Contract
     from glovebox.api.invalid import what_is_wrong
-    from glovebox.cli.manifests import read_documents
     from glovebox.errors import InvalidInput
 
     def invalid(why: str) -> InvalidInput:
         return InvalidInput(reasons.INVALID_SPEC, f"{file}: {why}")
 
     try:
-        documents = read_documents(file, file.read_text(encoding="utf-8"))
+        text = _document(file)
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else in_one_line(error)
         raise invalid(f"cannot be read: {why}") from None
-    if len(documents) > 1:
-        raise invalid(f"holds {len(documents)} documents of YAML: write one")
-    text = documents[0] if documents else None
     found = text.get("spec", text) if isinstance(text, dict) else None
     found = found.get("contract", found) if isinstance(found, dict) else None
     if not isinstance(found, dict) or "columns" not in found:
@@ -149,6 +143,25 @@ def _contract_in(file: Path) -> Contract:
         raise invalid(f"{what_is_wrong(error, 'contract')}; correct the field") from None
     _require_comparable(contract, invalid)
     return contract
+
+
+def _document(file: Path) -> object:
+    """Return what the one document of a file says, as kubectl reads it; None where it is empty.
+
+    Raises:
+        InvalidInput: It is no YAML, holds several documents, or says more than any object may.
+        OSError, UnicodeDecodeError: It cannot be read.
+    """
+    from glovebox.api import reasons
+    from glovebox.cli.manifests import read_documents
+    from glovebox.errors import InvalidInput
+
+    documents = read_documents(file, file.read_text(encoding="utf-8"))
+    if len(documents) > 1:
+        raise InvalidInput(
+            reasons.INVALID_SPEC, f"{file}: holds {len(documents)} documents of YAML: write one"
+        )
+    return documents[0] if documents else None
 
 
 def _require_comparable(contract: Contract, invalid: Callable[[str], Exception]) -> None:

@@ -34,6 +34,8 @@ from glovebox.report.tree import ONLY_OWN
 
 _Any = TypeVar("_Any", bound=Resource[Any, Any])
 _PAGE: Final = 500
+# More than a million objects: an API server, or what stands before it, that lists without end.
+_MOST_PAGES: Final = 2_000
 # So long nothing may come of an answer. The client asks three times more.
 _ANSWER_SECONDS: Final = 30.0
 # And so long whoever has no time left waits all the same: an answer takes some.
@@ -69,6 +71,37 @@ class Listed(NamedTuple):
     objects: list[dict[str, Any]]
     following: str
     left: int | None
+
+
+class _Pages:
+    """Where a list is, a page at a time, so that one without end is noticed.
+
+    Args:
+        doing: What is attempted.
+
+    Attributes:
+        following: What the next page is asked for with; empty for the first.
+    """
+
+    def __init__(self, doing: str) -> None:
+        self.following = ""
+        self._doing = doing
+        self._seen: set[str] = set()
+
+    def advance(self, following: str) -> bool:
+        """Go on to the next page; return whether there is one.
+
+        Raises:
+            Unavailable: That one was asked for already, or there are more than anybody needs.
+        """
+        if following in self._seen or len(self._seen) >= _MOST_PAGES:
+            raise Unavailable(
+                reasons.API_UNAVAILABLE,
+                f"could not {self._doing}: the API server's pages have no end",
+            )
+        self._seen.add(following)
+        self.following = following
+        return bool(following)
 
 
 class KubeconfigCluster:
@@ -128,12 +161,11 @@ class KubeconfigCluster:
 
         What was passed need not be kept: ten thousand Experiments are much to hold at once.
         """
-        following = ""
+        pages = _Pages(f"list {kind}s")
         while True:
-            page = self.page(kind, namespace, _PAGE, following)
+            page = self.page(kind, namespace, _PAGE, pages.following)
             yield from page.objects
-            following = page.following
-            if not following:
+            if not pages.advance(page.following):
                 return
 
     def page(self, kind: str, namespace: str, most: int, following: str = "") -> Listed:
@@ -169,20 +201,20 @@ class KubeconfigCluster:
     def events(self, namespace: str, uid: str) -> list[dict[str, Any]]:
         """Return the Events about an object of a namespace; the newest are not always last."""
         found: list[dict[str, Any]] = []
-        following = ""
+        doing = f"list events in namespace {namespace}"
+        pages = _Pages(doing)
         while True:
-            with _translated(f"list events in namespace {namespace}"):
+            with _translated(doing):
                 answer = self._core.list_namespaced_event(
                     namespace,
                     field_selector=f"involvedObject.uid={uid}",
                     limit=_PAGE,
-                    _continue=following,
+                    _continue=pages.following,
                     _request_timeout=self._patience(),
                 )
             page = self._plain(answer)
             found += page.get("items") or ()
-            following = page["metadata"].get("continue") or ""
-            if not following:
+            if not pages.advance(page["metadata"].get("continue") or ""):
                 return found
 
     @property
@@ -307,15 +339,16 @@ class KubeconfigCluster:
         selector = names.MANAGED_SELECTOR if kind in ONLY_OWN else ""
         group, _, version = kind.api_version.rpartition("/")
         found: list[dict[str, Any]] = []
-        following = ""
+        doing = f"list {kind.plural} in namespace {namespace}"
+        pages = _Pages(doing)
         while True:
             asked = {
                 "limit": _PAGE,
                 "label_selector": selector,
-                "_continue": following,
+                "_continue": pages.following,
                 "_request_timeout": self._patience(),
             }
-            with _translated(f"list {kind.plural} in namespace {namespace}"):
+            with _translated(doing):
                 if group:
                     page = self._api.list_namespaced_custom_object(
                         group, version, namespace, kind.plural, **asked
@@ -324,8 +357,7 @@ class KubeconfigCluster:
                     call = getattr(self._core, f"list_namespaced_{_in_lines(kind.kind)}")
                     page = self._plain(call(namespace, **asked))
             found += page.get("items") or ()
-            following = page["metadata"].get("continue") or ""
-            if not following:
+            if not pages.advance(page["metadata"].get("continue") or ""):
                 return found
 
     def _plain(self, model: Any) -> dict[str, Any]:

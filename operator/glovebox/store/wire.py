@@ -116,8 +116,7 @@ class Wire:
             if error.status in _ABSENT:
                 self._ask_in_words(bucket, key, query)
             raise
-        response.drain_conn()
-        response.release_conn()
+        response.drain_conn()  # gives the connection back
         return response.headers
 
     def _ask_in_words(self, bucket: str, key: str, query: Mapping[str, str]) -> None:

@@ -57,6 +57,7 @@ def account(number: int) -> Json:
         ("sssosssosssosss", 4, "mostly we are: one that was late does not change the guess"),
         ("oooosooosooo", 2, "and the other way round"),
         ("oooossssssss", 4, "what has changed is learnt"),
+        ("ssssssssoooooo", 6, "as soon, the other way round"),
     ],
 )
 async def test_what_was_mostly_so_of_late_is_tried_first(made: str, in_vain: int, why: str) -> None:

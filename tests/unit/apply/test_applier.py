@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, cast
 
 import pytest
 
 from glovebox.apply.applier import Applier
 from glovebox.apply.children import Children
+from glovebox.desired.difference import fingerprint
+from glovebox.desired.drift import Drift
 from glovebox.errors import Conflict, Forbidden, InvalidInput, NamespaceGone, NotReady, Rejected
 from glovebox.kube.answers import AlreadyExists, NotFound
 from glovebox.kube.client import Client
 from glovebox.kube.kinds import CONFIG_MAP, Kind
 from glovebox.kube.objects import key_of
-from support.virtual_time import run
+from support.virtual_time import now, run
 
 Json = dict[str, Any]
 SPACE = "gbx-team-exp-0123456789"
@@ -119,8 +122,10 @@ async def test_what_stood_once_is_created_again_as_the_policy_says(
     ],
 )
 async def test_a_namespace_that_goes_is_waited_for(said: str, error: type[Exception]) -> None:
+    server = Server(create=Forbidden("Forbidden", said))
     with pytest.raises(error):
-        await applier(Server(create=Forbidden("Forbidden", said))).ensure(INTENT, established=False)
+        await applier(server).ensure(INTENT, established=False)
+    assert server.sent == ["create"], "nothing changes by asking again"
 
 
 @pytest.mark.parametrize("said", ["exceeded quota: q", "status unknown for quota: q"])
@@ -130,8 +135,11 @@ def test_a_quota_that_is_counted_behind_is_asked_again_before_it_is_told(
     times: int,
     is_told: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
+    asked: list[float] = []
+
     class Behind(Server):
         async def create(self, kind: Kind, obj: Json, *, dry_run: bool = False) -> Json:
+            asked.append(now())
             if len(self.sent) < times:
                 self.sent.append("create")
                 raise Forbidden("Forbidden", said)
@@ -145,6 +153,8 @@ def test_a_quota_that_is_counted_behind_is_asked_again_before_it_is_told(
         run(applier(server).ensure(INTENT, established=False))
         assert server.there is not None
     assert server.sent == ["create"] * min(times + 1, 4)
+    waits = [after - before for before, after in pairwise(asked)]
+    assert waits == pytest.approx([0.05, 0.1, 0.2][: len(waits)])
 
 
 async def test_what_is_gone_before_its_creation_is_answered_is_not_said_to_be_there() -> None:
@@ -152,6 +162,19 @@ async def test_what_is_gone_before_its_creation_is_answered_is_not_said_to_be_th
         async def create(self, kind: Kind, obj: Json, *, dry_run: bool = False) -> Json:
             answer = await super().create(kind, obj, dry_run=dry_run)
             children.table(CONFIG_MAP).gone(answer)
+            return answer
+
+    children = Children(lambda _: None, lambda: 0.0)
+    overtaken = Applier(cast("Client", Overtaken()), children, lambda: 0.0)
+    with pytest.raises(Conflict, match="was deleted"):
+        await overtaken.ensure(INTENT, established=False)
+
+
+async def test_what_another_one_took_the_name_of_is_not_said_to_be_there() -> None:
+    class Overtaken(Server):
+        async def create(self, kind: Kind, obj: Json, *, dry_run: bool = False) -> Json:
+            answer = await super().create(kind, obj, dry_run=dry_run)
+            children.table(CONFIG_MAP).seen(stored("another", 12))
             return answer
 
     children = Children(lambda _: None, lambda: 0.0)
@@ -205,6 +228,11 @@ async def test_one_404_is_no_proof_that_something_is_gone() -> None:
     for more in (Json(), LEAVING):
         server.there = stored("another", 5, **more)
         assert await applier(server).take_away(CONFIG_MAP, KEY, "old", 3) == ()
+    server.there = stored("old", 5, **LEAVING)
+    held = await applier(server).take_away(CONFIG_MAP, KEY, "old", 3)
+    assert held == ("example.com/held",), "it goes, whoever asked for that"
+    server.there = None
+    assert await applier(server).take_away(CONFIG_MAP, KEY, "old", 3) == ()
 
 
 async def test_what_a_finalizer_holds_is_known_to_be_there_until_it_is_gone() -> None:
@@ -384,3 +412,171 @@ async def test_what_a_finalizer_holds_already_is_not_wanted_any_more() -> None:
     ours._children.want(KEY, b"as before")
     assert (await ours.remove(CONFIG_MAP, KEY)).result == "held"
     assert ours._children.wanted(KEY) is None
+
+
+class Adding(Mutable):
+    """Adds a field to what it takes, as a mutating policy does; keeps what was wanted meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ours: Applier | None = None
+        self.wanted: list[bytes | None] = []
+
+    async def create(self, kind: Kind, obj: Json, *, dry_run: bool = False) -> Json:
+        return await super().create(kind, self._added(obj), dry_run=dry_run)
+
+    async def replace(self, kind: Kind, obj: Json, *, dry_run: bool = False) -> Json:
+        return await super().replace(kind, self._added(obj), dry_run=dry_run)
+
+    def _added(self, obj: Json) -> Json:
+        assert self.ours is not None
+        self.wanted.append(self.ours._children.wanted(KEY))
+        return {**obj, "data": {**obj["data"], "added": "by a policy"}}
+
+
+async def test_what_the_server_added_to_our_own_write_is_as_intended() -> None:
+    server = Adding()
+    server.ours = ours = applier(server)
+    await ours.ensure(INTENT, established=False)
+    server.sent.clear()
+    again = await ours.ensure(INTENT, established=True)
+    assert (again.result, server.sent) == ("unchanged", [])
+
+
+@pytest.mark.parametrize("policy", ["Repair", "Alert", "Ignore"])
+async def test_an_intent_that_changed_is_written_although_all_is_as_the_former_one_wanted(
+    policy: str,
+) -> None:
+    changed = {**INTENT, "data": {"a": "bound otherwise"}}
+    server = Adding()
+    server.ours = ours = applier(server)
+    await ours.ensure(INTENT, established=False)
+    applied = await ours.ensure(changed, established=True, policy=policy)
+    assert (applied.result, applied.drift) == ("updated", None)
+    assert server.there is not None
+    assert server.there["data"] == {"a": "bound otherwise", "added": "by a policy"}
+    # Of what a watch tells before the answer comes, our own write is no news.
+    assert server.wanted == [fingerprint(INTENT), fingerprint(changed)]
+    # And of what it tells afterwards, what the server made of it.
+    assert ours._children.wanted(KEY) == fingerprint(server.there)
+
+
+@pytest.mark.parametrize("policy", ["Repair", "Alert"])
+async def test_what_never_stood_is_written_at_once_and_is_neither_drift_nor_a_fight(
+    policy: str,
+) -> None:
+    server = Mutable(EDITED)
+    ours = applier(server)
+    for _ in range(9):
+        ours.fights.note(KEY)  # what others did to it before
+    applied = await ours.ensure(INTENT, established=False, policy=policy)
+    assert (applied.result, applied.drift) == ("updated", None)
+    assert server.sent == ["get", "replace"], "it is known to be there"
+
+
+@pytest.mark.parametrize(
+    ("fields", "manager"),
+    [
+        ([], ""),
+        (
+            [
+                {
+                    "manager": "kubectl-edit",
+                    "operation": "Update",
+                    "fieldsType": "FieldsV1",
+                    "fieldsV1": {"f:data": {"f:a": {}}},
+                }
+            ],
+            "kubectl-edit",
+        ),
+    ],
+    ids=["nobody knows who", "known"],
+)
+async def test_a_drift_says_what_was_changed_and_by_whom(fields: list[Json], manager: str) -> None:
+    server = Mutable(stored("old", 3, {**INTENT, "data": {"a": "edited"}}, managedFields=fields))
+    drift = (await applier(server).ensure(INTENT, established=True)).drift
+    assert drift is not None
+    assert (drift.change, drift.field) == ("modified", "data.a")
+    assert drift.manager.startswith(manager)
+    assert bool(drift.manager) is bool(manager)
+
+
+async def test_work_to_do_is_counted_as_no_fight() -> None:
+    ours = applier(Mutable(EDITED))
+    await ours.ensure(INTENT, established=False)
+    assert (await ours.remove(CONFIG_MAP, KEY)).result == "removed"
+    assert ours.fights._repairs == {}
+
+
+async def test_what_is_to_go_goes_at_once_whoever_fought_over_it() -> None:
+    ours = applier(Server(EDITED))
+    for _ in range(12):
+        ours.fights.note(KEY)
+    assert (await ours.remove(CONFIG_MAP, KEY)).result == "removed"
+
+
+async def test_what_went_since_it_was_known_is_created() -> None:
+    server = Mutable(EDITED)
+    ours = applier(server)
+    server.there = None
+    applied = await ours.ensure(INTENT, established=False)
+    assert (applied.result, server.sent) == ("created", ["get", "create"])
+
+
+async def test_what_somebody_keeps_changing_back_is_left_alone_for_a_while() -> None:
+    server = Mutable(EDITED)
+    ours = applier(server)
+    for _ in range(9):
+        ours.fights.note(KEY)
+    applied = await ours.ensure(INTENT, established=True)
+    assert applied.result == "contended"
+    assert applied.retry_seconds
+    assert "replace" not in server.sent
+    server.sent.clear()
+    foreign = await ours.remove(CONFIG_MAP, KEY, drift=Drift(KEY, "unexpected"))
+    assert (foreign.result, server.sent) == ("contended", [])
+
+
+async def test_a_repair_and_the_removal_of_something_foreign_are_counted() -> None:
+    ours = applier(Mutable(EDITED))
+    await ours.ensure(INTENT, established=True)
+    await ours.remove(CONFIG_MAP, KEY, drift=Drift(KEY, "unexpected"))
+    assert ours.fights._repairs == {SPACE: {KEY: [0.0, 0.0]}}
+
+
+@pytest.mark.parametrize(("times", "is_given_up"), [(1, False), (3, False), (4, True)])
+async def test_who_was_faster_is_compared_with_again_and_not_for_ever(
+    times: int,
+    is_given_up: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    class Faster(Mutable):
+        async def replace(self, kind: Kind, obj: Json, *, dry_run: bool = False) -> Json:
+            if not dry_run and self.sent.count("replace") < times:
+                self.sent.append("replace")
+                raise Conflict("Conflict", "it was changed")
+            return await super().replace(kind, obj, dry_run=dry_run)
+
+    server = Faster(EDITED)
+    if is_given_up:
+        with pytest.raises(Conflict, match="is being changed by others right now"):
+            await applier(server).ensure(INTENT, established=False)
+    else:
+        applied = await applier(server).ensure(INTENT, established=False)
+        assert applied.result == "updated"
+    assert server.sent == ["get", "replace"] * min(times + 1, 4)
+
+
+async def test_that_the_name_is_taken_is_no_reason_not_to_create_it_again() -> None:
+    """It is taken by what is to be recreated: everything before storage said yes."""
+    server = Server(CHANGED, **{"dry run": AlreadyExists("AlreadyExists", "it is there")})
+    applied = await applier(server).ensure(INTENT, established=True)
+    assert applied.result == "repaired"
+
+
+async def test_what_is_as_intended_already_is_wanted_from_then_on() -> None:
+    """Else nobody is woken when it goes."""
+    server = Server(stored("old", 3))
+    ours = applier(server)
+    applied = await ours.ensure(INTENT, established=True)
+    assert (applied.result, server.sent) == ("unchanged", [])
+    assert ours._children.wanted(KEY) == fingerprint(INTENT)

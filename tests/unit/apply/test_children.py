@@ -352,3 +352,90 @@ def test_since_when_a_namespace_differs_is_known_as_well() -> None:
     assert cache.children.differing_since(key) == 10.0
     cache.children.wrote(NAMESPACE, at(3, **{"glovebox.dev/state": "Open"}))
     assert cache.children.differing_since(key) is None
+
+
+def test_what_is_wanted_no_more_is_not_kept() -> None:
+    cache = Cache()
+    first, second = (key_of(NETWORK_POLICY, policy(name=name)) for name in ("a", "b"))
+    for key in (first, second):
+        cache.children.want(key, b"content")
+    cache.children.want(first, None)
+    assert (cache.children.wanted(first), cache.children.wanted(second)) == (None, b"content")
+    cache.children.want(second, None)
+    cache.children.want(second, None)
+    assert cache.children._wanted == {}
+
+
+def test_a_kind_is_as_wanted_whatever_became_of_others() -> None:
+    cache = Cache()
+    cache.wrote(policy(1))
+    cache.children.table(NETWORK_POLICY).seen(policy(2, egress=[{}]))
+    assert not cache.children.is_as_wanted(SPACE, NETWORK_POLICY)
+    assert cache.children.is_as_wanted(SPACE, CONFIG_MAP)
+
+
+def test_what_a_read_of_one_namespace_holds_is_known() -> None:
+    cache = Cache()
+    asked = cache.children.moment(NETWORK_POLICY)
+    cache.children.listed(NETWORK_POLICY, SPACE, [policy(3)], 4, asked=asked)
+    assert cache.children.get(key_of(NETWORK_POLICY, policy())) is not None
+
+
+def test_a_namespace_that_is_changed_keeps_what_is_known_of_it() -> None:
+    cache = Cache()
+    cache.children.table(NETWORK_POLICY).seen(policy(2))
+    for version in (5, 9):
+        cache.children.table(NAMESPACE).seen(namespace(version, "first"))
+        assert cache.children.get(key_of(NETWORK_POLICY, policy())) is not None
+
+
+def test_nothing_is_kept_of_a_namespace_in_which_nothing_is() -> None:
+    cache = Cache()
+    for name in ("a", "b"):
+        cache.children.table(NETWORK_POLICY).seen(policy(2, name=name))
+    cache.children.table(NETWORK_POLICY).gone(policy(3, name="a"))
+    assert list(cache.children.in_namespace(SPACE)) == [key_of(NETWORK_POLICY, policy(name="b"))]
+    assert cache.children.namespaces() == (SPACE,)
+    cache.children.table(NETWORK_POLICY).gone(policy(4, name="b"))
+    assert cache.children.namespaces() == ()
+
+
+def test_what_comes_to_be_as_wanted_by_another_hand_wakes_nobody() -> None:
+    """The process before this one wrote it, and its watch tells of that late."""
+    cache = Cache()
+    changed = policy(2, egress=[{}])
+    cache.wrote(policy(1))
+    cache.children.want(key_of(NETWORK_POLICY, changed), fingerprint(changed))
+    cache.children.table(NETWORK_POLICY).seen(changed)
+    assert cache.woken == []
+
+
+def test_of_a_namespace_nothing_is_news_but_that_it_goes_or_is_not_as_wanted() -> None:
+    cache = Cache()
+    cache.wrote(namespace(1, "first"), NAMESPACE)
+    cache.children.table(NAMESPACE).seen(namespace(2, "first"))
+    assert cache.woken == []
+    other = {**namespace(3, "first")["metadata"], "labels": {"a": "b"}}
+    cache.children.table(NAMESPACE).seen({**namespace(3, "first"), "metadata": other})
+    assert cache.woken == ["Experiment/team/exp"]
+
+
+def test_that_we_deleted_a_namespace_is_no_news() -> None:
+    cache = Cache()
+    key = key_of(NAMESPACE, namespace(1, "first"))
+    cache.wrote(namespace(1, "first"), NAMESPACE)
+    cache.children.want(key, None)
+    cache.children.forgot(key, "first", 1)
+    assert cache.woken == []
+
+
+def test_what_is_as_wanted_again_ends_its_own_difference_alone() -> None:
+    cache = Cache()
+    keys = [key_of(NETWORK_POLICY, policy(name=name)) for name in ("a", "b")]
+    for name in ("a", "b"):
+        cache.wrote(policy(1, name=name))
+        cache.children.table(NETWORK_POLICY).seen(policy(2, name=name, egress=[{}]))
+    cache.children.table(NETWORK_POLICY).seen(policy(3, name="a"))
+    assert [cache.children.differing_since(key) for key in keys] == [None, 0.0]
+    cache.children.table(NETWORK_POLICY).seen(policy(4, name="b"))
+    assert cache.children._differing == {}

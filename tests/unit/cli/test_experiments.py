@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from glovebox.api import reasons
 from glovebox.cli import experiments
 from glovebox.cli.experiments import KubeconfigCluster
 from glovebox.errors import Refused, Unavailable
-from glovebox.kube.kinds import DATASET_PIN
+from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, JOB, POD
 from glovebox.kube.resources import Key
 
 
@@ -169,6 +171,67 @@ def test_no_request_outlasts_what_is_left(monkeypatch: pytest.MonkeyPatch, tmp_p
         silent.accept()[0].close()
         with pytest.raises(BlockingIOError):  # it was asked once, and not three times more
             silent.accept()
+
+
+class _Endless:
+    """An API server whose pages say each that there is one more.
+
+    Args:
+        tokens: By what the next one is asked for, in turn.
+    """
+
+    def __init__(self, tokens: Iterable[str]) -> None:
+        self._tokens, self.asked = iter(tokens), 0
+
+    def __getattr__(self, name: str) -> Any:
+        def page(*_: Any, **__: Any) -> dict[str, Any]:
+            self.asked += 1
+            assert self.asked < 100, "without end"
+            metadata = {"continue": next(self._tokens)}
+            return {"metadata": metadata, "items": [{"metadata": {"name": f"x-{self.asked}"}}]}
+
+        return page
+
+
+LISTS: dict[str, Callable[[KubeconfigCluster], object]] = {
+    "all": lambda cluster: list(cluster.each(EXPERIMENT.kind)),
+    "events": lambda cluster: cluster.events("team-a", "uid"),
+    "inside": lambda cluster: cluster.inside(JOB, "team-a"),
+    "inside-plain": lambda cluster: cluster.inside(POD, "team-a"),
+}
+
+
+def listing(api: _Endless) -> KubeconfigCluster:
+    found = KubeconfigCluster.__new__(KubeconfigCluster)
+    found._api = found._core = api
+    found._connection = client.ApiClient()
+    return found
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_whose_pages_repeat_ends_in_an_error(name: str) -> None:
+    api = _Endless(itertools.cycle(["a", "b", "c"]))
+    with pytest.raises(Unavailable, match=r"could not list .*pages have no end"):
+        LISTS[name](listing(api))
+    assert api.asked == 4, "as soon as the first page comes again"
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_with_ever_more_pages_ends_in_an_error(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiments, "_MOST_PAGES", 20)
+    api = _Endless(map(str, itertools.count(1)))
+    with pytest.raises(Unavailable, match=r"could not list .*pages have no end"):
+        LISTS[name](listing(api))
+    assert api.asked == 21
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_in_pages_is_read_to_its_end(name: str) -> None:
+    found = LISTS[name](listing(_Endless(["a", "b", ""])))
+    assert isinstance(found, list)
+    assert [each["metadata"]["name"] for each in found] == ["x-1", "x-2", "x-3"]
 
 
 class _Changing:

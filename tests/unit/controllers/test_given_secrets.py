@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from glovebox import names
+from glovebox.controllers.experiment import lock_up
 from glovebox.controllers.experiment.given_secrets import is_given_known, note_given
 from glovebox.controllers.experiment.known_secrets import known_secrets
 from glovebox.data.redaction import redact
@@ -119,3 +120,16 @@ def test_a_pod_without_its_last_words_says_how_it_ended_all_the_same() -> None:
     (entry, _) = found["status"]["containerStatuses"]
     assert entry["state"]["terminated"]["exitCode"] == 1
     assert without_words({"metadata": {}})["metadata"] == {}
+
+
+async def test_they_are_noted_before_a_namespace_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Secret goes with its closing, and logs are read later."""
+
+    async def no_pods(*_: Any) -> list[Any]:
+        return []
+
+    monkeypatch.setattr(lock_up, "pods_in", no_pods)
+    own = ports(secret(b"correct horse"))
+    await lock_up._in_it(scope(own))
+    own.reader.answer = NotFound("NotFound", "it is not there")
+    assert "correct horse" in await known_secrets(own, KEY, "gbx-1")

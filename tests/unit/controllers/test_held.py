@@ -58,3 +58,10 @@ def test_what_bears_no_finalizer_is_held_by_nobody() -> None:
 
 def test_users_that_only_the_live_list_knows_are_counted_without_a_name() -> None:
     assert _held_by(InUse(2, HELD, written=False), Crowd(0)) == "in use by 2"
+
+
+def test_users_are_named_in_one_order() -> None:
+    """Else each look has new words, and each is a write."""
+    users = [Key("Experiment", "team", name) for name in "abc"]
+    said = {_held_by(InUse(3, HELD, written=False), each) for each in (users, users[::-1])}
+    assert len(said) == 1

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from glovebox.api import reasons
+from glovebox.controllers.experiment import run
 from glovebox.controllers.experiment.queue import (
     ensure_queue,
     look_at_queue,
@@ -89,3 +90,16 @@ async def test_where_no_queue_is_asked_for_nobody_looks_for_kueue() -> None:
 async def test_of_a_run_that_names_no_queue_nothing_is_read() -> None:
     work: Any = SimpleNamespace(live={"metadata": {"labels": {}}})
     assert await look_at_queue(SimpleNamespace(), Outcomes(), work) is None  # type: ignore[arg-type]
+
+
+async def test_no_run_begins_where_its_queue_cannot_be_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def missing(*_: Any) -> None:
+        raise NotFound("NotFound", "there is no such kind")
+
+    monkeypatch.setattr(run, "ensure_queue", missing)
+    scope: Any = SimpleNamespace()
+    outcomes: Any = SimpleNamespace(need=lambda *_: SimpleNamespace(run={"kind": "Job"}))
+    begun = await run._begin(scope, outcomes)
+    assert (begun.reason, begun.facts.requested) == (reasons.QUEUE_MISSING, True)

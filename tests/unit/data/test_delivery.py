@@ -86,13 +86,44 @@ def changed(part: str, **fields: Any) -> dict[str, Any]:
             {**PLAN, "stores": [STORE, STORE]}, "two stores", id="one name for two stores"
         ),
         pytest.param(changed("stores", endpoint="file:///etc"), "endpoint", id="no HTTP"),
+        pytest.param([PLAN], "at the whole", id="a list"),
     ],
 )
-def test_a_plan_that_cannot_be_meant_is_refused(plan: dict[str, Any], where: str) -> None:
+def test_a_plan_that_cannot_be_meant_is_refused(plan: object, where: str) -> None:
     with pytest.raises(InvalidInput, match="the plan of the inputs") as refused:
         parse_plan(orjson.dumps(plan))
     assert refused.value.reason == "PlanInvalid"
     assert where in refused.value.message
+
+
+MOUNTED = {"name": "held", "digest": DIGEST, "objects": 1, "bytes": 1}
+
+
+def test_a_volume_has_a_name_of_its_own() -> None:
+    assert parse_plan(orjson.dumps({**PLAN, "mounted": [MOUNTED]})).mounted
+    for name in ("train", "base"):
+        plan = {**PLAN, "mounted": [{**MOUNTED, "name": name}]}
+        with pytest.raises(InvalidInput, match="two inputs have one name"):
+            parse_plan(orjson.dumps(plan))
+
+
+def test_a_plan_of_more_bytes_than_any_is_refused_unread() -> None:
+    text = orjson.dumps(PLAN)
+    assert parse_plan(text + b" " * ((4 << 20) - len(text))).datasets
+    with pytest.raises(InvalidInput, match="has 4194305 bytes, more than 4194304") as refused:
+        parse_plan(text + b" " * ((4 << 20) - len(text) + 1))
+    assert refused.value.reason == "PlanInvalid"
+
+
+@pytest.mark.parametrize(
+    ("part", "one"),
+    [("features", FEATURES), ("stores", STORE), ("mounted", MOUNTED)],
+    ids=["features", "stores", "volumes"],
+)
+def test_each_part_of_a_plan_is_in_one_order(part: str, one: dict[str, Any]) -> None:
+    several = [*PLAN.get(part, ()), {**one, "name": "z"}, {**one, "name": "a"}]
+    plans = ({**PLAN, part: each} for each in (several, several[::-1]))
+    assert len({render_plan(parse_plan(orjson.dumps(each))) for each in plans}) == 1
 
 
 def delivered(number: int) -> Delivered:

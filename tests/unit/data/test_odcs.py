@@ -181,3 +181,48 @@ def test_the_command_prints_the_block_and_says_by_its_exit_code_what_is_left_out
     code, printed, said = run("all-schema-types")
     assert (code, printed) == (2, "")
     assert "`tbl`, `AnObject`, `AnotherObject`" in said
+
+
+def written(folder: Path, text: str) -> tuple[int, str, str]:
+    file = folder / "contract.yaml"
+    file.write_text(text, encoding="utf-8")
+    result = CliRunner().invoke(app, ["contract", "import", str(file)])
+    return result.exit_code, result.stdout, result.stderr
+
+
+HEAD = "kind: DataContract\napiVersion: v3.1.0\n"
+
+
+def test_merges_within_merges_end_in_an_error(tmp_path: Path) -> None:
+    lines = ["m0: &m0 {a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7, h: 8, i: 9, j: 10}"]
+    lines += [
+        f"m{level}: &m{level} {{<<: [{', '.join([f'*m{level - 1}'] * 10)}]}}"
+        for level in range(1, 6)
+    ]
+    code, printed, said = written(tmp_path, HEAD + "\n".join(lines))
+    assert (code, printed) == (2, "")
+    assert "contract.yaml says more, or deeper, than any object may" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (f"{HEAD}---\n{HEAD}", "contract.yaml: holds 2 documents of YAML: write one"),
+        ("", "it is no contract of ODCS"),
+    ],
+    ids=["several", "none"],
+)
+def test_the_file_holds_one_document(tmp_path: Path, text: str, says: str) -> None:
+    code, printed, said = written(tmp_path, text)
+    assert (code, printed) == (2, "")
+    assert says in said
+
+
+def test_a_date_is_the_text_that_is_written(tmp_path: Path) -> None:
+    schema = (
+        "schema:\n- name: t\n  properties:\n  - name: a\n    logicalType: date\n"
+        "    logicalTypeOptions: {minimum: 2013-01-01}\n"
+    )
+    code, printed, _ = written(tmp_path, HEAD + schema)
+    assert code == 0
+    assert yaml.safe_load(printed)["contract"]["columns"][0]["minimum"] == "2013-01-01"

@@ -18,7 +18,7 @@ from glovebox.desired.network_policy import network_policies
 from glovebox.desired.platform import identity, profile_changes, read_platform, render_platform
 from glovebox.desired.probe import probe_plan
 from glovebox.desired.run_environment import run_environment
-from glovebox.desired.run_ways import AUTHORITIES_FILE, SNAPSHOT_FOLDER
+from glovebox.desired.run_ways import AUTHORITIES_FILE, SNAPSHOT_FOLDER, why_two_proxies
 from glovebox.desired.snapshot import snapshot
 from glovebox_local.certificates import Authority
 from golden.cases import inputs_from
@@ -93,6 +93,56 @@ def test_a_store_behind_the_same_proxy_is_reached_through_it() -> None:
     found = variables(inputs_from(offers(proxy={"url": PROXY}), ASKS, behind))
     assert found["HTTPS_PROXY"] == found["HTTP_PROXY"] == PROXY
     assert "192.0.2.10" not in found["NO_PROXY"]
+
+
+def test_whom_the_stores_proxy_is_not_used_for_goes_through_the_profiles_proxy() -> None:
+    """The store is reached directly: what its unused proxy is not used for opens no way."""
+    unused = {"url": "http://198.51.100.8:3128", "noProxy": ["192.0.2.10", "sts.example"]}
+    past = store(endpoint="https://192.0.2.10:8333", network=None, proxy=unused)
+    found = variables(inputs_from(offers(proxy={"url": PROXY}), ASKS, past))
+    assert found["NO_PROXY"].endswith(",glovebox-run,192.0.2.10")
+
+
+NAMESPACES = ["feast", "hub", "mlflow", "models", "notes", "tracking"]
+
+
+def declared(order: int) -> ExperimentInputs:
+    """Several of each that a list holds, in one order (1) or the other (-1)."""
+    ports = [{"port": 443}]
+    services = [
+        {"name": f"s{at}", "namespace": name, "podLabels": {"app": name}, "ports": ports}
+        for at, name in enumerate(reversed(NAMESPACES))
+    ]
+    egress = [
+        {"name": "a", "cidr": "203.0.113.7/32", "ports": ports},
+        {"name": "b", "cidr": "2001:db8:1::/48", "ports": ports},
+    ]
+    proxy = {"url": PROXY, "noProxy": ["git.example", "hub.example"][::order]}
+    asks = {
+        "useProxy": True,
+        "services": [each["name"] for each in services[::order]],
+        "egress": egress[::order],
+    }
+    return inputs_from(
+        offers(proxy=proxy, services=services[::order]),
+        {"kind": "Experiment", "spec": {"network": asks}},
+    )
+
+
+def test_the_order_in_which_things_are_declared_changes_no_run() -> None:
+    assert variables(declared(1)) == variables(declared(-1))
+
+
+def test_a_store_without_a_proxy_goes_with_every_proxy() -> None:
+    inputs = inputs_from(offers(proxy={"url": PROXY}))
+    assert inputs.profile.spec.network.proxy is not None
+    assert why_two_proxies(inputs.profile.spec.network.proxy, inputs.store.spec) == ""
+
+
+def test_a_network_of_ipv6_stands_as_it_is() -> None:
+    direct = variables(declared(1))["NO_PROXY"].split(",")
+    assert direct[7:15] == [*NAMESPACES, "203.0.113.7", "2001:db8:1::/48"]
+    assert "[2001:db8:1::/48]" not in direct
 
 
 def test_a_stage_may_name_authorities_of_its_image() -> None:

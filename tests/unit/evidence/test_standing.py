@@ -151,6 +151,7 @@ def forged(sealed: datetime = RUN_ENDED, signer: LocalSigner = FORMER, **about: 
     ("stored", "expected", "told"),
     [
         (forged(), Standing.FORMER, ""),
+        (forged(RUN_ENDED - CLOCKS), Standing.FORMER, ""),
         (forged(RUN_ENDED - CLOCKS - SECOND), Standing.NOT_COUNTED, "nothing to sign"),
         (forged(ENDED + SECOND), Standing.NOT_COUNTED, "when that key was not valid"),
         (forged(outcome="Failed"), Standing.NOT_COUNTED, "it ended as `Succeeded`"),
@@ -159,6 +160,7 @@ def forged(sealed: datetime = RUN_ENDED, signer: LocalSigner = FORMER, **about: 
     ],
     ids=[
         "as it is on record",
+        "signed before, by no more than clocks differ",
         "signed before the run had ended",
         "signed when its key had ended",
         "another outcome",
@@ -245,6 +247,21 @@ def test_what_cannot_be_read(
     told = "recorded" not in rule
     assert list(judge.unread) == (["v1"] if told else [])
     assert judge.doubts == {}
+
+
+def test_who_only_looks_does_not_ask_the_store_since_when_something_is_archived() -> None:
+    judge = Judge(Rule(TRUST))
+    assert judge(Stored("v1", b"", never_asked, "Archived")) is Standing.UNKNOWN
+
+
+@pytest.mark.parametrize("gives_up", [False, True])
+def test_what_was_waited_for_long_enough_says_so(*, gives_up: bool) -> None:
+    judge = Judge(Rule(TRUST, now=NOW, gives_up=gives_up))
+    judge(Stored("v1", b"", lambda: NOW, "Denied"))
+    said = "version v1 is denied by the store"
+    assert judge.unread == {
+        "v1": f"{said}, and was waited for without success" if gives_up else said
+    }
 
 
 def test_whatever_a_stranger_lays_in_front_what_may_be_ours_is_named() -> None:

@@ -159,3 +159,22 @@ def test_when_one_of_its_tasks_ends_the_others_are_given_seconds_to_end(
 
     assert run(main()) == pytest.approx(65)
     assert ended == ["lingers"]
+
+
+def test_why_kopf_gave_up_is_what_its_task_failed_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails() -> None:
+        raise ValueError("a watch carried an error")
+
+    async def spawn_tasks(**_: object) -> list[asyncio.Task[None]]:
+        return [asyncio.create_task(fails())]
+
+    monkeypatch.setattr(kopf, "spawn_tasks", spawn_tasks)
+    discovery = Discovery([GROUP], ALL)
+
+    async def main() -> None:
+        wire = Wire(discovery.answer)
+        async with Client(lambda: User("a"), transport=wire.transport) as client:
+            with pytest.raises(WatchEndedError, match=r"^a watch carried an error$"):
+                await watch(offered_by(client), asyncio.Event(), _no_login)
+
+    run(main())

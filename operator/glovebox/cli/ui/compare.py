@@ -73,7 +73,7 @@ def _read(
     problems: list[Section] = []
     for name in asked:
         parts = name.split("/")
-        where = [namespace, name] if namespace and len(parts) == 1 else parts
+        where = [namespace, name] if len(parts) == 1 else parts
         key = key_of(Experiment.KIND.lower(), where)
         if key is None:
             problems.append(Section(name, (Words("Write NAMESPACE/NAME."),), _bad("No name")))

@@ -421,6 +421,32 @@ def test_experiments_beside_each_other_share_what_is_the_same_by_its_content() -
     assert "glovebox compare team-flights/delays team-weather/deeper --metrics" in said
 
 
+def heading(text: str) -> str:
+    (found,) = parsed(text).iter("h1")
+    return "".join(found.itertext())
+
+
+def test_comparing_is_asked_for_until_there_is_something_to_compare() -> None:
+    _, asked = shown("compare")
+    _, found = shown(BOTH)
+
+    assert heading(asked) == "Compare Experiments"
+    assert heading(found) == "Experiments beside each other"
+    assert "Name from 2 to 8" not in words(found)
+    assert "And 0 more" not in words(found)
+
+
+def test_where_no_lineage_is_asked_for_nothing_is_read() -> None:
+    _, text = shown("lineage", hidden=["DatasetPin", "Experiment", "FeatureSetPin"])
+
+    assert heading(text) == "Lineage"
+    assert "Name a pin or an Experiment" in words(text)
+    assert "Could not be read" not in text
+    _, followed = shown("lineage?of=team-flights/delays")
+    assert heading(followed) == "Lineage of team-flights/delays"
+    assert "Name a pin or an Experiment" not in words(followed)
+
+
 def test_what_differs_in_nothing_says_so() -> None:
     objects = declared()
     twin = next(each for each in objects if each["metadata"]["name"] == "delays")
@@ -633,3 +659,49 @@ def test_a_server_that_gives_empty_pages_for_ever_is_left(
     code, _ = pages(cluster).html("experiments", query)
 
     assert (code, len(asked) <= 100) == (200, True)
+
+
+def test_that_no_operator_works_is_said_where_what_it_wrote_is_listed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(BrowsedCluster, "operator_lease", lambda _: {"spec": {}})
+
+    assert "No operator works: nobody holds the Lease" in words(shown("")[1])
+
+
+def test_who_named_a_namespace_is_not_asked_to_name_one() -> None:
+    _, text = shown("experiments?namespace=team-flights", hidden=["Experiment"])
+
+    assert "Could not be read" in text
+    assert "Name a namespace above" not in text
+
+
+def test_a_page_that_follows_another_says_so_and_is_not_said_to_be_empty() -> None:
+    assert "<h2>The next 1 Experiment</h2>" in shown("experiments?from=100", fleet(101))[1]
+    assert "<h2>The next 0 Experiments</h2>" in shown("experiments?from=100", fleet(100))[1]
+
+
+def test_what_has_no_page_is_no_link_of_a_picture() -> None:
+    _, text = shown("lineage?of=team-flights/delays")
+    (svg,) = (each for each in parsed(text).iter() if each.tag.endswith("}svg"))
+    linked = [each.get("href") for each in svg.iter() if each.tag.endswith("}a")]
+
+    assert linked
+    assert f"/{TOKEN}/" not in linked
+
+
+def test_a_page_that_is_none_leads_to_nothing_that_could_be_read_again() -> None:
+    assert "Read again" in shown("experiments?q=wind")[1]
+    assert "Read again" not in shown("no/such/page")[1]
+
+
+def test_what_is_no_pin_or_has_no_content_yet_has_no_lineage_of_it() -> None:
+    pin = {
+        "kind": "DatasetPin",
+        "metadata": {"namespace": "a", "name": "b", "uid": "u", "generation": 1},
+        "spec": {},
+    }
+    for address in ("object/objectstore/primary", "object/datasetpin/a/b"):
+        _, text = shown(address, [*declared(), pin])
+        assert "Lineage of its content" not in text
+    assert "Lineage of its content" in shown("object/datasetpin/team-flights/months")[1]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -16,7 +19,7 @@ from typer.testing import CliRunner
 
 from glovebox.cli import experiments
 from glovebox.cli.main import app
-from glovebox.cli.ui import server
+from glovebox.cli.ui import command, server
 from glovebox.cli.ui.server import HEADERS, application, serve
 from support.browsed import TOKEN, BrowsedCluster
 
@@ -272,3 +275,39 @@ def test_a_port_that_is_taken_is_said_in_one_line() -> None:
     assert shown.exit_code == 2
     assert "address already in use" in shown.stderr
     assert "Traceback" not in shown.output
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl+C", "terminated"])
+async def test_the_command_serves_until_it_is_ended(
+    by: signal.Signals, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> None:
+    before = signal.signal(by, lambda *_: None)
+    request.addfinalizer(lambda: signal.signal(by, before))
+    cluster: Any = BrowsedCluster([])
+    serving = asyncio.create_task(command._serve(cluster, "", 0))
+    said = ""
+    while "Ctrl+C ends it" not in said:
+        await asyncio.sleep(0)
+        assert not serving.done()
+        said += capsys.readouterr().out
+    address = said.split()[1]
+    async with aiohttp.ClientSession() as session, session.get(address) as got:
+        assert got.status == 200
+    assert not serving.done()
+    os.kill(os.getpid(), by)
+    await asyncio.wait_for(serving, 60)
+    with socket.socket() as free:
+        assert free.connect_ex(("127.0.0.1", urlsplit(address).port or 0)) != 0
+
+
+def test_no_request_to_the_api_server_lasts_longer_than_a_page_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[Callable[[float], float]] = []
+    monkeypatch.setattr(experiments, "KubeconfigCluster", given.append)
+    monkeypatch.setattr(command, "_serve", lambda *_: asyncio.sleep(0))
+
+    assert CliRunner().invoke(app, ["ui"]).exit_code == 0
+
+    (left,) = given
+    assert (left(30.0), left(3.0)) == (command._PATIENCE_SECONDS, 3.0)
