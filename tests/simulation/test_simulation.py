@@ -43,6 +43,8 @@ LEARNED = (
     8797,
     2980,
     5787,
+    4715,
+    5993,
 )
 # Seeds of one test: few enough that one failure is found fast, many enough that pytest costs
 # nothing.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 import pytest
@@ -347,8 +347,21 @@ def test_a_split_of_its_own_part_waits_and_goes() -> None:
     play(scene)
 
 
-def test_a_part_that_is_lost_is_not_pinned_until_it_is_there_again() -> None:
+@pytest.mark.parametrize("tasks", ["InProcess", "Jobs"])
+def test_a_part_that_is_lost_is_not_pinned_until_it_is_there_again(
+    tasks: Literal["InProcess", "Jobs"],
+) -> None:
     async def scene(stage: Stage) -> None:
+        await stage.process.kill()
+        stage.world.tasks = tasks
+        process = stage.world.process("operator-1")
+        process.start()
+
+        def missed() -> float:
+            assert process.operator is not None
+            name, which = "glovebox_digest_checks_total", {"kind": "DatasetPin", "result": "error"}
+            return process.operator.registry.get_sample_value(name, which) or 0.0
+
         declare(stage)
         await stage.until("it is divided", lambda: is_ready(stage, SPLIT_PIN, "parts"), HOUR)
         for part in ("test", "train"):
@@ -364,8 +377,11 @@ def test_a_part_that_is_lost_is_not_pinned_until_it_is_there_again() -> None:
         ready = stage.condition("Ready", "train", DATASET_PIN)
         assert (ready["status"], ready["reason"]) == ("False", reasons.PART_LOST)
         assert "Restore these versions" in ready["message"]
+        tried = missed()
+        await stage.sleep(4 * HOUR)
+        assert 4 <= missed() - tried <= 16, "each of the two is tried ever more seldom"
         keys.update(lost)
-        await parts_ready(stage)
+        await parts_ready(stage, 2 * HOUR)
 
     play(scene)
 

@@ -20,7 +20,7 @@ from glovebox.controllers.ports import Ports
 from glovebox.controllers.splits import part_of
 from glovebox.data.compare import Findings
 from glovebox.data.roots import Roots
-from glovebox.errors import InvalidInput, Unavailable
+from glovebox.errors import InvalidInput
 from glovebox.status.findings import describe
 from glovebox.status.text import format_time
 from glovebox.store.manifests import ManifestLocation
@@ -79,11 +79,11 @@ def require_all_there(part: PartToPin, findings: Findings) -> None:
     """Return when every version of a part is there.
 
     Raises:
-        Unavailable: `PartLost`. It is looked at again: what a store lost may be restored.
+        InvalidInput: `PartLost`. It is looked at again, seldom: what a store lost may be restored.
     """
     if not findings.intact:
         _, what = describe(findings)
-        raise Unavailable(
+        raise InvalidInput(
             reasons.PART_LOST,
             f"part '{part.part.name}' of SplitPin '{part.part.split}' is not all there: {what}."
             " Restore these versions; or create a SplitPin of data that are there",

@@ -55,7 +55,8 @@ class PinPlace:
     ) -> TaskState[T]:
         """Have a task of a pin: as a Job of the question, or as work in the process.
 
-        What `accept` raises of its result is how the attempt ended.
+        What `accept` raises of its result is how the attempt ended. A Job that answered so is taken
+        away: the next attempt looks again, and is not given the same answer.
         """
         key = task_key(pin, name)
         bucket = Bucket(self.store.spec.artifacts.bucket, is_locked(self.store))
@@ -66,8 +67,14 @@ class PinPlace:
             async with ports.metrics.on_store(operation):
                 with _counting_errors(ports):
                     result: T = await (job.start(context) if job else work(context))
-                    if accept is not None:
-                        accept(result)
+                    try:
+                        if accept is not None:
+                            accept(result)
+                    except GloveboxError:
+                        if job is not None:
+                            with contextlib.suppress(GloveboxError):
+                                await job.discard()
+                        raise
                     return result
 
         return ports.tasks.ensure(

@@ -71,7 +71,7 @@ PART_NOT_FOUND: Final = _reason(
 )
 PART_LOST: Final = _reason(
     "PartLost",
-    "DatasetPin `Verified`, `Ready`",
+    "DatasetPin `Verified`, `Ready`, `Stalled`",
     "Objects of the part are not in the store any more, so the pin of the part cannot be made.",
     "Restore the versions that the message names; or create a SplitPin of data that are there.",
 )
