@@ -21,6 +21,9 @@ _CLOCKS: Final = timedelta(minutes=5)
 def with_current(bundle: TrustBundle, key: TrustedKey, now: datetime) -> TrustBundle:
     """Return the bundle in which this key signs now, and no other does.
 
+    One that counts from a later moment was published by a clock that was ahead; it signs now, and
+    counts from now: once it is replaced, what it signed meanwhile would count for nobody.
+
     Raises:
         InvalidInput: The key was replaced before: somebody put an old one back.
     """
@@ -33,15 +36,21 @@ def with_current(bundle: TrustBundle, key: TrustedKey, now: datetime) -> TrustBu
             " only; put the Secret with the present key back, or make a new one: `glovebox keys"
             " new`",
         )
+    since = now - _CLOCKS
     keys = tuple(
-        each
-        if each.key_id == key.key_id or each.valid_until is not None
-        else replace(each, valid_until=now + OVERLAP)
+        _counting(each, since, now)
+        if each.key_id == key.key_id
+        else replace(each, valid_until=each.valid_until or now + OVERLAP)
         for each in bundle.keys
     )
     if known is None:
-        keys = (*keys, replace(key, valid_from=now - _CLOCKS, valid_until=None))
+        keys = (*keys, replace(key, valid_from=since, valid_until=None))
     return TrustBundle(keys)
+
+
+def _counting(key: TrustedKey, since: datetime, now: datetime) -> TrustedKey:
+    is_ahead = key.valid_from is not None and key.valid_from > now
+    return replace(key, valid_from=since) if is_ahead else key
 
 
 def took_over_at(key: TrustedKey) -> datetime:

@@ -35,6 +35,16 @@ TURNS: dict[str, tuple[tuple[TrustedKey, ...], TrustedKey, tuple[TrustedKey, ...
         SECOND,
         (ENDED, replace(SECOND, valid_from=PAST)),
     ),
+    "the key that a clock published that was ahead": (
+        (replace(FIRST, valid_from=NOW + timedelta(hours=1)),),
+        FIRST,
+        (replace(FIRST, valid_from=FROM),),
+    ),
+    "the key that a clock published that was a little ahead": (
+        (replace(FIRST, valid_from=NOW),),
+        FIRST,
+        (replace(FIRST, valid_from=NOW),),
+    ),
     "two that signed at once": (
         (SIGNING, replace(SECOND, valid_from=PAST)),
         SECOND,
