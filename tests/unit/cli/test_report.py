@@ -17,6 +17,7 @@ from glovebox.errors import Unavailable
 
 Json = dict[str, Any]
 EXAMPLES = Path(__file__).parents[1] / "report"
+FEATURES = "flight-features-v2"
 
 
 class Cluster:
@@ -41,10 +42,19 @@ class Cluster:
             raise Unavailable(reasons.REJECTED, f"{namespace}/{name} is not there")
         return found
 
-    def dataset_pins(self, namespace: str = "") -> list[Json]:
-        assert namespace in {"", "team-flights"}
+    def feature_set_pin(self, namespace: str, name: str) -> Json:
+        return self._example("featureset", namespace, name)
+
+    def dataset_pins(self, namespace: str) -> list[Json]:
+        assert namespace == "team-flights"
+        return self.listed("DatasetPin")
+
+    def listed(self, kind: str) -> list[Json]:
         if self.refused is not None:
             raise self.refused
+        if kind == "FeatureSetPin":
+            return [self.feature_set_pin("team-flights", FEATURES)]
+        assert kind == "DatasetPin"
         return [*self.beside, self.dataset_pin("team-flights", "months")]
 
     def grants(self) -> list[Json]:
@@ -67,6 +77,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
         ("pin", "team-flights/months"),
         ("datasetpin", "team-flights/months"),
         ("gdpin", "team-flights/months"),
+        ("featuresetpin", f"team-flights/{FEATURES}"),
+        ("gfpin", f"team-flights/{FEATURES}"),
         ("experiment", "team-flights/delays"),
         ("gexp", "team-flights/delays"),
     ],
@@ -148,4 +160,4 @@ def test_a_name_without_its_namespace_is_refused() -> None:
 def test_a_kind_that_has_no_page_is_refused() -> None:
     told = CliRunner().invoke(app, ["report", "objectstore", "primary"])
     assert told.exit_code == 2
-    assert "must be one of datasetpin, experiment" in " ".join(told.output.split())
+    assert "must be one of datasetpin, featuresetpin, experiment" in " ".join(told.output.split())

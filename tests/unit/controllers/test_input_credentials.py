@@ -223,8 +223,8 @@ async def test_a_grant_that_was_withdrawn_a_moment_ago_issues_nothing(
 
     monkeypatch.setattr(input_credentials, "require_live", require_live)
     inputs = [
-        SimpleNamespace(name="other", grants=["of another input"]),
-        SimpleNamespace(name="train", grants=["of this one"]),
+        SimpleNamespace(name="other", reading_grants=["of another input"]),
+        SimpleNamespace(name="train", reading_grants=["of this one"]),
     ]
     scope: Any = SimpleNamespace(
         ports=SimpleNamespace(reader=SimpleNamespace(get=get)),
