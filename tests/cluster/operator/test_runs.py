@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from glovebox.evidence.artifacts import Artifact
 from glovebox.evidence.keys import encode_bundle
 from glovebox.evidence.verification import verify_evidence
+from glovebox.status.text import format_time
 from support.api import Api
 from support.cluster import Cluster
 from support.kubelet import RUN_JOB, end_pod, run_pod, write_status
@@ -159,7 +161,13 @@ def test_a_pod_that_was_evicted_is_tried_again_whatever_code_its_program_ends_wi
     made = started(team, "evicted", run={"failOnExitCodes": [77]})
     namespace = made["status"]["namespace"]
     first = run_pod(team.api, namespace)
-    evicted = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
+    evicted = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "reason": "EvictionByEvictionAPI",
+        # The controller takes one back that is older than two minutes, or of no time at all.
+        "lastTransitionTime": format_time(datetime.now(UTC)),
+    }
     write_status(team.api, first, {"conditions": [evicted]})
     end_pod(team.api, first, 77)
     second = run_pod(team.api, namespace)
