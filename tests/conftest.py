@@ -55,8 +55,13 @@ _IN_EVERY_SHARE = (
     "cluster/chart/test_install.py",
     "node/test_demo.py",
 )
-# Their tests go on with what the one before left: a share has all of a file, or none.
-_IN_ORDER = ("cluster/chart/test_reinstall.py", "cluster/test_local_command.py")
+# Their tests go on with what the one before left, or are about one long story: a share has all of a
+# file, or none.
+_IN_ORDER = (
+    "cluster/chart/test_reinstall.py",
+    "cluster/operator/test_alerts_of_data.py",
+    "cluster/test_local_command.py",
+)
 # Where the operator runs as a process of its own, or a node does: `make test-live`.
 _LIVE = ("cluster/operator", "cluster/demo", "node")
 

@@ -34,7 +34,6 @@ FIRED: Final = (
     "PinnedDataDiffer",
     "ProofFound",
     "ProvenanceGaps",
-    "ProvisioningSlow",
     "RetentionEnded",
     "RetentionEndsSoon",
     "SchemaDiffers",
@@ -150,7 +149,7 @@ def plant_in_features(team: Team) -> None:
 
 
 def plant_in_experiments(team: Team) -> None:
-    """Declare Experiments that are refused, wait, or use data against each other."""
+    """Declare Experiments that are refused, or use data against each other."""
     for number in range(4):
         images = [{"name": "trainer", "reference": OTHER_IMAGE}]
         spec = experiment_spec("standard", "primary", images=images)
@@ -165,15 +164,8 @@ def plant_in_experiments(team: Team) -> None:
         "judging",
         experiment_spec("standard", "primary", inputs=uses(("plain", "test"))),
     )
-    for number in range(3):
-        spec = experiment_spec("standard", "primary", inputs=uses(("late", "train")))
-        team.declare("Experiment", f"late-{number}", spec)
     for name in ("of-brief", "judging"):
         team.expect("Experiment", name, timeout=120)
-    bucket = team.read("DatasetPin", "plain")["spec"]["source"]["prefix"]["bucket"]
-    for number in range(3):
-        team.expect("Experiment", f"late-{number}", status="False", reason="PinNotFound")
-    team.declare("DatasetPin", "late", pin(bucket, "plain"))
 
 
 def take_away(watch: Watched, team: Team) -> None:
