@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -12,6 +13,14 @@ from glovebox.api.scalars import Time
 from glovebox.api.schema import list_atomic
 from glovebox.api.split_pin_status import MAX_NESTED
 from glovebox.api.stated_data import StatedData
+
+
+def reading_grants_of(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the grants without which the data of an input may not be read, from its JSON.
+
+    See `InputStatus.reading_grants`.
+    """
+    return [each for each in entry.get("grants") or () if not each.get("overlapWith")]
 
 
 class InputManifest(TolerantModel):

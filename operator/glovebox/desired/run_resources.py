@@ -65,11 +65,13 @@ def why_run_never_fits(
 def _more_scratch_than_quota(experiment: Experiment, profile: IsolationProfile) -> str | None:
     """Find scratch that the quota has no room for: the pods would wait for their claims."""
     stages = experiment.spec.stages
+    claimed = [stage for stage in stages if is_claimed(profile, stage)]
+    if not claimed:
+        return None
     needs = claimed_bytes(profile, stages)
     amount = effective_quota(experiment, profile)[STORAGE]
     if needs <= quantity.parse(amount):
         return None
-    claimed = [stage for stage in stages if is_claimed(profile, stage)]
     fields = ", ".join(field_of(stage, "scratch") for stage in claimed)
     pods = sum(stage.attempts for stage in claimed)
     total = quantity.total(f"{needs:f}")

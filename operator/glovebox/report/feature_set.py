@@ -11,20 +11,19 @@ from glovebox.api.feature_set_pin import Feature, FeatureSetPin
 from glovebox.api.materialized import MaterializedStatus
 from glovebox.report import conditions as shown_conditions
 from glovebox.report import words
+from glovebox.report.access import access_section
 from glovebox.report.page import (
     Block,
     Cell,
     Code,
-    Mark,
     Page,
     Section,
     Table,
-    Tone,
     Words,
     facts,
     present,
 )
-from glovebox.report.readings import Reading, table_of
+from glovebox.report.readings import Reading
 
 _NO_RIGHTS: Final = (
     "Who else can use the definitions is not shown: that takes the right to list FeatureSetPins,"
@@ -67,7 +66,7 @@ def feature_set_page(
                 _features(pin),
                 _made_from(pin),
                 _values(pin),
-                _access(pin, readings, unread),
+                access_section(pin.status.used_by, readings, unread),
                 shown_conditions.section(pin.status),
             ]
         ),
@@ -203,19 +202,3 @@ def _compared(found: MaterializedStatus) -> list[Block]:
             f"{words.number(left)} more are not listed." if left > 0 else "",
         ),
     ]
-
-
-def _access(pin: FeatureSetPin, readings: Sequence[Reading] | None, unread: str) -> Section:
-    users = pin.status.used_by
-    blocks: list[Block] = []
-    if users is not None:
-        blocks.append(
-            facts(
-                ("Experiments that use it", users.experiments),
-                ("Of these elsewhere", users.elsewhere),
-                ("By name", words.listed(users.names)),
-            )
-        )
-    blocks.append(table_of(readings) if readings is not None else Words(unread))
-    nobody = Mark("Nobody uses it", Tone.PLAIN) if users is None and readings is not None else None
-    return Section("Who uses it, and who can", tuple(blocks), nobody)

@@ -13,24 +13,23 @@ from glovebox.api.dataset_pin_status import PinHold
 from glovebox.api.provenance import ProvenanceSource
 from glovebox.report import conditions as shown_conditions
 from glovebox.report import upstream, words
+from glovebox.report.access import access_section
 from glovebox.report.distribution import distribution_section
 from glovebox.report.evolution import evolution_section
 from glovebox.report.page import (
     Block,
     Cell,
     Code,
-    Mark,
     Page,
     Section,
     Share,
     Table,
-    Tone,
     Words,
     facts,
     present,
 )
 from glovebox.report.proofs import proofs_section
-from glovebox.report.readings import Reading, table_of
+from glovebox.report.readings import Reading
 from glovebox.report.reads import reads_section
 
 _NO_RIGHTS: Final = (
@@ -311,24 +310,8 @@ def _hold(hold: PinHold) -> Block:
 
 
 def _access(pin: DatasetPin, readings: Sequence[Reading] | None, unread: str) -> Section:
-    users = pin.status.used_by
-    blocks: list[Block] = []
-    if users is not None:
-        blocks.append(
-            facts(
-                ("Experiments that use it", users.experiments),
-                ("Of these elsewhere", users.elsewhere),
-                ("By name", words.listed(users.names)),
-                ("Kept by", pin.status.why_retained),
-            )
-        )
-    if pin.status.hold is not None:
-        blocks.append(_hold(pin.status.hold))
-    if readings is None:
-        blocks.append(Words(unread))
-        return Section("Who uses it, and who can", tuple(blocks))
-    return Section(
-        "Who uses it, and who can",
-        (*blocks, table_of(readings)),
-        None if users is not None else Mark("Nobody uses it", Tone.PLAIN),
+    status = pin.status
+    beside = (_hold(status.hold),) if status.hold is not None else ()
+    return access_section(
+        status.used_by, readings, unread, kept_by=status.why_retained, beside=beside
     )

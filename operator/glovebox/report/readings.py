@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from glovebox.api.input_status import reading_grants_of
 from glovebox.report import words
 from glovebox.report.page import Table
 
@@ -153,9 +154,7 @@ def _delivered(
         metadata, status = experiment["metadata"], experiment.get("status") or {}
         over = (status.get("run") or {}).get("completionTime") or status.get("seal")
         for entry in status.get("inputs") or () if not over else ():
-            # What let it share something with another input let nobody read it.
-            reading = [each for each in entry.get("grants") or () if not each.get("overlapWith")]
-            named = [states.get(str(each["grantRef"])) for each in reading]
+            named = [states.get(str(each["grantRef"])) for each in reading_grants_of(entry)]
             ended = [_ENDED[each] for each in named if each in _ENDED]
             if None not in named and not ended:
                 continue

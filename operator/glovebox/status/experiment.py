@@ -27,6 +27,7 @@ from typing import Any, Final
 from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
+from glovebox.api.input_status import reading_grants_of
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.delivery import delivers_to_people, mark_delivery
 from glovebox.status.drift import mark_drift
@@ -145,14 +146,7 @@ _INPUT_REASONS: Final = frozenset(
 def condition_types(obj: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the conditions that an Experiment always shows, in the order of writing."""
     inputs = (obj.get("status") or {}).get("inputs") or ()
-    # What let inputs share something let nobody read them.
-    reading = (
-        grant
-        for each in inputs
-        for grant in each.get("grants") or ()
-        if not grant.get("overlapWith")
-    )
-    granted = (types.INPUTS_GRANTED,) if any(reading) else ()
+    granted = (types.INPUTS_GRANTED,) if any(map(reading_grants_of, inputs)) else ()
     delivered = (types.INPUTS_DELIVERED,) if delivers_to_people(obj) else ()
     admitted = (types.ADMITTED,) if shows_admission(obj) else ()
     overdue = (types.EVIDENCE_WRITTEN,) if is_shown(obj.get("status")) else ()
