@@ -147,7 +147,13 @@ def _anchors(page: Path) -> frozenset[str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["capabilities.md", "explanation/failure-modes.md", "explanation/threat-model.md"]
+    "name",
+    [
+        "capabilities.md",
+        "explanation/failure-modes.md",
+        "explanation/threat-model.md",
+        "reference/gitops.md",
+    ],
 )
 def test_every_test_that_a_page_names_exists(name: str) -> None:
     page = (ROOT / "docs" / name).read_text()

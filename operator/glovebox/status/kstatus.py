@@ -19,7 +19,8 @@ def condition_of(status: Mapping[str, Any], condition: str) -> Mapping[str, Any]
 def kstatus(obj: Mapping[str, Any]) -> KstatusResult:
     """Return the judgement of kstatus on a custom resource of ours.
 
-    The rules are those of sigs.k8s.io/cli-utils, pkg/kstatus.
+    The rules are those of sigs.k8s.io/cli-utils, pkg/kstatus, which however takes an object without
+    a status for Current. The definitions give each object one when it is created.
     """
     metadata = obj["metadata"]
     if metadata.get("deletionTimestamp"):

@@ -15,11 +15,9 @@ from glovebox.jobs.ledger_folder import export_whole, proof_from
 from glovebox.ledger.checkpoint import cosign
 from glovebox.ledger.note import COSIGNATURE, parse_note, vkey_of
 from glovebox.ledger.source import Stored
-from glovebox_local.go_build import run_go
-from glovebox_local.toolchain import find_toolchain
+from support.go_program import built
 from support.ledger_logs import LOG_KEY, NOW, WITNESS, ledger_of
 
-MODULE = Path(__file__).parents[2] / "support" / "ledger_check"
 WITNESS_KEY = vkey_of("witness.example.com/w1", WITNESS.public, COSIGNATURE)
 SIZE, PROVEN = 777, 300
 
@@ -28,13 +26,7 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("ledger_check")
-    toolchain = find_toolchain("1.25.0")
-    toolchain.fetch(lambda _: None)
-    command = [str(toolchain.command), "build", "-mod=readonly", "-trimpath", "-buildvcs=false"]
-    built = folder / "ledger_check"
-    run_go([*command, "-o", str(built), "."], MODULE, folder / "log", lambda _: None)
-    return built
+    return built("ledger_check", "1.25.0", tmp_path_factory.mktemp("ledger_check"))
 
 
 @pytest.fixture(scope="module")
