@@ -14,10 +14,11 @@ import pytest
 from glovebox import names
 from glovebox.api import reasons
 from glovebox.engine.tasks import REFUSED_LONGEST_SECONDS, REFUSED_SECONDS
+from glovebox.errors import Unavailable
 from glovebox.jobs.task import BEAT_SECONDS
 from glovebox.kube.kinds import DATASET_PIN, EXPERIMENT, JOB, OBJECT_STORE, SECRET, SPLIT_PIN
 from glovebox.status.runs import job_end
-from glovebox.tasks.area import Beat
+from glovebox.tasks.area import Beat, TaskArea
 from glovebox.tasks.context import Progress
 from glovebox.tasks.overlap import OVERLAP
 from glovebox.tasks.pin import HASH
@@ -204,8 +205,19 @@ def test_what_a_dead_operator_left_is_swept(
     play(act)
 
 
-def test_a_job_is_swept_whose_answer_nobody_asks_for_any_more() -> None:
+@pytest.mark.parametrize(
+    ("is_read", "begun"),
+    [pytest.param(True, 3, id="known"), pytest.param(False, 4, id="could-not-be-read")],
+)
+def test_a_job_is_swept_whose_answer_nobody_asks_for_any_more(
+    is_read: bool,  # noqa: FBT001 - a table
+    begun: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Inputs were compared, and the Experiment is suspended before anybody looks at the answer."""
+
+    def denied(*_: object) -> bytes:
+        raise Unavailable("StoreForbidden", "the store denies it")
 
     async def act(world: World) -> None:
         async def slowly(pod: Json) -> tuple[int, str]:
@@ -226,11 +238,14 @@ def test_a_job_is_swept_whose_answer_nobody_asks_for_any_more() -> None:
         world.declare(EXPERIMENT, "x", experiment_spec(pin="set", test_pin="later"))
         await world.until("they are compared", lambda: bool(comparing()))
         world.edit(EXPERIMENT, TEAM, "x", {"spec": {"suspend": True}})
-        await world.until("it has ended", lambda: job_end(comparing()[0]) is not None, seconds=120)
-        await world.until("its Job is swept", lambda: not comparing(), seconds=1_800)
+        with monkeypatch.context() as patched:
+            if not is_read:
+                patched.setattr(TaskArea, "result", denied)
+            await world.until("it ended", lambda: job_end(comparing()[0]) is not None, seconds=120)
+            await world.until("its Job is swept", lambda: not comparing(), seconds=1_800)
         world.edit(EXPERIMENT, TEAM, "x", {"spec": {"suspend": False}})
-        await world.until("it is bound", lambda: bound(world), seconds=60)
-        assert len(world.task_pods.begun) == 3, "what was answered is known"
+        await world.until("it is bound", lambda: bound(world), seconds=180)
+        assert len(world.task_pods.begun) == begun, "what was answered is known"
 
     play(act)
 

@@ -1,7 +1,7 @@
 """Deletes Jobs of tasks that nobody waits for.
 
-Their operator died before it could, or what came of them is known and nobody asks for it: an
-Experiment whose inputs were compared, and that is refused for something else by now.
+Their operator died before it could; or what came of them is known, or could not be read, and nobody
+asks for it: an Experiment whose inputs were compared, and that waits for something else by now.
 """
 
 from __future__ import annotations
@@ -46,8 +46,12 @@ class TaskJobSweep:
 
         def is_wanted(key: TaskKey) -> bool:
             task = ports.tasks.get(key)
+            if ports.settings.tasks != "Jobs" or task is None:
+                return False
             # What is done is recorded in a moment, and its Job deleted; else the result is kept.
-            return ports.settings.tasks == "Jobs" and task is not None and task.phase != "Done"
+            # What failed is asked for when it has rested; else it will not begin again.
+            is_over = task.phase == "Done" or (task.phase == "Failed" and task.retry_seconds == 0.0)
+            return not is_over
 
         jobs: list[dict[str, Any]] = []
         async for page in ports.reader.pages(
