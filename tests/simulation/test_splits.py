@@ -24,7 +24,7 @@ from glovebox.kube.resources import Key
 from glovebox.store.manifests import PREFIX
 from glovebox.store.source_access import SPLITS
 from simulation.api_transport import Fault
-from simulation.object_store import NoAnswerError
+from simulation.object_store import NoAnswerError, S3Error
 from simulation.stage import Stage, play
 from simulation.status_faults import OF_A_STATUS, FailingStatus, named
 from simulation.test_leakage import made, sheet
@@ -382,6 +382,44 @@ def test_a_part_that_is_lost_is_not_pinned_until_it_is_there_again(
         assert 4 <= missed() - tried <= 16, "each of the two is tried ever more seldom"
         keys.update(lost)
         await parts_ready(stage, 2 * HOUR)
+
+    play(scene)
+
+
+@pytest.mark.parametrize("lasts", [0.0, 4 * HOUR], ids=["a-moment", "hours"])
+def test_a_part_of_which_an_object_cannot_be_read_for_a_while_is_not_lost(lasts: float) -> None:
+    async def scene(stage: Stage) -> None:
+        refused: list[float] = []
+
+        def refuses(action: str, bucket: str, key: str) -> None:
+            if (bucket, key) == (SOURCE, "all/000.jsonl") and action.startswith("s3:GetObject"):
+                refused.append(stage.world.loop.time())
+                if refused[-1] - refused[0] <= lasts:
+                    raise S3Error(500, "InternalError")
+
+        def unready() -> list[str]:
+            return [part for part in ("test", "train") if not is_ready(stage, DATASET_PIN, part)]
+
+        declare(stage)
+        await stage.until("it is divided", lambda: is_ready(stage, SPLIT_PIN, "parts"), HOUR)
+        for part in ("test", "train"):
+            stage.world.remove(DATASET_PIN, TEAM, part)
+        await stage.sleep(MINUTE)
+        stage.world.store.fault = refuses
+        for part in ("test", "train"):
+            stage.world.declare(DATASET_PIN, part, part_spec(part))
+        if lasts:
+            await stage.sleep(HOUR)
+            (part,) = unready()
+            reason = stage.condition("Ready", part, DATASET_PIN)["reason"]
+            assert reason == reasons.OBJECTS_UNREADABLE
+            assert stage.condition("Stalled", part, DATASET_PIN).get("status") != "True"
+            before = len(refused)
+            await stage.sleep(2 * HOUR)
+            assert 6 <= len(refused) - before <= 20, "seldom, in the end"
+            await stage.sleep(HOUR)
+        await stage.until("both are pinned", lambda: not unready(), HOUR if lasts else 10.0)
+        assert refused
 
     play(scene)
 

@@ -8,6 +8,7 @@ so, and on the schedule of all pins from then on.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from glovebox.api import reasons
 from glovebox.api.dataset_pin import DatasetPin
@@ -20,11 +21,14 @@ from glovebox.controllers.ports import Ports
 from glovebox.controllers.splits import part_of
 from glovebox.data.compare import Findings
 from glovebox.data.roots import Roots
-from glovebox.errors import InvalidInput
+from glovebox.errors import InvalidInput, NotReady
 from glovebox.status.findings import describe
 from glovebox.status.text import format_time
 from glovebox.store.manifests import ManifestLocation
 from glovebox.store.pins import BuiltPin
+
+# How long to rest, in the end, before what cannot be read is asked for again; less at first.
+_UNREADABLE_SECONDS: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +83,25 @@ def require_all_there(part: PartToPin, findings: Findings) -> None:
     """Return when every version of a part is there.
 
     Raises:
+        NotReady: `ObjectsUnreadable`: they are there and cannot be read, which may pass.
         InvalidInput: `PartLost`. It is looked at again, seldom: what a store lost may be restored.
     """
-    if not findings.intact:
-        _, what = describe(findings)
-        raise InvalidInput(
-            reasons.PART_LOST,
-            f"part '{part.part.name}' of SplitPin '{part.part.split}' is not all there: {what}."
-            " Restore these versions; or create a SplitPin of data that are there",
+    if findings.intact:
+        return
+    _, what = describe(findings)
+    named = f"part '{part.part.name}' of SplitPin '{part.part.split}'"
+    if not findings.missing and not findings.changed:
+        raise NotReady(
+            reasons.OBJECTS_UNREADABLE,
+            f"{named} cannot be read: {what}. Check the permissions of the operator's user, and the"
+            " store's log; it is tried again",
+            retry_seconds=_UNREADABLE_SECONDS,
         )
+    raise InvalidInput(
+        reasons.PART_LOST,
+        f"{named} is not all there: {what}."
+        " Restore these versions; or create a SplitPin of data that are there",
+    )
 
 
 def _built(split: SplitPin, part: PartStatus) -> BuiltPin:

@@ -126,7 +126,7 @@ OBJECTS_EXTRA: Final = _reason(
 )
 OBJECTS_UNREADABLE: Final = _reason(
     "ObjectsUnreadable",
-    "DatasetPin `Verified`, `DriftDetected`; Experiment `InputsVerified`; Event",
+    "DatasetPin `Verified`, `DriftDetected`, `Ready`; Experiment `InputsVerified`; Event",
     "Pinned versions could not be read.",
     "Check the permissions of the operator's user, and the store's log.",
 )
