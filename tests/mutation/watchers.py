@@ -107,7 +107,8 @@ def candidates(
 ) -> list[pytest.Item]:
     """Return the tests that should notice, the likeliest and fastest first.
 
-    And then their neighbours.
+    And then their neighbours; and for a condition all where anything was admitted, since without it
+    a guard refuses what it has said nothing of in any test.
 
     Args:
         door: What is taken away.
@@ -126,10 +127,12 @@ def candidates(
         rank = _rank(door, seen[item.nodeid], spoken)
         if rank is None and item.path in files and seen[item.nodeid].admitted:
             rank = 2
+        if rank is None and door.part == "condition" and seen[item.nodeid].admitted:
+            rank = 3
         ranked[9 if rank is None else rank].append(item)
     return [
         item
-        for rank in (0, 1, 2)
+        for rank in (0, 1, 2, 3)
         for item in sorted(ranked[rank], key=lambda item: seen[item.nodeid].seconds)
     ]
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
 from mutation.doors import Door
-from mutation.watchers import Listener, is_of
+from mutation.watchers import Listener, Watched, candidates, is_of
 
 ADMITTED = "AssertionError: kubectl create: admitted: pod/train"
 BY_GUARD = "ValidatingAdmissionPolicy 'guard' with binding 'guard' denied request: no"
@@ -56,3 +60,20 @@ def test_a_failure_counts_when_the_door_can_have_caused_it(
     door = Door("guard", part, "1", "no", "/path", {})
 
     assert is_of(door, trouble) is says_so
+
+
+@pytest.mark.parametrize(
+    ("part", "found"),
+    [("condition", ["refused", "admits"]), ("validation", ["refused"])],
+)
+def test_a_condition_is_watched_by_whatever_is_admitted(part: str, found: list[str]) -> None:
+    seen = {
+        "refused": Watched(denied={("guard", "no")}, refusals={"no"}, admitted=1),
+        "admits": Watched(denied={("other", "no")}, refusals={"no"}, admitted=1),
+        "asks nothing": Watched(),
+    }
+    items = [cast("pytest.Item", SimpleNamespace(nodeid=name, path=Path(name))) for name in seen]
+    door = Door("guard", part, "1", "no", "/path", {})
+
+    watching = candidates(door, items, seen, {"guard": {"no"}})
+    assert [item.nodeid for item in watching] == found
