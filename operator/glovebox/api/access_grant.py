@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model, Resource, Status, TolerantModel
-from glovebox.api.experiment_inputs import Role, SharedKind
+from glovebox.api.experiment_inputs import ORDER_OF_USE, Role, SharedKind
 from glovebox.api.ledger_entry_status import LedgerEntryStatus
 from glovebox.api.references import LocalPinRef, StoreRef
 from glovebox.api.scalars import DeclaredTime, Digest, DnsLabel, Text, Time, Word
@@ -30,6 +30,14 @@ STATISTICS: Final = "statistics"
 GrantRole = Literal[Role, "features", "statistics"]
 _FROZEN = ("namespaces", "roles", "expireTime", "uses", "reason")
 _FROZEN_OPTIONAL = ("pinRef", "featureSetRef", "contentRoot", "storeRef", "tickets", "overlap")
+
+
+# Asked role by role: the API server cannot foresee what a place in a list of all of them costs.
+_COMES_BEFORE: Final = " && ".join(
+    f"(!('{role}' in self.overlap.withRoles) || self.roles.exists(r, r in"
+    f" {list(ORDER_OF_USE[place + 1 :])}))"
+    for place, role in enumerate(ORDER_OF_USE)
+)
 
 
 class GrantedOverlap(Model):
@@ -77,10 +85,23 @@ class AccessGrantSpec(Model):
                 field_path=".roles",
             ),
             rule(
+                "!('*' in self.namespaces)",
+                "must name each namespace: none is granted to whoever asks",
+                field_path=".namespaces",
+            ),
+            rule(
                 "!has(self.overlap) || self.roles.exists(r, r != 'features' && r != 'statistics')",
                 "needs a role of an input in `roles`: definitions and statistics share nothing with"
                 " inputs",
                 field_path=".overlap",
+            ),
+            rule(
+                "!has(self.overlap) || !self.roles.exists(r, r != 'features' && r != 'statistics')"
+                f" || ({_COMES_BEFORE})",
+                "must name roles that come before one of `roles`, in the order `reference`,"
+                " `train`, `validation`, `test`, `holdout`; otherwise it lets nothing pass: who"
+                " owns what is used later is asked. Grant the content of the other input instead",
+                field_path=".overlap.withRoles",
             ),
             rule(
                 " && ".join(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -17,7 +17,7 @@ from glovebox.api.data_terms import (
 )
 from glovebox.api.evolution import DemandedCompatibility
 from glovebox.api.experiment_inputs import Role
-from glovebox.api.schema import list_map, list_set, rule, rules
+from glovebox.api.schema import list_map, list_set, naming, rule, rules
 from glovebox.api.statistics import DistributionThresholds
 
 OnBrokenInput = Literal["Warn", "Freeze", "Fail"]
@@ -35,6 +35,11 @@ class RoleOrigins(Model):
     )
 
 
+_IN_BOTH: Final = (
+    "must not name a licence that `allowed` names as well: leave it out of one of them"
+)
+
+
 class LicenseRules(Model):
     """Under which licences data may be used."""
 
@@ -43,7 +48,10 @@ class LicenseRules(Model):
             rule(
                 "!has(self.allowed) || !has(self.denied) || self.allowed.all(a, !(a in"
                 " self.denied))",
-                "must not name a licence that `allowed` names as well: leave it out of one of them",
+                _IN_BOTH,
+                message_expression=naming(
+                    _IN_BOTH, "licence ", "self.allowed.filter(a, a in self.denied)[0]"
+                ),
                 field_path=".denied",
             )
         )

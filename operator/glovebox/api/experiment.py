@@ -10,7 +10,7 @@ tenant writes is trusted for it.
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -43,6 +43,7 @@ from glovebox.api.schema import (
     list_atomic,
     list_map,
     list_set,
+    naming,
     rule,
     rules,
     taught,
@@ -294,26 +295,45 @@ class Lifecycle(Model):
         return self.desired == "Sealed"
 
 
+_HAS_ITS_IMAGE: Final = "has(self.images) && self.images.exists(i, i.name == s.image)"
+_NO_IMAGE: Final = (
+    "must have as its `image` the name of an entry of `spec.images`: add the image there by digest,"
+    " and name it here"
+)
+_HAS_ITS_INPUTS: Final = (
+    "!has(s.inputs) || s.inputs.all(n, has(self.inputs) && ((has(self.inputs.datasets) &&"
+    " self.inputs.datasets.exists(d, d.name == n)) || (has(self.inputs.features) &&"
+    " self.inputs.features.exists(f, f.name == n))))"
+)
+_NO_INPUT: Final = (
+    "must have in `inputs` nothing but names of `spec.inputs.datasets` and `spec.inputs.features`"
+)
+
+
 class ExperimentSpec(Model):
     """What the experiment is."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
-                "!has(self.stages) || self.stages.all(s, has(self.images) &&"
-                " self.images.exists(i, i.name == s.image))",
-                "must have as its `image` the name of an entry of `spec.images`: add the image"
-                " there by digest, and name it here",
+                f"!has(self.stages) || self.stages.all(s, {_HAS_ITS_IMAGE})",
+                _NO_IMAGE,
                 field_path=".stages",
+                message_expression=naming(
+                    _NO_IMAGE,
+                    "stage ",
+                    f"self.stages.transformList(i, s, !({_HAS_ITS_IMAGE}), s.name)[0]",
+                ),
             ),
             rule(
-                "!has(self.stages) || self.stages.all(s, !has(s.inputs) || s.inputs.all(n,"
-                " has(self.inputs) && ((has(self.inputs.datasets) &&"
-                " self.inputs.datasets.exists(d, d.name == n)) || (has(self.inputs.features) &&"
-                " self.inputs.features.exists(f, f.name == n)))))",
-                "must have in `inputs` nothing but names of `spec.inputs.datasets` and"
-                " `spec.inputs.features`",
+                f"!has(self.stages) || self.stages.all(s, {_HAS_ITS_INPUTS})",
+                _NO_INPUT,
                 field_path=".stages",
+                message_expression=naming(
+                    _NO_INPUT,
+                    "stage ",
+                    f"self.stages.transformList(i, s, !({_HAS_ITS_INPUTS}), s.name)[0]",
+                ),
             ),
         )
     )

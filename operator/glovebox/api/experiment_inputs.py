@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model
 from glovebox.api.references import PinRef
 from glovebox.api.scalars import DnsLabel, Text
-from glovebox.api.schema import list_atomic, list_map, list_set, rule, rules
+from glovebox.api.schema import list_atomic, list_map, list_set, naming, rule, rules
 
 Role = Literal["train", "validation", "test", "holdout", "reference"]
+# In which order inputs are used: whose data come last is asked whether they may be in what came
+# before. No two roles are equal, so it is always one owner.
+ORDER_OF_USE: Final[tuple[Role, ...]] = ("reference", "train", "validation", "test", "holdout")
 # What inputs of different roles may share when a reason is given.
 SharedKind = Literal["Objects", "Groups", "Time", "Rows"]
 _MAX_ALLOWED = 8
@@ -95,6 +98,23 @@ class AllowedOverlap(Model):
     )
 
 
+_IS_A_DATASET: Final = "self.datasets.exists(d, d.name == f.name)"
+_NAMED_TWICE: Final = (
+    "must not use one name for a dataset and for features: names of inputs are unique across both"
+    " lists"
+)
+_IS_THERE: Final = "has(self.datasets) && self.datasets.exists(d, d.name == n)"
+_NOT_THERE: Final = "must name in `inputs` two entries of `spec.inputs.datasets`"
+_APART: Final = (
+    "d.role == e.role || d.pinRef != e.pinRef || (has(self.allowOverlap) &&"
+    " self.allowOverlap.exists(a, 'Objects' in a.of && d.name in a.inputs && e.name in a.inputs))"
+)
+_TWO_ROLES: Final = (
+    "must not use one pin in two roles: what is trained on says nothing when it is tested on. Pin"
+    " other data for one of them, or give the reason in `allowOverlap` (`of: [Objects]`)"
+)
+
+
 class Inputs(Model):
     """Everything that the run reads, always through pins."""
 
@@ -102,26 +122,37 @@ class Inputs(Model):
         json_schema_extra=rules(
             rule(
                 "!has(self.datasets) || !has(self.features) || self.features.all(f,"
-                " !self.datasets.exists(d, d.name == f.name))",
-                "must not use one name for a dataset and for features: names of inputs are unique"
-                " across both lists",
+                f" !({_IS_A_DATASET}))",
+                _NAMED_TWICE,
                 field_path=".features",
+                message_expression=naming(
+                    _NAMED_TWICE,
+                    "input ",
+                    f"self.features.transformList(i, f, {_IS_A_DATASET}, f.name)[0]",
+                ),
             ),
             rule(
                 "!has(self.allowOverlap) || self.allowOverlap.all(a, a.inputs.all(n,"
-                " has(self.datasets) && self.datasets.exists(d, d.name == n)))",
-                "must name in `inputs` two entries of `spec.inputs.datasets`",
+                f" {_IS_THERE}))",
+                _NOT_THERE,
                 field_path=".allowOverlap",
+                message_expression=naming(
+                    _NOT_THERE,
+                    "input ",
+                    f"self.allowOverlap.transformList(i, a, !a.inputs.all(n, {_IS_THERE}),"
+                    f" a.inputs.transformList(j, n, !({_IS_THERE}), n)[0])[0]",
+                ),
             ),
             rule(
-                "!has(self.datasets) || self.datasets.all(d, self.datasets.all(e, d.role == e.role"
-                " || d.pinRef != e.pinRef || (has(self.allowOverlap) &&"
-                " self.allowOverlap.exists(a, 'Objects' in a.of && d.name in a.inputs && e.name in"
-                " a.inputs))))",
-                "must not use one pin in two roles: what is trained on says nothing when it is"
-                " tested on. Pin other data for one of them, or give the reason in `allowOverlap`"
-                " (`of: [Objects]`)",
+                f"!has(self.datasets) || self.datasets.all(d, self.datasets.all(e, {_APART}))",
+                _TWO_ROLES,
                 field_path=".datasets",
+                message_expression=naming(
+                    _TWO_ROLES,
+                    "input ",
+                    f"self.datasets.transformList(i, d, !self.datasets.all(e, {_APART}), d.name)"
+                    "[0]",
+                ),
             ),
         )
     )

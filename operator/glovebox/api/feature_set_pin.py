@@ -7,7 +7,7 @@ is immutable: a new state of the definitions is a new pin that `supersedes` the 
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -18,7 +18,16 @@ from glovebox.api.materialized import Materialized, MaterializedStatus, Seconds
 from glovebox.api.pin_checks import PinProgress
 from glovebox.api.references import LocalPinRef
 from glovebox.api.scalars import DeclaredTime, Digest, DnsLabel, SourceRepository, Text, Time, Word
-from glovebox.api.schema import Extra, list_atomic, list_map, list_set, rule, rules, taught
+from glovebox.api.schema import (
+    Extra,
+    list_atomic,
+    list_map,
+    list_set,
+    naming,
+    rule,
+    rules,
+    taught,
+)
 from glovebox.api.validity import Validity
 
 # The names that `pyarrow.type_for_alias` knows.
@@ -152,6 +161,15 @@ class Migration(Model):
     )
 
 
+_HAS_ITS_INPUTS: Final = (
+    "!has(f.inputs) || f.inputs.all(i, has(self.inputs) && self.inputs.exists(e, e.name == i))"
+)
+_NO_INPUT: Final = (
+    "must name under `features[].inputs` only entries of `spec.inputs`: add the dataset there, or"
+    " correct the name"
+)
+
+
 class FeatureSetPinSpec(Model):
     """What is pinned. Immutable."""
 
@@ -159,11 +177,14 @@ class FeatureSetPinSpec(Model):
         json_schema_extra=rules(
             PIN_FROZEN,
             rule(
-                "self.features.all(f, !has(f.inputs) || f.inputs.all(i, has(self.inputs) &&"
-                " self.inputs.exists(e, e.name == i)))",
-                "must name under `features[].inputs` only entries of `spec.inputs`: add the dataset"
-                " there, or correct the name",
+                f"self.features.all(f, {_HAS_ITS_INPUTS})",
+                _NO_INPUT,
                 field_path=".features",
+                message_expression=naming(
+                    _NO_INPUT,
+                    "feature ",
+                    f"self.features.transformList(i, f, !({_HAS_ITS_INPUTS}), f.name)[0]",
+                ),
             ),
             rule(
                 "self.features.map(f, f.name.size() + (has(f.description) ? f.description.size() :"

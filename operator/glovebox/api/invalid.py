@@ -35,10 +35,14 @@ def what_is_wrong(error: ValidationError, within: str = "") -> str:
     where = field_path(first["loc"], within) or "the whole"
     if first["type"] == "missing":
         return f"{where}: Required value"
-    said = first["msg"]
+    return f"{where}: {without_foreign_words(first['msg'])}"
+
+
+def without_foreign_words(said: str) -> str:
+    """Return what pydantic says of a value without what it puts before it."""
     for prefix in _PREFIXES:
         said = said.removeprefix(prefix)
-    return f"{where}: {_SHOULD.sub('must ', said)}"
+    return _SHOULD.sub("must ", said)
 
 
 def field_path(location: Sequence[int | str], within: str = "") -> str:

@@ -6,7 +6,7 @@ its defaults. It grants nothing by itself and holds no secrets.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -25,7 +25,7 @@ from glovebox.api.scalars import (
     ObjectName,
     Text,
 )
-from glovebox.api.schema import FORBIDDEN, list_atomic, list_map, rule, rules
+from glovebox.api.schema import FORBIDDEN, list_atomic, list_map, naming, rule, rules
 from glovebox.api.stage_secrets import MAX_OFFERED, OfferedSecret
 
 # Whose differences may be left alone. The labels of a namespace and credentials are not among them:
@@ -189,6 +189,16 @@ class DriftRule(Model):
     )
 
 
+_IS_OFFERED: Final = (
+    "self.quota.exists(q, q.resource == b.resource) || (has(self.accelerators) &&"
+    " self.accelerators.exists(a, 'requests.' + a.resource == b.resource))"
+)
+_NOT_OFFERED: Final = (
+    "must name resources that `quota` lists, or `requests.` and the resource of an entry of"
+    " `accelerators`: of others no experiment has any"
+)
+
+
 class IsolationProfileSpec(Model):
     """What the platform offers and allows."""
 
@@ -203,12 +213,14 @@ class IsolationProfileSpec(Model):
                 field_path=".data.environments",
             ),
             rule(
-                "!has(self.teamBudget) || self.teamBudget.all(b, self.quota.exists(q, q.resource =="
-                " b.resource) || (has(self.accelerators) && self.accelerators.exists(a,"
-                " 'requests.' + a.resource == b.resource)))",
-                "must name resources that `quota` lists, or `requests.` and the resource of an"
-                " entry of `accelerators`: of others no experiment has any",
+                f"!has(self.teamBudget) || self.teamBudget.all(b, {_IS_OFFERED})",
+                _NOT_OFFERED,
                 field_path=".teamBudget",
+                message_expression=naming(
+                    _NOT_OFFERED,
+                    "resource ",
+                    f"self.teamBudget.transformList(i, b, !({_IS_OFFERED}), b.resource)[0]",
+                ),
             ),
             rule(
                 "!has(self.run) || !has(self.run.scratch) || self.quota.exists(q, q.resource =="

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import ConfigDict, Field
 
 from glovebox.api.base import Model
@@ -13,7 +15,26 @@ from glovebox.api.scalars import (
     RetentionMode,
     not_more,
 )
-from glovebox.api.schema import rule, rules
+from glovebox.api.schema import Extra, rule, rules
+
+# Who writes one bound is refused for another one, which they never wrote: its value is shown.
+_BY_DEFAULT: Final = "a field that is left out has its default"
+
+
+def _with_values(low: str, high: str) -> str:
+    return (
+        f"'`{low}` (' + string(dyn(self.{low})) + ') must not exceed `{high}` (' +"
+        f" string(dyn(self.{high})) + '); {_BY_DEFAULT}'"
+    )
+
+
+def _in_order(low: str, high: str) -> Extra:
+    return rule(
+        f"self.{low} <= self.{high}",
+        f"`{low}` must not exceed `{high}`; {_BY_DEFAULT}",
+        field_path=f".{low}",
+        message_expression=_with_values(low, high),
+    )
 
 
 class QuotaRange(Model):
@@ -75,8 +96,9 @@ class Limits(Model):
                 rule(
                     f"!has(self.{low}) || !has(self.{high}) ||"
                     f" {not_more(f'self.{low}', f'self.{high}')}",
-                    f"`{low}` must not exceed `{high}`",
+                    f"`{low}` must not exceed `{high}`; {_BY_DEFAULT}",
                     field_path=f".{low}",
+                    message_expression=_with_values(low, high),
                 )
                 for low, high in (
                     ("defaultRequestCpu", "defaultCpu"),
@@ -143,16 +165,8 @@ class RetentionRange(Model):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            rule(
-                "self.minimumDays <= self.defaultDays",
-                "`minimumDays` must not exceed `defaultDays`",
-                field_path=".minimumDays",
-            ),
-            rule(
-                "self.defaultDays <= self.maximumDays",
-                "`defaultDays` must not exceed `maximumDays`",
-                field_path=".defaultDays",
-            ),
+            _in_order("minimumDays", "defaultDays"),
+            _in_order("defaultDays", "maximumDays"),
         )
     )
 
@@ -191,13 +205,7 @@ class RunRules(Model):
     """Limits for runs."""
 
     model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                "self.defaultDeadlineSeconds <= self.maximumDeadlineSeconds",
-                "`defaultDeadlineSeconds` must not exceed `maximumDeadlineSeconds`",
-                field_path=".defaultDeadlineSeconds",
-            )
-        )
+        json_schema_extra=rules(_in_order("defaultDeadlineSeconds", "maximumDeadlineSeconds"))
     )
 
     maximum_retries: int = Field(

@@ -62,6 +62,21 @@ def rule(
     return made
 
 
+def naming(message: str, what: str, at_fault: str) -> str:
+    """Return the CEL of a message that ends with what is at fault, in brackets.
+
+    For a rule over a list, where `fieldPath` can name no entry of it. The name comes out of a
+    `transformList`: of a text of an object that was filtered the API server cannot foresee the
+    length, so that it refuses the CRD.
+
+    Args:
+        message: As the rule has it.
+        what: What is at fault, with a space behind it.
+        at_fault: CEL of its name.
+    """
+    return f'"{message} ({what}" + {at_fault} + ")"'
+
+
 def rules(*made: Extra) -> Extra:
     """Return the schema extension that carries these rules."""
     return {VALIDATIONS: list(made)}

@@ -15,7 +15,7 @@ from glovebox.api.base import Model
 from glovebox.api.parameters import SHORT_NAMES
 from glovebox.api.run_config import Environment
 from glovebox.api.scalars import DnsLabel, Quantity, not_less
-from glovebox.api.schema import Checked, list_atomic, list_set, rule, rules
+from glovebox.api.schema import Checked, list_atomic, list_set, naming, rule, rules
 from glovebox.api.stage_secrets import StageSecrets
 
 # The API server estimates what the rules of all of them cost, and takes no more.
@@ -245,6 +245,13 @@ def _needs_stand_before(stages: tuple[Stage, ...]) -> bool:
     return True
 
 
+_NEEDS_STAND_BEFORE: Final = (
+    "!has(s.needs) || s.needs.all(n, self.exists(j, t, j < i && t.name == n))"
+)
+_NEEDS_LATER: Final = (
+    "must name in `needs` of a stage nothing but stages that stand before it in the list: put the"
+    " stages in the order in which they run"
+)
 # So there is no circle, and who reads the list from top to bottom sees what happens.
 Stages = Annotated[
     tuple[Stage, ...],
@@ -256,8 +263,12 @@ Stages = Annotated[
     ),
     Checked[tuple[Stage, ...]](
         _needs_stand_before,
-        "self.all(i, s, !has(s.needs) || s.needs.all(n, self.exists(j, t, j < i && t.name == n)))",
-        "must name in `needs` of a stage nothing but stages that stand before it in the list: put"
-        " the stages in the order in which they run",
+        f"self.all(i, s, {_NEEDS_STAND_BEFORE})",
+        _NEEDS_LATER,
+        message_expression=naming(
+            _NEEDS_LATER,
+            "stage ",
+            f"self.transformList(i, s, !({_NEEDS_STAND_BEFORE}), s.name)[0]",
+        ),
     ),
 ]

@@ -58,7 +58,12 @@ class StoreAccess(Model):
                 "must say whose access it is: either `namespaces` or `namespaceSelector`; `{}`"
                 " selects all namespaces",
                 reason=REQUIRED,
-            )
+            ),
+            rule(
+                "!has(self.namespaces) || !('*' in self.namespaces)",
+                "must name each namespace: all of them are `namespaceSelector: {}`",
+                field_path=".namespaces",
+            ),
         )
     )
 

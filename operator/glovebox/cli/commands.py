@@ -16,6 +16,8 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
+from glovebox.api.invalid import without_foreign_words
+
 _NO_COLOR: Final = "NO_COLOR"
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -32,7 +34,8 @@ class Strict(TyperCommand):
         """Read the words of the command line.
 
         Raises:
-            BadParameter: An option, or an argument, is given and empty.
+            BadParameter: An option, or an argument, is given and empty, or is none of what it can
+                be; in our words, where typer shows those of the library that reads values.
         """
         if ctx.resilient_parsing:
             # A shell completes a line that nobody has ended.
@@ -50,7 +53,11 @@ class Strict(TyperCommand):
                     ctx=ctx,
                     param_hint=" / ".join(option.opts),
                 )
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as wrong:
+            wrong.message = without_foreign_words(wrong.message)
+            raise
 
 
 def _chosen(context: typer.Context, value: bool) -> None:

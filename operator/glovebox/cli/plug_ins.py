@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from glovebox.cli.commands import Commands
+from glovebox.cli.commands import Commands, Strict
 
 GROUP: Final = "glovebox.commands"
 
@@ -54,9 +54,20 @@ def _as_command(name: str, loaded: typer.Typer | Callable[..., Any]) -> Any:
     if not isinstance(application, typer.Typer):
         application = Commands()
         application.command(name)(loaded)
+    _make_strict(application)
     command = get_command(application)
     command.name = name
     return command
+
+
+def _make_strict(application: typer.Typer) -> None:
+    """Have its commands read their words as ours do, unless they say how."""
+    for command in application.registered_commands:
+        if command.cls in {None, TyperCommand}:  # what typer gives to those that say nothing
+            command.cls = Strict
+    for group in application.registered_groups:
+        if group.typer_instance is not None:
+            _make_strict(group.typer_instance)
 
 
 def _broken(name: str, entry: EntryPoint, error: Exception) -> TyperCommand:

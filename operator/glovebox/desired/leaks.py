@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
-from typing import Final
 
 from glovebox.api import reasons
-from glovebox.api.experiment_inputs import SharedKind
+from glovebox.api.experiment_inputs import ORDER_OF_USE, SharedKind
 from glovebox.data.overlap import Kind, Overlap, Shared
 from glovebox.data.printable import printable
 from glovebox.desired.covered import Covered, columns_text, comparable_in_time, in_order, shown
@@ -28,11 +27,6 @@ class Leak:
     number: int = 1
 
 
-# In which order inputs are used: whose data come last is asked whether they may be in what came
-# before. No two roles are equal, so it is always one owner.
-_USED: Final = ("reference", "train", "validation", "test", "holdout")
-
-
 @dataclass(frozen=True, slots=True)
 class Used:
     """The two inputs of a leak, in the order of their use."""
@@ -44,7 +38,7 @@ class Used:
 def used_later(leak: Leak, inputs: tuple[Covered, ...]) -> Used:
     """Return which of the two inputs of a leak is used later."""
     both = [each for each in inputs if each.name in {leak.first, leak.second}]
-    earlier, later = sorted(both, key=lambda each: _USED.index(each.role))
+    earlier, later = sorted(both, key=lambda each: ORDER_OF_USE.index(each.role))
     return Used(earlier, later)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from glovebox.api.leakage_status import level_in_words
+from glovebox.data.counting import counted
 from glovebox.evidence.after_seal import Conclusion, Supplement
 from glovebox.evidence.run_facts import ATTEMPTS, NODES, SESSIONS_END, TENANT_PODS
 from glovebox.evidence.verification import Report
@@ -123,8 +124,11 @@ def _tenants(tenants: Mapping[str, Any]) -> str:
 def _of_later(report: Report) -> Iterator[str]:
     last, said = report.supplement, report.conclusion
     if last is not None:
-        came = f"{last.added} versions came" if last.added else "nothing came"
-        gone = f", {last.missing} sealed versions were gone" if last.missing else ""
+        came = f"{counted(last.added, 'version')} came" if last.added else "nothing came"
+        gone = ""
+        if last.missing:
+            were = "was" if last.missing == 1 else "were"
+            gone = f", {counted(last.missing, 'sealed version')} {were} gone"
         yield f"listed once more on {last.listed}, with no session left: {came}{gone}"
     if said is not None:
         yield f"concluded by {said.by} on {said.signed}: {said.verdict}: {said.text}"

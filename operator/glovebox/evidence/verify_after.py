@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import orjson
 
+from glovebox.data.counting import counted
 from glovebox.data.digest import DIGEST_PREFIX
 from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.evidence.after_seal import (
@@ -249,8 +250,8 @@ def _compare(report: Report, last_list: bytes, added: int, missing: int) -> None
     if report.later:
         names = ", ".join(sorted({artifact.key for artifact in report.later})[:3])
         report.remarks.append(
-            f"{len(report.later)} versions came after the seal and are in its signed supplement:"
-            f" {names}"
+            f"{counted(len(report.later), 'version')} came after the seal, in its signed"
+            f" supplement: {names}"
         )
 
 

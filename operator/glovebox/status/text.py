@@ -7,8 +7,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final
 
+from glovebox.data import counting
 from glovebox.evidence.statement import STATEMENT_NAME
 
+# Statuses write numbers as the layers below do.
+counted: Final = counting.counted
 _HOLDERS_MAX: Final = 3
 _UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 _STEP: Final = 1024
@@ -23,11 +26,6 @@ def format_time(moment: datetime) -> str:
 def format_end(moment: datetime) -> str:
     """Return the end of something, rounded up: what ends then has ended."""
     return format_time(moment + _NEARLY_A_SECOND)
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number of things in words."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def sized(value: float) -> str:

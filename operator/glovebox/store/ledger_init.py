@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from glovebox.api import reasons
+from glovebox.data.counting import counted
 from glovebox.errors import AlreadyExists, Conflict, InvalidInput
 from glovebox.ledger.genesis import Genesis, encode_genesis
 from glovebox.ledger.layout import Layout
@@ -131,7 +132,7 @@ def _require_versions(place: LedgerPlace, lock_days: int) -> None:
         raise InvalidInput(
             reasons.LOCK_REQUIRED,
             f"bucket {place.bucket} has no object lock, so nothing in it can be locked for"
-            f" {lock_days} days: use a bucket that was created with one",
+            f" {counted(lock_days, 'day')}: use a bucket that was created with one",
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from glovebox.data.counting import counted
 from glovebox.store.answers import FORBIDDEN_STATUS, PRECONDITION_STATUS
 from glovebox.store.errors import translated
 from glovebox.store.probe_bench import (
@@ -85,10 +86,12 @@ def locked_by_default(checked: CheckedBucket) -> str:
     if lock.mode != rule.mode or lock.until is None or lock.until <= checked.now:
         raise DisprovenError(
             f"an object written without a lock of its own shows mode {lock.mode} until"
-            f" {lock.until}, although the bucket's default is {rule.mode} for {rule.days} days;"
+            f" {lock.until}, although the bucket's default is {rule.mode} for"
+            f" {counted(rule.days, 'day')};"
             f" {_USE_ANOTHER}"
         )
-    return f"what is written without a lock of its own is locked: {rule.mode} for {rule.days} days"
+    days = counted(rule.days, "day")
+    return f"what is written without a lock of its own is locked: {rule.mode} for {days}"
 
 
 def survives_delete(checked: CheckedBucket) -> str:

@@ -60,6 +60,26 @@ def test_an_option_that_is_given_and_empty_is_a_mistake_of_usage(
         assert option in done.output
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["ui", "--port", "99999"], "must be less than or equal to 65535"),
+        (["ui", "--port", "http"], "must be a valid integer"),
+        (["plan", "--file", "x", "--output", "xml"], "'xml' is not one of 'table'"),
+        (["local", "up", "--driver", "docker"], "'docker' is not one of 'embedded'"),
+    ],
+    ids=["too-much", "no-number", "no-choice", "no-choice-of-a-plug-in"],
+)
+def test_a_wrong_value_is_refused_without_the_words_of_the_library_that_reads_it(
+    words: list[str], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    done = CliRunner().invoke(app, words)
+    assert (done.exit_code, says in done.output) == (2, True), done.output
+    assert "Value error" not in done.output
+    assert " should " not in done.output
+
+
 def test_help_is_in_the_fields_words() -> None:
     """It stands in docstrings, which the test of messages leaves out."""
     said = {" ".join(words): told(text) + foreign_words(text) for words, text in _helped(ROOT)}

@@ -180,7 +180,7 @@ def test_what_came_between_is_told_and_no_finding() -> None:
     check_supplement(report, seal, envelope, raw, TRUST, LATER)
     assert report.findings == []
     assert report.later == [LATE]
-    assert "1 versions came after the seal and are in its signed supplement" in report.remarks[0]
+    assert "1 version came after the seal, in its signed supplement" in report.remarks[0]
 
 
 TAMPERED: dict[str, tuple[Any, str]] = {
