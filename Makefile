@@ -186,6 +186,8 @@ sbom: ## What libraries the image holds, as CycloneDX (SBOM=FILE), from uv.lock
 	@echo "Written: $(SBOM)"
 
 # What a release is called and where it goes; PYTHON_IMAGE and UV_IMAGE are its bases, by digest.
+# These two, and TAG, are read from the environment by the shell: put into a line of it by make,
+# what others called something would be a command.
 VERSION := $(shell sed -n 's/^version: //p' helm/glovebox/Chart.yaml)
 REGISTRY := ghcr.io/glovebox-dev
 DIST := .glovebox/dist
@@ -196,8 +198,9 @@ GH := gh
 
 .PHONY: release-check
 release-check: ## Is TAG the version of the chart, and has the change log a heading for it?
-	@[[ "$(TAG)" == "v$(VERSION)" ]] || { \
-	  echo "The tag is '$(TAG)', and helm/glovebox/Chart.yaml has $(VERSION)" >&2; exit 1; }
+	@[[ "$${TAG-}" == "v$(VERSION)" ]] || { \
+	  printf '%q is the tag, and %s\n' "$${TAG-}" \
+	    "helm/glovebox/Chart.yaml has $(VERSION)" >&2; exit 1; }
 	@[[ "$$(sed -n 's/^appVersion: //p' helm/glovebox/Chart.yaml)" == '"$(VERSION)"' ]] || { \
 	  echo "helm/glovebox/Chart.yaml: appVersion is not $(VERSION)" >&2; exit 1; }
 	@grep -qE '^## \[?$(subst .,\.,$(VERSION))\b' CHANGELOG.md || { \
@@ -205,11 +208,11 @@ release-check: ## Is TAG the version of the chart, and has the change log a head
 
 .PHONY: release-image
 release-image: ## Build the image for both architectures, push it, keep its digest
-	@for base in "$(PYTHON_IMAGE)" "$(UV_IMAGE)"; do [[ "$$base" == *@sha256:* ]] || { \
+	@for base in "$${PYTHON_IMAGE-}" "$${UV_IMAGE-}"; do [[ "$$base" == *@sha256:* ]] || { \
 	  echo "PYTHON_IMAGE and UV_IMAGE have to name their images by digest" >&2; exit 1; }; done
 	@mkdir -p $(DIST)
 	@$(DOCKER) buildx build --platform linux/amd64,linux/arm64 --provenance=mode=max --push \
-	  --build-arg PYTHON_IMAGE="$(PYTHON_IMAGE)" --build-arg UV_IMAGE="$(UV_IMAGE)" \
+	  --build-arg PYTHON_IMAGE="$$PYTHON_IMAGE" --build-arg UV_IMAGE="$$UV_IMAGE" \
 	  --tag $(REGISTRY)/glovebox:$(VERSION) --metadata-file $(DIST)/image.json .
 	@grep -oE '"containerimage.digest": *"sha256:[0-9a-f]{64}"' $(DIST)/image.json | \
 	  grep -oE 'sha256:[0-9a-f]{64}' >$(DIST)/image.digest

@@ -17,7 +17,7 @@ from simulation.test_ends import HOUR, MINUTE, ends_after
 from simulation.test_grants import names_of_time
 from simulation.test_leakage import ALLOWED, made, roles, sheet, two_pins
 from simulation.world import BUCKET, TEAM, condition, grant_spec
-from support.grants import records, takers
+from support.grants import granted, records, takers, with_data
 
 Json = dict[str, Any]
 WHY = "the calendar lies in both"
@@ -167,3 +167,32 @@ def test_no_use_is_lost_while_the_store_does_not_take_it() -> None:
         assert len(takers(stage)) == 1
 
     play(scene)
+
+
+def test_a_pin_of_the_same_bytes_at_home_does_not_get_around_the_owner_s_word() -> None:
+    async def scene(stage: Stage) -> None:
+        await with_data(stage, pin={"use": {"grantFor": ["test"]}})
+        await stage.sleep(2)
+        await two_pins(stage, shared=True)
+        # What is tested on is the other team's; this one has a pin of it, and of a file in it.
+        data = [
+            {"name": "train", "pinRef": {"name": "later"}, "role": "train"},
+            {"name": "test", "pinRef": {"name": "set"}, "role": "test"},
+        ]
+        await granted(stage, roles=["test"])
+        await allow(stage, "own", pinRef={"name": "set"})
+        stage.declare(run=False, inputs={"datasets": data})
+        message = await refused(stage, reasons.NOT_GRANTED)
+        assert "Namespace 'data' is asked as well" in message
+        assert made(stage) == []
+        overlap = {"withRoles": ["train"], "of": ["Objects"]}
+        await granted(stage, "both", roles=["test"], overlap=overlap)
+        await stage.provisioned()
+        grants = stage.status()["inputs"][1]["grants"]
+        said = [(each["grantRef"], each.get("overlapWith", [])) for each in grants]
+        # The other team's grant lets it be used as well: one use of it.
+        own, theirs = ("team-a/own", ["train"]), ("data/both", ["train"])
+        assert said == [("data/both", []), own, theirs]
+        assert len(takers(stage)) == 2
+
+    play(scene, profile={"leakage": {"overlap": "WithGrant"}})

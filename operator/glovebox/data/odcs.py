@@ -7,7 +7,7 @@ not would be believed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeGuard
 
@@ -92,7 +92,7 @@ def _table(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if not name and len(tables) > 1:
         raise _invalid(f"it has several tables ({names}): name one of them with `--table`")
     for each in tables:
-        if not name or name in {each.get("name"), each.get("physicalName")}:
+        if not name or name in [each.get("name"), each.get("physicalName")]:
             return each
     raise _invalid(f"it has no table `{name}`, and has {names}")
 
@@ -153,7 +153,8 @@ class _Importer:
         for number, rule in enumerate(_list(asked, "quality")):
             self._quality(f"{place}.quality[{number}]", column, rule)
         if asked.get("primaryKey"):
-            primary.append((int(asked.get("primaryKeyPosition") or 0), name))
+            position = asked.get("primaryKeyPosition")
+            primary.append((position if _is_whole(position) else 0, name))
         if asked.get("unique"):
             self._add_key([name])
         for other in asked:
@@ -199,7 +200,7 @@ class _Importer:
             column["pattern"] = f"(?s).{{{lengths.get('minLength', 0)},{most}}}"
 
     def _quality(self, place: str, column: dict[str, Any], rule: object) -> None:
-        metric, wanted = _of(rule, "metric"), _limits(rule)
+        metric, wanted = str(_of(rule, "metric")), _limits(rule)
         arguments = _of(rule, "arguments")
         is_share = _of(rule, "unit") == "percent"
         if metric in {"nullValues", "missingValues"} and not arguments:
@@ -249,9 +250,10 @@ class _Importer:
 
 
 def _row_limits(operator: str, value: Any) -> dict[str, int] | None:
-    if operator == "mustBeBetween" and isinstance(value, Sequence) and len(value) == 2:  # noqa: PLR2004 - from and until
-        return {"minimum": int(value[0]), "maximum": int(value[1])}
-    if not isinstance(value, int):
+    if operator == "mustBeBetween" and isinstance(value, list) and len(value) == 2:  # noqa: PLR2004 - from and until
+        least, most = value
+        return {"minimum": least, "maximum": most} if _is_whole(least) and _is_whole(most) else None
+    if not _is_whole(value):
         return None
     found: dict[str, dict[str, int]] = {
         "mustBe": {"minimum": value, "maximum": value},
@@ -274,10 +276,10 @@ def _share(limits: Mapping[str, Any], *, is_share: bool) -> int | None:
     if limits == {"mustBe": 0}:
         return 0
     most = limits.get("mustBeLessOrEqualTo") if len(limits) == 1 else None
-    if not is_share or not isinstance(most, int | float):
+    if not is_share or not isinstance(most, int | float) or not 0 <= most <= 100:  # noqa: PLR2004
         return None
     share = round(most * 100)
-    return share if 0 <= share <= 10_000 and share == most * 100 else None  # noqa: PLR2004 - all
+    return share if share == most * 100 else None
 
 
 def _fits(kind: str, value: object) -> bool:
@@ -286,7 +288,12 @@ def _fits(kind: str, value: object) -> bool:
 
 
 def _is_length(value: object) -> bool:
-    return isinstance(value, int) and 0 <= value <= _MAX_LENGTH
+    return _is_whole(value) and 0 <= value <= _MAX_LENGTH
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    # What is true is a number as well, for Python.
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _are_texts(values: object) -> TypeGuard[list[str]]:

@@ -74,7 +74,7 @@ def _more_scratch_than_quota(experiment: Experiment, profile: IsolationProfile) 
         return None
     fields = ", ".join(field_of(stage, "scratch") for stage in claimed)
     pods = sum(stage.attempts for stage in claimed)
-    total = quantity.total(f"{needs:f}")
+    total = _together(STORAGE, needs)
     return (
         f"{fields}: by IsolationProfile {profile.name} each pod of the run gets a volume of its"
         f" own, and {pods} of them, those of retries among them, need {total}, more than the"
@@ -181,12 +181,19 @@ def _disks_of_pods(disks: Mapping[str, str], stage: Stage) -> Decimal:
 
 
 def _too_much_together(profile: IsolationProfile, name: str, amount: str, needs: Decimal) -> str:
-    counts_bytes = name.endswith(("memory", DISK))
-    together = (quantity.total if counts_bytes else quantity.canonical)(f"{needs:f}")
+    together = _together(name, needs)
     return (
         f"the pods of the stages that can run at the same time need {together} of {name}, more than"
         f" the {amount} that this experiment's quota has: let stages wait for each other (`needs`),"
         f" ask for less or for fewer `workers`, or {_more_quota(profile, name, together)}"
+    )
+
+
+def _together(name: str, needs: Decimal) -> str:
+    """Return an amount for a person; what is more than anybody counts is as good as the most."""
+    counts_bytes = name.endswith(("memory", DISK, "storage"))
+    return (quantity.total if counts_bytes else quantity.canonical)(
+        f"{min(needs, quantity.MAXIMUM):f}"
     )
 
 

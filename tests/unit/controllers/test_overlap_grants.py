@@ -19,8 +19,7 @@ from glovebox.controllers.experiment.overlap_grants import (
 )
 from glovebox.data.overlap import Overlap, Shared
 from glovebox.desired.covered import Covered
-from glovebox.desired.grants import grant_digest
-from glovebox.desired.inputs import ResolvedInput
+from glovebox.desired.grants import as_bound, grant_digest
 from glovebox.desired.leakage import leakage_sheet
 from glovebox.desired.leakage_policy import check_overlap_allowed
 from glovebox.errors import GloveboxError, Refused
@@ -97,17 +96,26 @@ def scope_of(grants: tuple[AccessGrant, ...], **inputs: Any) -> Any:
     )
 
 
-def datasets(owner: str = "data/") -> tuple[ResolvedInput, ...]:
+def bound(owner: str = "data/", *used_by: InputGrant) -> tuple[InputStatus, ...]:
     return tuple(
-        ResolvedInput(each.name, "DatasetPin", f"{owner}{each.name}", "u", each.digest, "")
+        InputStatus(
+            name=each.name,
+            kind="DatasetPin",
+            pin_ref=f"{owner}{each.name}",
+            digest=each.digest,
+            grants=used_by if each.name == "final" else (),
+        )
         for each in INPUTS
     )
 
 
 def looked_for(
-    *grants: AccessGrant, overlap: Overlap = SAME_FILES, owner: str = "data/"
+    *grants: AccessGrant,
+    overlap: Overlap = SAME_FILES,
+    owner: str = "data/",
+    used_by: tuple[InputGrant, ...] = (),
 ) -> tuple[GrantedOverlap, ...]:
-    return overlap_grants(scope_of(grants), datasets(owner), INPUTS, overlap)
+    return overlap_grants(scope_of(grants), bound(owner, *used_by), INPUTS, overlap)
 
 
 @pytest.mark.parametrize(
@@ -167,22 +175,42 @@ def test_data_at_home_take_a_grant_of_home() -> None:
     assert found.grant.grant_ref == "lab/loan"
 
 
+def test_a_pin_at_home_of_bytes_that_another_asks_for_takes_the_word_of_both() -> None:
+    whole = "sha256:" + "c" * 64
+    theirs = grant("theirs", owner="data", contentRoot=whole)
+    ours, used_by = grant("ours", owner="lab"), (as_bound(grant(contentRoot=whole)),)
+    with pytest.raises(Refused, match="namespace 'lab' and role `holdout`") as refused:
+        looked_for(ours, owner="", used_by=used_by)
+    assert refused.value.reason == "NotGranted"
+    assert (
+        f"Namespace 'data' is asked as well, for input `final`: ask its owner for an AccessGrant"
+        f" there of {whole}" in refused.value.message
+    )
+    scope = scope_of((ours,))
+    assert possible_overlaps(scope, bound("", *used_by), INPUTS) == ()
+    found = looked_for(ours, theirs, owner="", used_by=used_by)
+    assert [each.grant.grant_ref for each in found] == ["lab/ours", "data/theirs"]
+    scope = scope_of((ours, theirs))
+    (possible,) = possible_overlaps(scope, bound("", *used_by), INPUTS)
+    assert possible.reason == "AccessGrant 'lab/ours'; AccessGrant 'data/theirs'"
+
+
 def test_a_reason_of_the_experiment_takes_no_use() -> None:
     said = {"inputs": ["train", "final"], "of": ["Objects"], "reason": "a calendar"}
     data = [
         {"name": each.name, "pinRef": {"name": each.name}, "role": each.role} for each in INPUTS
     ]
     scope = scope_of((grant(),), datasets=data, allowOverlap=[said])
-    assert overlap_grants(scope, datasets(), INPUTS, SAME_FILES) == ()
+    assert overlap_grants(scope, bound(), INPUTS, SAME_FILES) == ()
 
 
 def test_before_anybody_compares_it_is_said_what_a_grant_may_let_them_share() -> None:
     scope = scope_of((grant(of=("Objects", "Time")),))
-    (found,) = possible_overlaps(scope, datasets(), INPUTS)
+    (found,) = possible_overlaps(scope, bound(), INPUTS)
     assert (found.inputs, found.of) == (("train", "final"), ("Objects",))
     rows = leakage_sheet(INPUTS, (found,), Overlap(), stages=())
     assert all(not row.allowed_because for row in rows)
-    assert possible_overlaps(scope_of((grant(overlap=None),)), datasets(), INPUTS) == ()
+    assert possible_overlaps(scope_of((grant(overlap=None),)), bound(), INPUTS) == ()
 
 
 def test_a_grant_is_recorded_once_for_all_that_it_lets_an_input_share() -> None:

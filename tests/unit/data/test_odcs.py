@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import yaml
+from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from glovebox.api.contract import Contract
@@ -14,7 +17,7 @@ from glovebox.cli.main import app
 from glovebox.data.odcs import Imported, import_odcs
 from glovebox.errors import InvalidInput
 
-EXAMPLES = Path(__file__).parent / "odcs"
+EXAMPLES: Final = Path(__file__).parent / "odcs"
 
 
 def example(name: str, table: str = "") -> Imported:
@@ -226,3 +229,100 @@ def test_a_date_is_the_text_that_is_written(tmp_path: Path) -> None:
     code, printed, _ = written(tmp_path, HEAD + schema)
     assert code == 0
     assert yaml.safe_load(printed)["contract"]["columns"][0]["minimum"] == "2013-01-01"
+
+
+# What no contract has in any place, as YAML can say it.
+STRANGE: Final[tuple[Any, ...]] = (
+    None,
+    True,
+    -1,
+    10**400,
+    float("nan"),
+    float("inf"),
+    "ab",
+    "",
+    [],
+    ["a", "b"],
+    [[1], {}],
+    {},
+    {"a": {"b": []}},
+)
+
+
+# What the examples of the standard say nothing of.
+MORE: Final[dict[str, Any]] = {
+    "kind": "DataContract",
+    "apiVersion": "v3.1.0",
+    "servers": [{"format": "csv"}],
+    "slaProperties": [{"property": "latency"}],
+    "schema": [
+        {
+            "name": "t",
+            "properties": [
+                {
+                    "name": "id",
+                    "logicalType": "integer",
+                    "primaryKey": True,
+                    "primaryKeyPosition": 1,
+                    "logicalTypeOptions": {"exclusiveMinimum": 1, "maximum": 9},
+                },
+                {
+                    "name": "text",
+                    "logicalType": "string",
+                    "unique": True,
+                    "logicalTypeOptions": {"minLength": 1, "maxLength": 9},
+                    "quality": [
+                        {"metric": "nullValues", "unit": "percent", "mustBeLessOrEqualTo": 2.5},
+                        {"metric": "duplicateValues", "mustBe": 0},
+                        {
+                            "metric": "invalidValues",
+                            "mustBe": 0,
+                            "arguments": {"validValues": ["a"]},
+                        },
+                    ],
+                },
+            ],
+            "quality": [
+                {"metric": "rowCount", "mustBeBetween": [1, 9]},
+                {"metric": "rowCount", "mustBeGreaterThan": 1},
+                {
+                    "metric": "duplicateValues",
+                    "mustBe": 0,
+                    "arguments": {"properties": ["id", "text"]},
+                },
+            ],
+            "relationships": [{"type": "foreignKey"}],
+        }
+    ],
+}
+DOCUMENTS: Final = ["more", *(path.name for path in sorted(EXAMPLES.glob("*.yaml")))]
+
+
+def places(of: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield every place in a document: what holds it, and its key there."""
+    for key in list(of) if isinstance(of, dict) else range(len(of)):
+        yield of, key
+        if isinstance(of[key], dict | list):
+            yield from places(of[key])
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_whatever_stands_in_any_place_is_a_contract_or_refused(name: str) -> None:
+    document = copy.deepcopy(MORE)
+    if name in DOCUMENTS[1:]:
+        document = yaml.safe_load((EXAMPLES / name).read_text(encoding="utf-8"))
+    table = str(document["schema"][0]["name"])
+    Contract.model_validate(import_odcs(document, table).contract)
+    strange = []
+    for held, key in places(document):
+        before = held[key]
+        for value in STRANGE:
+            held[key] = value
+            try:
+                Contract.model_validate(import_odcs(document, table).contract)
+            except (InvalidInput, ValidationError):
+                pass
+            except Exception as error:  # noqa: BLE001 - which ones is asked
+                strange.append(f"{key}: {value!r:.20}: {error!r:.80}")
+        held[key] = before
+    assert sorted(set(strange)) == []

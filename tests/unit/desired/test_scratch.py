@@ -86,6 +86,22 @@ def test_the_class_is_of_the_digest_and_an_edit_is_named() -> None:
 
 
 @pytest.mark.parametrize(
+    ("asked", "resource"),
+    [
+        pytest.param({"scratch": "7Ei"}, "requests.storage", id="volumes"),
+        pytest.param({"resources": {"memory": "7Ei"}}, "requests.memory", id="memory"),
+    ],
+)
+def test_more_than_anybody_counts_is_refused_with_the_resource(asked: Json, resource: str) -> None:
+    memory = {"resource": "requests.memory", "default": "8191Pi", "maximum": "8191Pi"}
+    stage, asks = {"name": "a", "workers": 2} | asked, {"requests.memory": "8191Pi"}
+    said = why(inputs(stage, asks=asks, quota=[STORAGE, memory]))
+    assert said is not None
+    assert "need 9223372036854775807" in said
+    assert said.endswith(f"choose a profile that offers more {resource}")
+
+
+@pytest.mark.parametrize(
     ("reason", "stages", "needs"),
     [
         ("a stage alone", [{"name": "a", "scratch": "101Gi"}], "1 of them"),

@@ -73,7 +73,7 @@ async def check_leakage(scope: Scope, outcomes: Outcomes) -> Outcome:
         scope.ports.tasks.drop(task)
     stages = scope.experiment.spec.stages
     rule = resolved.profile.spec.leakage.overlap
-    granted = overlap_grants(scope, resolved.datasets, inputs, overlap) if rule != "Never" else ()
+    granted = overlap_grants(scope, resolved.bound, inputs, overlap) if rule != "Never" else ()
     reasons_given = (*allowed, *(each.allowed for each in granted))
     rows = leakage_sheet(inputs, reasons_given, overlap, stages=stages, rule=rule)
     check_known(resolved.profile, rows)

@@ -1,8 +1,9 @@
 """The AccessGrants that let inputs of different roles share what was found in both.
 
 Whoever owns what is used later (what is tested on, before what is trained on) says yes to it, by
-content and in words of their own. A use of the grant is taken like any other (`uses.py`), and it is
-recorded with that input.
+content and in words of their own. These are the namespace of its pin, and every other one by whose
+grant the input is used: a pin of the same bytes at home does not get around their word. A use of
+each grant is taken like any other (`uses.py`), and it is recorded with that input.
 
 It counts when an Experiment is bound. What is bound goes on when the grant ends: the comparison was
 made once, the signed sheet says what is shared and whose yes that was, and nothing is compared
@@ -11,11 +12,12 @@ again. The data themselves are read by the grants that let them be read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
+from glovebox.api import reasons
 from glovebox.api.access_grant import AccessGrant
 from glovebox.api.experiment_inputs import AllowedOverlap, SharedKind
 from glovebox.api.input_status import InputGrant, InputStatus
@@ -24,13 +26,22 @@ from glovebox.controllers.experiment.scope import Scope
 from glovebox.data.overlap import Overlap
 from glovebox.desired.covered import Covered, cut
 from glovebox.desired.grants import Wanted, choose_grant
-from glovebox.desired.inputs import ResolvedInput
+from glovebox.desired.inputs import pin_place
 from glovebox.desired.leakage import without_reason
 from glovebox.desired.leaks import Leak, Used, check_coverage, find_leaks, used_later
+from glovebox.errors import Refused
 
 _MAX_REASON: Final = 4096
 # What tells whoever trains what is tested on.
 _DATA: Final[tuple[SharedKind, ...]] = ("Objects", "Rows")
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """A namespace that is asked, and of which content: of all that an input is a part of."""
+
+    namespace: str
+    content: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +60,7 @@ class GrantedOverlap:
 
 
 def overlap_grants(
-    scope: Scope, datasets: tuple[ResolvedInput, ...], inputs: tuple[Covered, ...], overlap: Overlap
+    scope: Scope, bound: tuple[InputStatus, ...], inputs: tuple[Covered, ...], overlap: Overlap
 ) -> tuple[GrantedOverlap, ...]:
     """Return the grants of what inputs share without a reason of the Experiment.
 
@@ -57,12 +68,13 @@ def overlap_grants(
 
     Args:
         scope: The look.
-        datasets: The datasets with their pins.
-        inputs: The same with what their pins say of their coverage.
+        bound: The inputs with the grants by which they are used.
+        inputs: Those that are datasets, with what their pins say of their coverage.
         overlap: What they have in common.
 
     Raises:
-        Refused: The grant is revoked, has expired, is used up, or is for other tickets.
+        Refused: A grant is revoked, has expired, is used up, or is for other tickets; or one of
+            several owners lets it pass, and another does not.
         NotReady: It was not looked at yet.
     """
     check_coverage(inputs, overlap)
@@ -70,31 +82,37 @@ def overlap_grants(
     allowed = scope.experiment.spec.inputs.allow_overlap
     for leak in without_reason(find_leaks(inputs, overlap), allowed):
         used = used_later(leak, inputs)
-        grants = {each.name: each for each in _about(scope, datasets, used, leak.kind)}
-        if not grants:
+        grants = {
+            each: _about(scope, each, used, leak.kind) for each in _owners(scope, bound, used)
+        }
+        if not any(grants.values()):
             continue
-        chosen = choose_grant(_wanted(scope, datasets, used, leak), grants.values(), scope.now)
-        why = grants[chosen.grant_ref.partition("/")[2]].spec.reason
-        said = f"AccessGrant '{chosen.grant_ref}': {why}"
-        bound = chosen.model_copy(update={"overlap_with": (used.earlier.name,)})
-        found.append(GrantedOverlap(used.later.name, bound, _allowed(used, leak.kind, said)))
+        for owner, given in grants.items():
+            if not given:
+                raise _not_by_all(scope, leak, used, owner)
+            chosen = choose_grant(_wanted(scope, owner, used, leak), given.values(), scope.now)
+            why = given[chosen.grant_ref.partition("/")[2]].spec.reason
+            said = f"AccessGrant '{chosen.grant_ref}': {why}"
+            taken = chosen.model_copy(update={"overlap_with": (used.earlier.name,)})
+            found.append(GrantedOverlap(used.later.name, taken, _allowed(used, leak.kind, said)))
     return tuple(found)
 
 
 def possible_overlaps(
-    scope: Scope, datasets: tuple[ResolvedInput, ...], inputs: tuple[Covered, ...]
+    scope: Scope, bound: tuple[InputStatus, ...], inputs: tuple[Covered, ...]
 ) -> tuple[AllowedOverlap, ...]:
-    """Return which data inputs may share by a grant, before anybody has compared them."""
+    """Return which data inputs may share by grants, before anybody has compared them."""
     found = []
     for one, other in combinations(inputs, 2):
         if one.role == other.role:
             continue
         for kind in _DATA:
             used = used_later(Leak(one.name, other.name, kind, ""), inputs)
-            grant = next(_about(scope, datasets, used, kind), None)
-            if grant is not None:
-                said = f"AccessGrant '{grant.namespace}/{grant.name}'"
-                found.append(_allowed(used, kind, said))
+            grants = [_about(scope, each, used, kind) for each in _owners(scope, bound, used)]
+            if all(grants):
+                first = [next(iter(given.values())) for given in grants]
+                said = [f"AccessGrant '{each.namespace}/{each.name}'" for each in first]
+                found.append(_allowed(used, kind, "; ".join(said)))
     return tuple(found)
 
 
@@ -117,33 +135,54 @@ def with_overlap(
     )
 
 
-def _about(
-    scope: Scope, datasets: tuple[ResolvedInput, ...], used: Used, kind: SharedKind
-) -> Iterator[AccessGrant]:
-    """Yield the grants that let the later of two inputs share that, in force or not."""
-    owner, team = _owners(scope, datasets)[used.later.name], scope.experiment.namespace
-    for grant in grants_in(scope.ports, owner):
-        if not grant.lets_share(kind, used.earlier.role):
-            continue
-        if grant.covers(used.later.digest, team, used.later.role):
-            yield grant
+def _owners(scope: Scope, bound: tuple[InputStatus, ...], used: Used) -> tuple[_Owner, ...]:
+    """Return who is asked of the later of two inputs.
+
+    A pin at home of somebody's bytes is used by their grant: who was asked for that is asked for
+    this as well, of the content that they know.
+    """
+    entry = next(each for each in bound if each.name == used.later.name)
+    home, _ = pin_place(entry.pin_ref, scope.experiment.namespace)
+    others = [
+        _Owner(grant.grant_ref.partition("/")[0], grant.content_root or entry.digest)
+        for grant in entry.reading_grants
+    ]
+    return tuple(dict.fromkeys([_Owner(home, entry.digest), *others]))
 
 
-def _wanted(scope: Scope, datasets: tuple[ResolvedInput, ...], used: Used, leak: Leak) -> Wanted:
+def _about(scope: Scope, owner: _Owner, used: Used, kind: SharedKind) -> Mapping[str, AccessGrant]:
+    """Return the grants that let the later of two inputs share that, in force or not, by name."""
+    team = scope.experiment.namespace
+    return {
+        grant.name: grant
+        for grant in grants_in(scope.ports, owner.namespace)
+        if grant.lets_share(kind, used.earlier.role)
+        and grant.covers(owner.content, team, used.later.role)
+    }
+
+
+def _wanted(scope: Scope, owner: _Owner, used: Used, leak: Leak) -> Wanted:
     return Wanted(
         what=leak.what,
-        root=used.later.digest,
+        root=owner.content,
         role=used.later.role,
         team=scope.experiment.namespace,
         uid=scope.experiment.uid,
-        owner=_owners(scope, datasets)[used.later.name],
+        owner=owner.namespace,
         why="inputs of different roles share data",
         ticket=scope.experiment.spec.purpose.ticket,
     )
 
 
-def _owners(scope: Scope, datasets: tuple[ResolvedInput, ...]) -> Mapping[str, str]:
-    return {each.name: each.place(scope.experiment.namespace)[0] for each in datasets}
+def _not_by_all(scope: Scope, leak: Leak, used: Used, owner: _Owner) -> Refused:
+    return Refused(
+        reasons.NOT_GRANTED,
+        f"{leak.what}: not granted by all whose grant it takes. Namespace '{owner.namespace}' is"
+        f" asked as well, for input `{used.later.name}`: ask its owner for an AccessGrant there of"
+        f" {owner.content} with `spec.overlap` (`withRoles: [{used.earlier.role}]`, `of:"
+        f" [{leak.kind}]`) that names namespace '{scope.experiment.namespace}' and role"
+        f" `{used.later.role}`",
+    )
 
 
 def _allowed(used: Used, kind: SharedKind, reason: str) -> AllowedOverlap:

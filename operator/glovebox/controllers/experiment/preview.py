@@ -165,9 +165,9 @@ def _known_of_leaks(scope: Scope, resolved: Resolved) -> tuple[tuple[LeakStatus,
     check_overlap_allowed(resolved.profile, allowed)
     inputs = tuple(covered(scope, entry) for entry in resolved.datasets)
     if rule != "Never":
-        granted = overlap_grants(scope, resolved.datasets, inputs, Overlap())
+        granted = overlap_grants(scope, resolved.bound, inputs, Overlap())
         # What else a grant lets pass is found by the operator, which compares.
-        possible = possible_overlaps(scope, resolved.datasets, inputs) if not granted else ()
+        possible = possible_overlaps(scope, resolved.bound, inputs) if not granted else ()
         allowed = (*allowed, *(each.allowed for each in granted), *possible)
     rows = leakage_sheet(inputs, allowed, Overlap(), stages=spec.stages, rule=rule)
     is_compared = needs_comparison(inputs)
