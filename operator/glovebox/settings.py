@@ -297,6 +297,16 @@ class Settings(BaseModel):
             " turns it on; an operator that runs alone on a machine does without."
         ),
     )
+    lease_seconds: int = Field(
+        default=15,
+        ge=3,
+        le=60,
+        description=(
+            "How long a replica that was lost with its node is waited for. It is renewed each"
+            " 2/15 of that, and an API server that does not answer for 2/3 of it ends the replica"
+            " that leads, with all tasks in it."
+        ),
+    )
     identity: str = Field(
         default="",
         description=(

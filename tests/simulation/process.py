@@ -75,6 +75,7 @@ class Process:
         elects: Whether it is one of several, of which one leads.
         relist_seconds: After this long everything is listed again.
         resync_seconds: After this long our own kinds are listed and compared.
+        lease_seconds: How long one that leads is waited for once it is gone.
         tasks: Where it does tasks on data.
         lineage: Whether it writes and delivers lineage.
         sink: Whom it delivers it to.
@@ -93,6 +94,7 @@ class Process:
         elects: bool = False,
         relist_seconds: float = RESYNC_SECONDS,
         resync_seconds: float = RESYNC_SECONDS,
+        lease_seconds: int = 15,
         tasks: Literal["InProcess", "Jobs"] = "InProcess",
         lineage: Lineage | None = None,
         sink: Sink | None = None,
@@ -101,6 +103,7 @@ class Process:
         self._tasks = tasks
         self._lineage, self._sink = lineage or Lineage(), sink or Sink()
         self._relist_seconds, self._resync_seconds = relist_seconds, resync_seconds
+        self._lease_seconds = lease_seconds
         # Called when a write is made on an older version than the last answer to an own write.
         self.on_stale: Callable[[Asked, int, int], None] = lambda *_: None
         self._server, self._store, self._story = server, store, story
@@ -155,6 +158,7 @@ class Process:
             resync_seconds=self._resync_seconds,
             relist_seconds=self._relist_seconds,
             leader_election=self._elects,
+            lease_seconds=self._lease_seconds,
             identity=self.identity,
             lineage=self._lineage.model_dump_json(by_alias=True),
             experiment_series=100,

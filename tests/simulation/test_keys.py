@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import pytest
+
 from glovebox import names
 from glovebox.controllers.signing_keys import PRIVATE, key_secret
 from glovebox.evidence.envelope import opened, sign
@@ -21,6 +23,8 @@ from simulation.world import BUCKET
 Json = dict[str, Any]
 OWN = "glovebox-system"
 SOON = 180.0
+# And what an answer takes.
+A_MINUTE = 65.0
 
 
 def secret(stage: Stage) -> Json | None:
@@ -163,6 +167,45 @@ def test_a_lost_key_is_told_on_the_store_before_any_seal_needs_it() -> None:
         assert len(published(stage).keys) == 2
 
     play(body)
+
+
+@pytest.mark.parametrize("also_the_list", [False, True], ids=["secret", "secret-and-list"])
+def test_a_lost_key_is_told_within_a_minute_although_nobody_wakes_the_store(
+    also_the_list: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    async def body(stage: Stage) -> None:
+        await ready(stage)
+        remove(stage, SECRET, names.SIGNING_KEY_SECRET)
+        if also_the_list:
+            remove(stage, CONFIG_MAP, names.SIGNING_KEYS_CONFIG_MAP)
+        await stage.until(
+            "the store says so",
+            lambda: key_condition(stage) == ("False", "SigningKeyLost"),
+            A_MINUTE,
+        )
+
+    play(body, sweeps=False)
+
+
+def test_a_list_that_is_lost_is_published_again_within_a_minute_without_a_seal() -> None:
+    async def body(stage: Stage) -> None:
+        await ready(stage)
+        before = published(stage)
+        remove(stage, CONFIG_MAP, names.SIGNING_KEYS_CONFIG_MAP)
+        await stage.until("it is there again", lambda: published(stage) == before, A_MINUTE)
+
+    play(body, sweeps=False)
+
+
+def test_keys_that_are_well_cost_no_write_however_often_they_are_looked_at() -> None:
+    async def body(stage: Stage) -> None:
+        await ready(stage)
+        await stage.sleep(120)  # what came with the first look is written
+        before = len(stage.promises.writes)
+        await stage.sleep(1_200)
+        assert len(stage.promises.writes) == before
+
+    play(body, sweeps=False)
 
 
 async def waits_for_the_key(stage: Stage) -> None:

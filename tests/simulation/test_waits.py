@@ -20,9 +20,11 @@ from glovebox.kube.kinds import (
     DATASET_PIN,
     EXPERIMENT,
     FEATURE_SET_PIN,
+    ISOLATION_PROFILE,
     JOB,
     LIMIT_RANGE,
     NAMESPACE,
+    NETWORK_POLICY,
     OBJECT_STORE,
     SECRET,
 )
@@ -135,6 +137,45 @@ def test_what_refers_to_a_resource_that_cannot_be_read_waits_for_it_and_names_it
         if broken == "store":  # a pin is never corrected: another one takes its place
             world.edit(kind, None, name, {"spec": {field: spec[field]}})
             await stage.provisioned()
+
+    play(scene)
+
+
+@pytest.mark.parametrize("broken", ["profile", "store"])
+def test_what_is_bound_goes_on_although_its_profile_or_store_cannot_be_read(broken: str) -> None:
+    """It says that it does not know how that differs; who is not bound waits, and names it."""
+    kind, name, field = {
+        "profile": (ISOLATION_PROFILE, "standard", "podSecurity"),
+        "store": (OBJECT_STORE, "primary", "region"),
+    }[broken]
+    reason = {"profile": "ProfileInvalid", "store": "StoreNotReady"}[broken]
+
+    async def scene(stage: Stage) -> None:
+        world = stage.world
+        stage.declare(run=False)
+        namespace = await stage.provisioned()
+        world.edit(kind, None, name, {"spec": {field: {"of": "a newer version"}}})
+        await stage.until(
+            "it is said",
+            lambda: stage.condition("PlatformChanged").get("status") == "Unknown",
+        )
+        assert stage.condition("PlatformChanged")["reason"] == reason
+        assert "is not valid; its own status says" in stage.condition("PlatformChanged")["message"]
+        assert world.remove(NETWORK_POLICY, namespace, names.NETWORK_POLICY_DEFAULT_DENY)
+        await stage.until(
+            "it is restored",
+            lambda: stage.there(NETWORK_POLICY, namespace, names.NETWORK_POLICY_DEFAULT_DENY),
+        )
+        # Of a store nobody knows whether it locks any more; the profile is as it was bound.
+        ready = {"profile": "True", "store": "Unknown"}[broken]
+        await stage.until("it is Ready", lambda: stage.condition("Ready")["status"] == ready)
+        stage.declare("y", run=False)
+        await stage.until(
+            "the next one waits for it",
+            lambda: stage.condition("Ready", "y").get("reason") == reason,
+        )
+        assert f"'{name}' is not valid" in stage.condition("Ready", "y")["message"]
+        assert "namespace" not in stage.status("y")
 
     play(scene)
 

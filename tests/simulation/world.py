@@ -107,6 +107,8 @@ class World:
         self.relist_seconds = RESYNC_SECONDS
         # After this long it compares our own kinds with a list of them.
         self.resync_seconds = RESYNC_SECONDS
+        # How long one that leads is waited for once it is gone.
+        self.lease_seconds = 15
         # Called when an operator writes on an older version than the last answer to its own write.
         self.on_stale: Callable[[Asked, int, int], None] = lambda *_: None
 
@@ -125,6 +127,7 @@ class World:
             elects=elects,
             relist_seconds=self.relist_seconds,
             resync_seconds=self.resync_seconds,
+            lease_seconds=self.lease_seconds,
             tasks=self.tasks,
             lineage=self.lineage,
             sink=self.sink,

@@ -367,7 +367,7 @@ TYPE_MEANINGS: Final = {
         "Experiment",
         "profile or store were edited or deleted after they were bound; the bound settings hold",
         "profile and stores are as bound",
-        "not compared yet",
+        "not compared yet, or a profile or store cannot be read",
     ),
 }
 

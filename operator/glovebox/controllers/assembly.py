@@ -42,7 +42,7 @@ from glovebox.engine.workers import WorkClass, Workers
 from glovebox.evidence.signer import KeyPair, new_key_pair
 from glovebox.kube.canary import Canary
 from glovebox.kube.client import Client
-from glovebox.kube.lease import Elector
+from glovebox.kube.lease import Elector, Timing
 from glovebox.kube.resources import Key, Resources, Stored
 from glovebox.kube.store import Change
 from glovebox.kube.workloads import Workloads
@@ -243,6 +243,7 @@ def _elector(
         settings.namespace,
         names.LEADER_LEASE,
         settings.identity or f"{socket.gethostname()}_{uuid4().hex[:10]}",
+        timing=Timing.of(settings.lease_seconds),
         confirmed=canary.confirmed,
         changed=lambda leads: metrics.leader.set(float(leads)),
         now=now,

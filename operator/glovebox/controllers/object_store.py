@@ -64,8 +64,8 @@ KIND: Final = OBJECT_STORE.kind
 _FAILED_RETRY_SECONDS: Final = 300.0
 # A store that merely does not answer is asked again sooner, and growing later.
 _UNANSWERED_RETRY_SECONDS: Final = (5.0, 15.0, 60.0)
-# Nobody says that a Secret is back, or gone. Read so often at most, whoever wakes the store.
-_KEYS_RETRY_SECONDS: Final = 60.0
+# Nobody says that a Secret is back, or gone: it is read so often, whoever wakes the store.
+_KEYS_SECONDS: Final = 60.0
 
 
 async def reconcile(ports: Ports, obj: Mapping[str, Any]) -> Look:
@@ -177,8 +177,9 @@ async def _with_keys(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:
         return look
     key, generation = Key.of(obj), store.metadata.generation
     seen, moment = ports.keys_seen.get(key, (None, -math.inf))
-    if seen == generation and ports.clock() < moment + _KEYS_RETRY_SECONDS:
-        return look  # whoever woke the store did not change the keys
+    rest = moment + _KEYS_SECONDS - ports.clock()
+    if seen == generation and rest > 0:
+        return _again_within(look, rest)  # whoever woke the store did not change the keys
     try:
         connection = await open_store(ports, store)
         locked = store.spec.artifacts.worm == "Required"
@@ -197,10 +198,14 @@ async def _with_keys(ports: Ports, obj: Mapping[str, Any], look: Look) -> Look:
         look = replace(look, status=told)
     if keys.is_done:
         ports.keys_seen[key] = (generation, ports.clock())
-        return look
-    ports.keys_seen.pop(key, None)
-    retry = min(look.retry_seconds or _KEYS_RETRY_SECONDS, _KEYS_RETRY_SECONDS)
-    return replace(look, retry_seconds=retry)
+    else:
+        ports.keys_seen.pop(key, None)
+    return _again_within(look, _KEYS_SECONDS)
+
+
+def _again_within(look: Look, seconds: float) -> Look:
+    wait = look.retry_seconds
+    return replace(look, retry_seconds=seconds if wait is None else min(wait, seconds))
 
 
 def _tell_unusable(ports: Ports, obj: Mapping[str, Any], keys: Outcome) -> None:

@@ -62,6 +62,19 @@ class Timing:
     deadline: float = 10.0
     margin: float = 2.0
 
+    @classmethod
+    def of(cls, lease: float) -> Timing:
+        """Return what a lease of another length takes, everything in the same proportion."""
+        usual = cls()
+        share = lease / usual.lease
+        return cls(
+            lease,
+            usual.renew * share,
+            usual.request * share,
+            usual.deadline * share,
+            usual.margin * share,
+        )
+
 
 def _nobody(leads: bool) -> None:  # noqa: FBT001 - the fact itself
     """Tell nobody."""
@@ -82,7 +95,8 @@ class Elector:
         client: The connection; its requests on Leases pass the fence and wait for nobody.
         namespace: Where the Lease is.
         name: Its name.
-        identity: Who this replica is: another one in each process.
+        identity: Who this replica is: no other process that may run at the same time has it. One
+            that is started again in the same pod has, and leads at once: the former one is dead.
         timing: How long things take.
         confirmed: Called with each version of the Lease that the API server has answered with.
         changed: Called with True when this replica begins to lead and with False when it ends.
@@ -162,7 +176,7 @@ class Elector:
             if self._held is None:
                 self._lose("another replica took the lease")
             if _clock() >= self._renewed_at + self._timing.deadline:
-                self._lose(f"it was not renewed for {self._timing.deadline:.0f} s")
+                self._lose(f"it was not renewed for {self._timing.deadline:.3g} s")
 
     async def release(self) -> None:
         """Give the lease back, once all work has ended. A lease that was lost is left alone."""
@@ -225,7 +239,8 @@ class Elector:
             self._seen_version, self._seen_at = version, _clock()
         spec = lease.get("spec") or {}
         holder = spec.get("holderIdentity") or ""
-        # Ours without our knowing: the answer to our own write was lost.
+        # Ours without our knowing: the answer to our own write was lost, or this process was killed
+        # and started again.
         if holder in ("", self.identity):
             self._rival_until = -math.inf
             return True

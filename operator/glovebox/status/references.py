@@ -30,7 +30,7 @@ _KEEPS: Final = "this experiment keeps the settings that were bound"
 
 
 class NotValid:
-    """Stands for a pin that is there and cannot be read."""
+    """Stands for what is there and cannot be read: a pin, a profile or a store."""
 
 
 def inputs_verified(
@@ -123,46 +123,84 @@ def artifacts_protected(store: ObjectStore) -> Finding:
     return Finding(types.FALSE, reasons.PROOF_FAILED, message)
 
 
-def artifacts_protected_as_bound(platform: Platform, store: ObjectStore | None) -> Finding:
+def artifacts_protected_as_bound(
+    platform: Platform, store: ObjectStore | NotValid | None
+) -> Finding:
     """Return ArtifactsProtected of an Experiment that is bound.
 
     Args:
         platform: What was bound.
         store: The store of that name as it is now, if there is one.
     """
+    bucket = platform.store.spec.artifacts.bucket
+    if isinstance(store, NotValid):
+        message = (
+            f"{_not_valid('ObjectStore', platform.store.name)}; until then nobody checks the lock"
+            f" of bucket `{bucket}`"
+        )
+        return Finding(types.UNKNOWN, reasons.STORE_NOT_READY, message)
     if store is not None and not store_changes(platform.store, store):
         return artifacts_protected(store)
     message = (
         f"ObjectStore '{platform.store.name}' was deleted or replaced, so nobody checks the lock of"
-        f" bucket `{platform.store.spec.artifacts.bucket}` any more; declare it again"
+        f" bucket `{bucket}` any more; declare it again"
     )
     return Finding(types.UNKNOWN, reasons.STORE_DELETED, message)
 
 
 def platform_changed(
     platform: Platform,
-    profile: IsolationProfile | None,
-    stores: Mapping[str, ObjectStore | None],
+    profile: IsolationProfile | NotValid | None,
+    stores: Mapping[str, ObjectStore | NotValid | None],
 ) -> Finding:
     """Return PlatformChanged: the first of profile and stores that is not as it was bound.
 
     Args:
         platform: What was bound.
-        profile: The profile of that name as it is now; None where it is gone or not valid.
+        profile: The profile of that name as it is now, if there is one.
         stores: The same of each store, by its name.
     """
+    bound = {store.name: store for store in (platform.store, *platform.input_stores)}
+    found = [
+        _profile_changed(platform, profile),
+        *(_store_changed(store, stores.get(name)) for name, store in bound.items()),
+    ]
+    changed = [each for each in found if each is not None]
+    # What nobody can read hides nothing that is known to be another.
+    known = (each for each in changed if each.answer == types.TRUE)
+    return next(iter((*known, *changed)), AS_BOUND)
+
+
+def _profile_changed(
+    platform: Platform, profile: IsolationProfile | NotValid | None
+) -> Finding | None:
+    name = platform.profile.name
     if profile is None:
-        message = f"IsolationProfile '{platform.profile.name}' is gone or not valid; {_KEEPS}"
+        message = f"IsolationProfile '{name}' was deleted; {_KEEPS}"
         return Finding(types.TRUE, reasons.PROFILE_DELETED, message)
-    if changed := profile_changes(platform.profile, profile):
-        message = f"IsolationProfile '{profile.name}' differs in `{'`, `'.join(changed)}`; {_KEEPS}"
-        return Finding(types.TRUE, reasons.PROFILE_CHANGED, message)
-    for bound in {store.name: store for store in (platform.store, *platform.input_stores)}.values():
-        live = stores.get(bound.name)
-        if live is None:
-            message = f"ObjectStore '{bound.name}' is gone or not valid; {_KEEPS}"
-            return Finding(types.TRUE, reasons.STORE_DELETED, message)
-        if changed := store_changes(bound, live):
-            message = f"ObjectStore '{bound.name}' differs in `{'`, `'.join(changed)}`; {_KEEPS}"
-            return Finding(types.TRUE, reasons.STORE_CHANGED, message)
-    return AS_BOUND
+    if isinstance(profile, NotValid):
+        message = f"{_not_valid('IsolationProfile', name)}; {_KEEPS}"
+        return Finding(types.UNKNOWN, reasons.PROFILE_INVALID, message)
+    changed = profile_changes(platform.profile, profile)
+    if not changed:
+        return None
+    message = f"IsolationProfile '{name}' differs in `{'`, `'.join(changed)}`; {_KEEPS}"
+    return Finding(types.TRUE, reasons.PROFILE_CHANGED, message)
+
+
+def _store_changed(bound: ObjectStore, live: ObjectStore | NotValid | None) -> Finding | None:
+    if live is None:
+        message = f"ObjectStore '{bound.name}' was deleted; {_KEEPS}"
+        return Finding(types.TRUE, reasons.STORE_DELETED, message)
+    if isinstance(live, NotValid):
+        message = f"{_not_valid('ObjectStore', bound.name)}; {_KEEPS}"
+        return Finding(types.UNKNOWN, reasons.STORE_NOT_READY, message)
+    changed = store_changes(bound, live)
+    if not changed:
+        return None
+    message = f"ObjectStore '{bound.name}' differs in `{'`, `'.join(changed)}`; {_KEEPS}"
+    return Finding(types.TRUE, reasons.STORE_CHANGED, message)
+
+
+def _not_valid(kind: str, name: str) -> str:
+    return f"{kind} '{name}' is not valid; its own status says what to correct there"

@@ -21,6 +21,8 @@ from support.scripted_transport import Asked, User, Wire, answered
 from support.virtual_time import now, run
 
 TIMING = Timing()
+# The least that `GLOVEBOX_LEASE_SECONDS` takes.
+SHORTEST = 3.0
 
 
 @dataclass
@@ -109,8 +111,12 @@ async def lead(client: Client, elector: Elector) -> str:
     return ""
 
 
-async def two(api: Api, story: Callable[[asyncio.Task[str], asyncio.Task[str]], Any]) -> Any:
-    async with replica(api, "a") as a, replica(api, "b") as b:
+async def two(
+    api: Api,
+    story: Callable[[asyncio.Task[str], asyncio.Task[str]], Any],
+    timing: Timing = TIMING,
+) -> Any:
+    async with replica(api, "a", timing=timing) as a, replica(api, "b", timing=timing) as b:
         first = asyncio.create_task(lead(*a))
         await asyncio.sleep(1)
         second = asyncio.create_task(lead(*b))
@@ -174,6 +180,56 @@ def test_a_replica_that_died_is_followed_after_its_lease() -> None:
     assert writers(api) == ["a", "b"]
 
 
+def test_with_the_shortest_lease_one_that_died_is_followed_in_less_than_five_seconds() -> None:
+    """Whatever the moment between two renewals at which it dies."""
+    for moment in range(5):
+        api = Api()
+
+        async def story(_: Any, second: Any, api: Api = api, moment: int = moment) -> float:
+            del second
+            await asyncio.sleep(moment / 10)
+            api.cut["a"] = "before"
+            died = now()
+            await asyncio.sleep(60)
+            return min(at for at, who in api.writes if who == "b") - died
+
+        assert run(two(api, story, Timing.of(SHORTEST))) < 5, moment
+        assert writers(api) == ["a", "b"]
+
+
+def test_a_replica_that_is_started_again_in_its_pod_leads_at_once() -> None:
+    """It has the name of the pod, and the process that had it before is dead."""
+    api = Api()
+
+    async def main() -> float:
+        async with replica(api, "a") as (_, killed):
+            await killed.acquire()
+        began = now()
+        async with replica(api, "a") as (_, again):
+            await again.acquire()
+        return now() - began
+
+    assert run(main()) < 1
+
+
+def test_replicas_that_were_given_leases_of_different_length_wait_for_the_longer_one() -> None:
+    """As while the chart's value is rolled out, whichever of the two leads."""
+    for first, second in ((3.0, 15.0), (15.0, 3.0)):
+        api = Api()
+
+        async def main(api: Api = api, first: float = first, second: float = second) -> float:
+            async with (
+                replica(api, "a", timing=Timing.of(first)) as (_, dead),
+                replica(api, "b", timing=Timing.of(second)) as (_, follower),
+            ):
+                await dead.acquire()
+                began = now()
+                await follower.acquire()
+                return now() - began
+
+        assert run(main()) >= TIMING.lease, (first, second)
+
+
 def test_a_replica_that_is_cut_off_stops_writing_before_another_may_begin() -> None:
     api = Api()
 
@@ -188,8 +244,9 @@ def test_a_replica_that_is_cut_off_stops_writing_before_another_may_begin() -> N
     assert "not renewed" in lost
 
 
+@pytest.mark.parametrize("lease", [TIMING.lease, SHORTEST], ids=["usual", "shortest"])
 @pytest.mark.parametrize("cut", ["before", "after"])
-def test_no_two_replicas_write_at_the_same_time_whatever_is_lost(cut: str) -> None:
+def test_no_two_replicas_write_at_the_same_time_whatever_is_lost(cut: str, lease: float) -> None:
     """The line of one is cut for 1, 2, 3, ... 30 seconds: their writes never overlap."""
     for seconds in range(1, 31, 3):
         api = Api()
@@ -203,7 +260,7 @@ def test_no_two_replicas_write_at_the_same_time_whatever_is_lost(cut: str) -> No
             await asyncio.sleep(40)
             first.cancel()
 
-        run(two(api, story))
+        run(two(api, story, Timing.of(lease)))
         assert writers(api) in (["a"], ["a", "b"]), seconds
 
 

@@ -115,6 +115,12 @@ def test_another_store_under_the_name_proves_nothing_of_the_bucket_that_was_boun
         assert (finding.answer, finding.reason) == ("Unknown", "StoreDeleted")
 
 
+def test_a_store_that_nobody_can_read_was_not_deleted() -> None:
+    finding = artifacts_protected_as_bound(platform(), NotValid())
+    assert (finding.answer, finding.reason) == ("Unknown", "StoreNotReady")
+    assert "correct" in finding.message
+
+
 PROFILE = inputs_from().profile
 EDITED = inputs_from({"kind": "IsolationProfile", "spec": {"podSecurity": "Baseline"}}).profile
 
@@ -133,14 +139,19 @@ EDITED = inputs_from({"kind": "IsolationProfile", "spec": {"podSecurity": "Basel
             id="the store was edited",
         ),
         pytest.param(EDITED, None, "True ProfileChanged", id="the profile is named first"),
+        pytest.param(
+            NotValid(), store(), "Unknown ProfileInvalid", id="nobody can read the profile"
+        ),
+        pytest.param(PROFILE, NotValid(), "Unknown StoreNotReady", id="nobody can read the store"),
+        pytest.param(NotValid(), None, "True StoreDeleted", id="what is known is named first"),
     ],
 )
 def test_the_platform_after_it_was_bound(
-    profile: IsolationProfile | None, found: ObjectStore | None, expected: str
+    profile: IsolationProfile | NotValid | None, found: ObjectStore | NotValid | None, expected: str
 ) -> None:
     bound = platform()
     names = {each.name for each in (bound.store, *bound.input_stores)}
     finding = platform_changed(bound, profile, dict.fromkeys(names, found))
     assert f"{finding.answer} {finding.reason}" == expected
-    if finding.answer == "True":
+    if finding.answer != "False":
         assert "keeps the settings that were bound" in finding.message

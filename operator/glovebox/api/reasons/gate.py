@@ -65,7 +65,7 @@ PROFILE_NOT_FOUND: Final = _reason(
 )
 PROFILE_INVALID: Final = _reason(
     "ProfileInvalid",
-    "IsolationProfile `Ready`, `Stalled`; Experiment `Ready`",
+    "IsolationProfile `Ready`, `Stalled`; Experiment `Ready`, `PlatformChanged`",
     "The IsolationProfile contradicts itself; the message names the fields.",
     "Correct the profile, or choose another one.",
 )

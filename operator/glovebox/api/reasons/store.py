@@ -15,7 +15,7 @@ STORE_NOT_FOUND: Final = _reason(
 )
 STORE_NOT_READY: Final = _reason(
     "StoreNotReady",
-    "Experiment `ArtifactsProtected`; DatasetPin `Verified`",
+    "Experiment `ArtifactsProtected`, `PlatformChanged`; DatasetPin `Verified`",
     "The ObjectStore is not Ready; the message has its own.",
     "Look at the ObjectStore: `kubectl describe objectstore NAME`.",
 )

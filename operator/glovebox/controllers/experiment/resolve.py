@@ -38,6 +38,7 @@ from glovebox.status.experiment_facts import Finding
 from glovebox.status.outcome import Outcome, done
 from glovebox.status.references import (
     AS_BOUND,
+    NotValid,
     artifacts_protected,
     artifacts_protected_as_bound,
     inputs_granted,
@@ -181,8 +182,8 @@ def _bound(scope: Scope) -> Resolved:
         platform_text=status.platform,
         bound=status.inputs,
         inputs=resolved_inputs(scope, status.inputs, lapsed),
-        profile=profile,
-        store=store,
+        profile=None if isinstance(profile, NotValid) else profile,
+        store=None if isinstance(store, NotValid) else store,
         inputs_verified=inputs_verified(status.inputs, pins),
         artifacts_protected=artifacts_protected_as_bound(platform, store),
         platform_changed=platform_changed(platform, profile, stores),
@@ -205,11 +206,11 @@ def _is_closed(scope: Scope) -> bool:
     return status.seal is not None or status.state == names.STATE_SEALED
 
 
-def _live(scope: Scope, kind: str, name: str, model: type[R]) -> R | None:
+def _live(scope: Scope, kind: str, name: str, model: type[R]) -> R | NotValid | None:
     try:
         return scope.ports.resources.parsed(Key(kind, "", name), model)
     except ValidationError:
-        return None
+        return NotValid()
 
 
 def _profile_to_bind(scope: Scope) -> IsolationProfile:
