@@ -9,6 +9,7 @@ import pytest
 
 from glovebox.evidence.after_seal import CONCLUSION_NAME, SUPPLEMENT_NAME
 from glovebox.kube.kinds import EXPERIMENT
+from simulation.api_server import Change
 from simulation.object_store import S3Error
 from simulation.stage import Stage, play
 from simulation.test_ends import HOUR, MINUTE, ends_after, store_is_back
@@ -91,15 +92,20 @@ def test_a_record_of_a_run_that_began_is_reported_until_it_is_written() -> None:
     play(scene, sweeps=False)
 
 
+def denies_records(stage: Stage) -> None:
+    """Let the store deny to write that a run is begun."""
+
+    def fault(action: str, _: str, key: str) -> None:
+        if action == "s3:PutObject" and key.startswith(".glovebox/runs/"):
+            raise S3Error(403, "AccessDenied")
+
+    stage.world.store.fault = fault
+
+
 def test_a_run_that_does_not_begin_for_want_of_its_record_says_so() -> None:
     async def scene(stage: Stage) -> None:
         ends_after(stage, 24 * HOUR)
-
-        def fault(action: str, _: str, key: str) -> None:
-            if action == "s3:PutObject" and key.startswith(".glovebox/runs/"):
-                raise S3Error(403, "AccessDenied")
-
-        stage.world.store.fault = fault
+        denies_records(stage)
         stage.declare()
         await stage.provisioned()
         await is_reported(stage, "the record of the run is not written")
@@ -154,6 +160,46 @@ def test_processes_that_live_for_ten_minutes_report_a_record_of_a_run_all_the_sa
         await is_over(stage, "it", lambda: stage.status()["run"].get("record"))
 
     play(scene, sweeps=False)
+
+
+def test_processes_that_live_for_ten_minutes_report_a_run_that_does_not_begin() -> None:
+    async def scene(stage: Stage) -> None:
+        ends_after(stage, 24 * HOUR)
+        denies_records(stage)
+        stage.declare()
+        await stage.until("it is refused", lambda: ready(stage) == "False")
+        await restarts(stage, 1)
+        assert not overdue(stage), "ten minutes are no quarter of an hour"
+        await restarts(stage, 2)
+        assert "the record of the run is not written" in overdue(stage)
+        await is_over(stage, "it", lambda: (stage.status().get("run") or {}).get("record"))
+
+    play(scene)
+
+
+def test_a_process_that_begins_takes_nothing_back_of_a_run_that_is_refused() -> None:
+    """A missing right is believed after some seconds, and one that is shown at once."""
+
+    async def scene(stage: Stage) -> None:
+        denies_records(stage)
+        stage.declare()
+        await stage.until("it is provisioned", lambda: ready(stage) == "True")
+        await stage.until("it is refused", lambda: ready(stage) == "False")
+        shown = stage.condition("Ready"), stage.condition("Reconciling")
+        seen: list[Any] = []
+
+        def see(change: Change) -> None:
+            if change.served.kind == EXPERIMENT:
+                seen.append((stage.condition("Ready"), stage.condition("Reconciling")))
+
+        stage.world.server.on_change.append(see)
+        await restarts(stage, 2)
+        assert [each for each in seen if each != shown] == []
+        store_is_back(stage)
+        await stage.until("it runs", lambda: stage.status().get("run"), 20 * MINUTE)
+        assert ready(stage) == "True"
+
+    play(scene)
 
 
 def test_a_process_that_begins_while_the_store_is_away_for_a_minute_reports_nothing() -> None:

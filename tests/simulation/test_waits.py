@@ -33,8 +33,8 @@ from glovebox.store.credentials import SessionCredentials
 from simulation.api_server import ADMINISTRATOR, Asked, Change
 from simulation.api_transport import Fault, NoFaults
 from simulation.faults import Rule
-from simulation.object_store import NoAnswerError, S3Error
-from simulation.process import OPERATOR
+from simulation.object_store import Identity, NoAnswerError, S3Error
+from simulation.process import OPERATOR, RESYNC_SECONDS
 from simulation.stage import Stage, play
 from simulation.world import (
     BUCKET,
@@ -52,6 +52,8 @@ MINUTE = 60.0
 HOUR = 3_600.0
 # One look and its writes.
 AT_ONCE = 2.0
+# A round of the resync is up to a fifth longer, and spread over half of one.
+NOTICED = 1.7 * RESYNC_SECONDS + 30.0
 
 
 # -- the validity of a pin
@@ -234,12 +236,17 @@ def test_while_the_store_hangs_a_new_experiment_says_what_is_done(
 # -- the keys of a store
 
 
+def put_keys(stage: Stage, access_key_id: str) -> None:
+    """Write other keys into the Secret of the store."""
+    data = {"accessKeyId": base64.b64encode(access_key_id.encode()).decode()}
+    stage.world.edit(SECRET, "glovebox-system", "store-keys", {"data": data})
+
+
 def rotate_keys(stage: Stage) -> None:
     """Give the operator new keys, and end the old ones, as the people of a store do."""
     stage.world.store.users.discard(OPERATOR_KEY)
     stage.world.store.users.add("AKIANEW")
-    data = {"accessKeyId": base64.b64encode(b"AKIANEW").decode()}
-    stage.world.edit(SECRET, "glovebox-system", "store-keys", {"data": data})
+    put_keys(stage, "AKIANEW")
 
 
 def expiry(stage: Stage) -> datetime:
@@ -279,6 +286,107 @@ def test_rotated_keys_are_read_again_by_the_check_of_a_pin() -> None:
         assert stage.condition("Verified", "set", DATASET_PIN)["status"] == "True"
 
     play(scene, sweeps=False)
+
+
+def store_says(stage: Stage) -> tuple[str, str]:
+    """Return answer and reason of the store's Ready."""
+    ready = stage.condition("Ready", "primary", OBJECT_STORE)
+    return ready.get("status", ""), ready.get("reason", "")
+
+
+def checked_time(stage: Stage) -> str:
+    """Return when the store was checked last with success."""
+    store = stage.world.server.peek(OBJECT_STORE, None, "primary") or {}
+    return str((store.get("status") or {}).get("lastVerifiedTime", ""))
+
+
+async def is_proven(stage: Stage) -> str:
+    """Wait until the store is Ready, and a look later; return when it was checked."""
+    await stage.until("the store is Ready", lambda: store_says(stage)[0] == "True")
+    await stage.sleep(2 * RESYNC_SECONDS)
+    return checked_time(stage)
+
+
+def test_other_keys_in_the_secret_are_used_and_checked_although_the_old_ones_are_good() -> None:
+    async def scene(stage: Stage) -> None:
+        before = await is_proven(stage)
+        stage.world.store.users.add("AKIANEW")
+        put_keys(stage, "AKIANEW")
+        await stage.until("it is checked", lambda: checked_time(stage) > before, NOTICED)
+        # Whatever is done from now on is done with the new ones: the old ones are not missed.
+        used: set[str] = set()
+        issue = stage.world.store.assume_role
+
+        def watched(
+            who: Identity, role: str, policy: str | None, seconds: int
+        ) -> tuple[Identity, datetime]:
+            used.add(who.access_key_id)
+            return issue(who, role, policy, seconds)
+
+        stage.world.store.assume_role = watched  # type: ignore[method-assign]
+        stage.declare(run=False)
+        await stage.provisioned()
+        assert used == {"AKIANEW"}
+
+    play(scene)
+
+
+def test_wrong_keys_in_the_secret_are_said_and_right_ones_are_taken_again() -> None:
+    async def scene(stage: Stage) -> None:
+        await is_proven(stage)
+        put_keys(stage, "AKIAWRONG")
+        refused = ("False", "StoreCredentialsRefused")
+        await stage.until("it is refused", lambda: store_says(stage) == refused, NOTICED)
+        put_keys(stage, OPERATOR_KEY)
+        await stage.until("it is Ready", lambda: store_says(stage)[0] == "True", NOTICED)
+
+    play(scene)
+
+
+def test_a_secret_that_is_away_for_a_while_says_nothing_of_the_store() -> None:
+    async def scene(stage: Stage) -> None:
+        before = await is_proven(stage)
+        secret = stage.world.server.peek(SECRET, "glovebox-system", "store-keys")
+        assert secret is not None
+        stage.world.remove(SECRET, "glovebox-system", "store-keys")
+        await stage.sleep(3 * RESYNC_SECONDS)
+        assert store_says(stage)[0] == "True"
+        asked = Asked(ADMINISTRATOR, "create", SECRET, "glovebox-system", "store-keys")
+        body = {"metadata": {"name": "store-keys"}, "data": secret["data"]}
+        stage.world.server.create(asked, body)
+        await stage.sleep(3 * RESYNC_SECONDS)
+        assert checked_time(stage) == before, "the same keys are no news"
+
+    play(scene)
+
+
+class _Read(NoFaults):
+    """Remembers when the Secret of the store was read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times: list[float] = []
+
+    def request(self, asked: Asked) -> Fault:
+        if (asked.verb, asked.name) == ("get", "store-keys"):
+            self.times.append(asyncio.get_running_loop().time())
+        return super().request(asked)
+
+
+def test_the_secret_of_a_store_is_read_once_a_minute_at_most_whoever_asks() -> None:
+    read = _Read()
+
+    async def scene(stage: Stage) -> None:
+        await is_proven(stage)
+        before = len(read.times)
+        for number in range(40):  # each of them wakes its store
+            stage.declare(f"x{number}", run=False)
+            await stage.sleep(15.0)
+        gaps = [later - one for one, later in itertools.pairwise(read.times[before:])]
+        assert 5 <= len(gaps) <= 10
+        assert min(gaps) >= MINUTE
+
+    play(scene, faults=read)
 
 
 # -- the conformance checks of a store

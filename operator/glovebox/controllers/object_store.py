@@ -6,7 +6,7 @@ proof of before is still good, a store that merely does not answer stays Ready: 
 fails by itself and says so.
 
 Checks are dear, so one that failed, or that could not be made, rests for a while, whoever wakes the
-store meanwhile; only another spec is checked at once.
+store meanwhile; only another spec, or other keys in its Secret, are checked at once.
 """
 
 from __future__ import annotations
@@ -33,7 +33,14 @@ from glovebox.controllers.looking import Look, invalid_spec
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.record_comparison import compare_records
 from glovebox.controllers.signing_keys import KeyPlace, ensure_keys
-from glovebox.controllers.store_connections import note_refusal, open_store
+from glovebox.controllers.store_connections import (
+    are_keys_due,
+    note_check,
+    note_proven,
+    note_refusal,
+    notice_other_keys,
+    open_store,
+)
 from glovebox.data.digest import digest_of
 from glovebox.data.due import next_time
 from glovebox.errors import Conflict, GloveboxError, InvalidInput, Unavailable
@@ -228,6 +235,8 @@ async def _look(ports: Ports, obj: Mapping[str, Any]) -> Look:
         store = ObjectStore.model_validate(obj)
     except ValidationError as error:
         return Look(obj, compute_status(obj, of_error(invalid_spec(error)), ports.now()))
+    if await notice_other_keys(ports, store):
+        ports.resting_checks.pop(key, None)
     until_due = _seconds_until_due(ports, store)
     wait = max(until_due, _seconds_of_rest(ports, store))
     if wait > 0:
@@ -245,6 +254,7 @@ async def _look(ports: Ports, obj: Mapping[str, Any]) -> Look:
     if outcome.is_done:
         ports.failures.clear(key, "check")
         ports.resting_checks.pop(key, None)
+        note_proven(ports, store)
         retry = float(store.spec.verify_interval_seconds)
     else:
         ports.store_credentials.clear()  # the next look reads the keys again
@@ -275,6 +285,7 @@ async def _check(ports: Ports, store: ObjectStore) -> StoreFacts:
         # Whoever waits for the store waits on; the store itself has to be declared otherwise.
         raise InvalidInput(reasons.INVALID_SPEC, error.message) from error
     connection = await open_store(ports, store, fresh=True)
+    note_check(ports, store, connection)
     await ensure_bucket(
         connection,
         spec.artifacts.bucket,
@@ -316,6 +327,7 @@ def _seconds_until_due(ports: Ports, store: ObjectStore) -> float:
         status.verified_digest != _checked(store)
         or not is_usable(store)
         or status.last_verified_time is None
+        or are_keys_due(ports, store)
     ):
         return 0.0
     interval, now = timedelta(seconds=store.spec.verify_interval_seconds), ports.now()
@@ -338,4 +350,5 @@ def forget(ports: Ports, key: Key, uid: str) -> None:
     ports.tasks.forget_owner(key)
     ports.failures.forget(key)
     ports.resting_checks.pop(key, None)
+    ports.checked_keys.pop(key, None)
     ports.keys_seen.pop(key, None)

@@ -205,6 +205,21 @@ class Inspected:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckedKeys:
+    """With which keys of its Secret a store was checked.
+
+    Attributes:
+        credentials: The keys; None before there were any to be read.
+        read: When the Secret was read for that last, in monotonic seconds.
+        is_due: Whether no check with these keys has ended well, after they took others' place.
+    """
+
+    credentials: Credentials | None
+    read: float
+    is_due: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Unrecorded:
     """Repairs of an Experiment that are not in its status.
 
@@ -325,6 +340,8 @@ class Ports:
     grants_told: dict[str, dict[str, float]] = field(default_factory=dict)
     # Credentials of ObjectStores, as last read, by the name of their Secret.
     store_credentials: dict[str, Credentials] = field(default_factory=dict)
+    # With which of them each ObjectStore was checked last.
+    checked_keys: dict[Key, CheckedKeys] = field(default_factory=dict)
 
     # Secrets that this process knows to be in play, by Experiment, and until when each is looked
     # for: none of them goes into a log.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore, ObjectStoreSpec
-from glovebox.controllers.ports import Ports
+from glovebox.controllers.ports import CheckedKeys, Ports
 from glovebox.desired.store_proxy import proxy_to
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.kube.answers import NotFound
@@ -19,6 +21,8 @@ from glovebox.store.connection import Credentials, Store, StoreSettings
 from glovebox.store.encryption import Encryption
 
 _KEYS = ("accessKeyId", "secretAccessKey")
+# However often a store is looked at.
+_READ_AGAIN_SECONDS: Final = 60.0
 # What a store says of keys that it does not know any more; some say no more than "denied".
 KEYS_REFUSED: Final = frozenset({reasons.STORE_CREDENTIALS_REFUSED, reasons.STORE_FORBIDDEN})
 
@@ -43,7 +47,6 @@ async def open_store(ports: Ports, store: ObjectStore, *, fresh: bool = False) -
         credentials = known if known is not None and not fresh else None
         if credentials is None:
             credentials = await _read(ports, reference.name)
-            ports.store_credentials[reference.name] = credentials
     return ports.stores.open(
         StoreSettings(
             endpoint=store.spec.endpoint,
@@ -56,6 +59,53 @@ async def open_store(ports: Ports, store: ObjectStore, *, fresh: bool = False) -
             **_proxies(store.spec),
         )
     )
+
+
+async def notice_other_keys(ports: Ports, store: ObjectStore) -> bool:
+    """Return whether the Secret of a store holds other keys than before.
+
+    They are used from then on, and the store is to be checked with them. Called with each look at
+    it; the Secret is read once a minute at most. One that is not there, or cannot be read, says
+    nothing before the next check: whatever writes it may take it away for a moment.
+    """
+    reference, key, now = store.spec.credentials_secret_ref, _key(store), ports.clock()
+    known = ports.checked_keys.get(key, CheckedKeys(None, -math.inf))
+    if reference is None or now < known.read + _READ_AGAIN_SECONDS:
+        return False
+    ports.checked_keys[key] = replace(known, read=now)
+    try:
+        found = await _read(ports, reference.name)
+    except GloveboxError:
+        return False
+    # With which keys a process before this one checked it is not on record.
+    is_news = known.credentials is not None and found != known.credentials
+    ports.checked_keys[key] = CheckedKeys(found, now, is_due=known.is_due or is_news)
+    return is_news
+
+
+def note_check(ports: Ports, store: ObjectStore, connection: Store) -> None:
+    """Note with which keys a store is being checked."""
+    known = ports.checked_keys.get(_key(store))
+    ports.checked_keys[_key(store)] = CheckedKeys(
+        connection.settings.credentials, ports.clock(), is_due=known is not None and known.is_due
+    )
+
+
+def note_proven(ports: Ports, store: ObjectStore) -> None:
+    """Note that the check with the present keys ended well."""
+    known = ports.checked_keys.get(_key(store))
+    if known is not None:
+        ports.checked_keys[_key(store)] = replace(known, is_due=False)
+
+
+def are_keys_due(ports: Ports, store: ObjectStore) -> bool:
+    """Return whether a store is to be checked because its keys are other ones."""
+    known = ports.checked_keys.get(_key(store))
+    return known is not None and known.is_due
+
+
+def _key(store: ObjectStore) -> Key:
+    return Key(OBJECT_STORE.kind, "", store.name)
 
 
 def _proxies(spec: ObjectStoreSpec) -> dict[str, str]:
@@ -108,7 +158,7 @@ def _live_spec(ports: Ports, store: ObjectStore) -> Mapping[str, Any]:
 def note_refusal(ports: Ports, error: GloveboxError | None) -> None:
     """Have the keys of stores read again by the next try when a store refused something.
 
-    They may have been rotated; nobody else says so, because Secrets of the platform are not
+    They may have been rotated; nobody says so at once, because Secrets of the platform are not
     watched. Whoever keeps an error of a store to itself calls this.
     """
     if error is not None and error.reason in KEYS_REFUSED:
@@ -140,4 +190,5 @@ async def _read(ports: Ports, name: str) -> Credentials:
             reasons.STORE_CREDENTIALS_NOT_FOUND,
             f"Secret '{name}' in '{namespace}' holds no readable text",
         ) from None
-    return Credentials(access, secret_key)
+    found = ports.store_credentials[name] = Credentials(access, secret_key)
+    return found

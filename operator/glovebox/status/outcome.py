@@ -101,13 +101,16 @@ class Outcome:
             and self.attempts >= grace.attempts
         )
 
-    def with_failure(self, seconds: float, attempts: int, *, differs: bool = False) -> Outcome:
+    def with_failure(
+        self, seconds: float, attempts: int, *, differs: bool = False, is_shown: bool = False
+    ) -> Outcome:
         """Return this with how long it has been failing, and whether it left something broken.
 
         A missing right is an answer only when it is one again: an API server that has just started
-        denies what it allows a moment later.
+        denies what it allows a moment later. Where the status shows it already, it is one again: a
+        process that has just started takes nothing back.
         """
-        early = isinstance(self.error, Forbidden) and seconds < _SURE_SECONDS
+        early = isinstance(self.error, Forbidden) and seconds < _SURE_SECONDS and not is_shown
         definite = self.definite and not early
         return replace(
             self, failing_seconds=seconds, attempts=attempts, definite=definite, differs=differs

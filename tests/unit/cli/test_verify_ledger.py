@@ -248,6 +248,31 @@ def test_a_seal_that_was_dated_back_is_remarked_with_when_it_was_told(
     assert any("dated back" in each and time_text(now) in each for each in answer["remarks"])
 
 
+@needs_openssl
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [(0, []), (365, ["LedgerInvalid"])],
+    ids=["when it was", "a year before"],
+)
+def test_dated_heads_bound_a_seal_from_below_where_a_timestamp_of_its_own_could_not(
+    tmp_path: Path, now: datetime, days: int, expected: list[str]
+) -> None:
+    """Whoever has both keys dates seal and entry alike; a timestamp only says when it was known."""
+    said = now - timedelta(days=days)
+    told = Told(tmp_path, said, created=now - SEALED)
+    told.pass_by(now)
+    told.date()
+    told.tell(said)
+    told.date()
+    code, answer = told.verify()
+    assert (code, found(answer)) == (bool(expected), expected)
+    assert (
+        not expected or "TimeDiffers at entries/000/000/000/001" in answer["findings"][0]["message"]
+    )
+    # Nobody who trusts no authority finds out.
+    assert told.verify(dated=False)[0] == 0
+
+
 # What a key of a year ago does for whoever stole it, once it was replaced half a year ago.
 SEALED, ENDED = timedelta(days=365), timedelta(days=180)
 

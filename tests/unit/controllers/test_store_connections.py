@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+from base64 import b64encode
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore
 from glovebox.controllers.experiment import artifact_credentials, input_credentials
 from glovebox.controllers.store_access import source_access
 from glovebox.controllers.store_connections import (
+    are_keys_due,
     decrypting_keys,
     encrypting_keys,
+    note_check,
+    note_proven,
+    note_refusal,
+    notice_other_keys,
     open_store,
 )
+from glovebox.errors import Forbidden
+from glovebox.kube.answers import NotFound
 from glovebox.kube.resources import Resources
 from glovebox.names import API_VERSION
 from glovebox.store.connection import StoreSettings
@@ -112,3 +121,95 @@ async def test_each_session_gets_the_keys_that_it_needs(monkeypatch: pytest.Monk
     await input_credentials.issue_for(given, store, "team", (), "session", 900)
     assert issued == {"run": ("own",), "inputs": ("own", "data")}
     assert (await source_access(given, store, "team")).key_ids == ("own", "data")
+
+
+# -- other keys in its Secret
+
+
+class Platform:
+    """The platform's namespace with the Secret of a store, and a clock."""
+
+    def __init__(self) -> None:
+        self.keys: str | None = "AKIAOLD"
+        self.reads, self.time = 0, 0.0
+        self.ports = cast(
+            "Ports",
+            SimpleNamespace(
+                reader=self,
+                clock=lambda: self.time,
+                settings=SimpleNamespace(namespace="glovebox-system"),
+                store_credentials={},
+                checked_keys={},
+                resources=Resources(),
+                stores=SimpleNamespace(open=lambda settings: SimpleNamespace(settings=settings)),
+            ),
+        )
+        self.store = ObjectStore.model_validate(obj(credentialsSecretRef={"name": "keys"}))
+
+    async def get(self, *_: object) -> dict[str, Any]:
+        self.reads += 1
+        if self.keys is None:
+            raise NotFound("NotFound", "it is not there")
+        values = {"accessKeyId": self.keys, "secretAccessKey": "s"}
+        return {"data": {name: b64encode(one.encode()).decode() for name, one in values.items()}}
+
+    async def look(self, *, seconds: float = 60.0) -> bool:
+        self.time += seconds
+        return await notice_other_keys(self.ports, self.store)
+
+    async def check(self) -> None:
+        connection = await open_store(self.ports, self.store, fresh=True)
+        note_check(self.ports, self.store, connection)
+
+    @property
+    def is_due(self) -> bool:
+        return are_keys_due(self.ports, self.store)
+
+    @property
+    def used(self) -> str:
+        return self.ports.store_credentials["keys"].access_key_id
+
+
+async def test_other_keys_are_used_and_due_until_a_check_with_them_ends_well() -> None:
+    platform = Platform()
+    assert not await platform.look(), "with which ones it was checked before is not known"
+    assert not await platform.look()
+    platform.keys = "AKIANEW"
+    assert await platform.look()
+    assert (platform.used, platform.is_due) == ("AKIANEW", True)
+    assert not await platform.look(), "they are news once"
+    await platform.check()
+    assert platform.is_due, "a check that fails may be held back, and is made again"
+    await platform.check()
+    note_proven(platform.ports, platform.store)
+    assert not await platform.look()
+    assert not platform.is_due
+
+
+async def test_the_secret_is_read_once_a_minute_at_most() -> None:
+    platform = Platform()
+    await platform.check()
+    for _ in range(12):
+        await platform.look(seconds=10.0)
+    assert platform.reads == 1 + 2
+
+
+async def test_a_secret_that_is_away_says_nothing_and_is_asked_for_no_more_often() -> None:
+    platform = Platform()
+    await platform.look()
+    platform.keys = None
+    assert not await platform.look()
+    assert not await platform.look(seconds=1.0)
+    assert (platform.reads, platform.is_due, platform.used) == (2, False, "AKIAOLD")
+    platform.keys = "AKIANEW"
+    assert await platform.look()
+
+
+async def test_keys_that_a_refusal_had_read_again_are_news_to_the_store_all_the_same() -> None:
+    platform = Platform()
+    await platform.check()
+    platform.keys = "AKIANEW"
+    note_refusal(platform.ports, Forbidden(reasons.STORE_FORBIDDEN, "it is denied"))
+    await open_store(platform.ports, platform.store)
+    assert platform.used == "AKIANEW"
+    assert await platform.look()

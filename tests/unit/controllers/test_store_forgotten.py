@@ -29,7 +29,8 @@ def ports() -> Any:
     metrics.ledger_signed.labels("primary").set(1.0)
     metrics.ledger_anchor_lag.labels("primary", "witness").set(2)
     tables = (
-        *("access_logs", "compared", "failures", "keys_seen", "ledger_heads", "ledgers"),
+        *("access_logs", "checked_keys", "compared", "failures", "keys_seen"),
+        *("ledger_heads", "ledgers"),
         *("ledgers_due", "record_differences", "resting_checks", "tasks"),
     )
     return SimpleNamespace(

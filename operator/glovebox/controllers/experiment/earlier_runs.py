@@ -110,7 +110,8 @@ async def begin(scope: Scope, plan: Plan, namespace_uid: str) -> RunStatus | Non
     except (Conflict, Refused):
         raise
     except GloveboxError as error:
-        note_late(scope.ports, scope.key, RECORD, error)
+        since = scope.refused_since(error.reason)
+        note_late(scope.ports, scope.key, RECORD, error, since=since)
         raise
     clear_late(scope.ports, scope.key, RECORD)
     return before

@@ -6,9 +6,10 @@ and are tried for ever: nothing is given up. So that nobody waits in silence, wh
 first try that succeeds.
 
 It counts from the moment since which it could have been written, where that is on record: the end
-of the last session, the start of the run, the writing of the conclusion. So a process that is
-started again and again reports it too, once it has failed for `SURE` itself. Of a run that does not
-begin there is no such moment: each process counts from its own first try. None takes back what
+of the last session, the start of the run, the writing of the conclusion; of a run that does not
+begin, since when Ready says that the store denies its record. So a process that is started again
+and again reports it too, once it has failed for `SURE` itself. Of a run whose record fails without
+a denial there is no such moment: each process counts from its own first try. None takes back what
 another one reported.
 """
 

@@ -66,6 +66,7 @@ async def run_one(scope: Scope, phase: Phase, outcomes: Outcomes) -> Outcome:
         noticed = children.any_differing_since(namespace, phase.keeps)
         since = began if noticed is None else min(began, noticed)
         failing = failures.note(scope.key, phase.name, since)
-        return outcome.with_failure(*failing, differs=differs)
+        is_shown = scope.refused_since(outcome.reason) is not None
+        return outcome.with_failure(*failing, differs=differs, is_shown=is_shown)
     failures.clear(scope.key, phase.name)
     return outcome

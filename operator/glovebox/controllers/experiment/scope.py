@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from glovebox import names
+from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
 from glovebox.controllers.ports import Ports
@@ -121,6 +122,13 @@ class Scope:
     def is_suspended(self) -> bool:
         """Whether nothing may begin that has not begun."""
         return self.experiment.spec.suspend
+
+    def refused_since(self, reason: str) -> datetime | None:
+        """Return since when Ready has been False; None where it is not, or for another reason."""
+        ready = self.experiment.status.condition(types.READY)
+        if ready is None or (ready.status, ready.reason) != (types.FALSE, reason):
+            return None
+        return ready.last_transition_time
 
     @property
     def platform(self) -> Platform:
