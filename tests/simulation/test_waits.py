@@ -52,8 +52,8 @@ MINUTE = 60.0
 HOUR = 3_600.0
 # One look and its writes.
 AT_ONCE = 2.0
-# A round of the resync is up to a fifth longer, and spread over half of one.
-NOTICED = 1.7 * RESYNC_SECONDS + 30.0
+# A store that is Ready is looked at once a minute, and its Secret is read so often at most.
+NOTICED = 130.0
 
 
 # -- the validity of a pin
