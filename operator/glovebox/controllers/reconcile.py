@@ -42,7 +42,6 @@ from glovebox.engine.result import DONE, Result
 from glovebox.errors import Conflict, GloveboxError
 from glovebox.kube.answers import NotFound
 from glovebox.kube.kinds import (
-    CUSTOM_KINDS,
     DATASET_PIN,
     FEATURE_SET_PIN,
     ISOLATION_PROFILE,
@@ -218,7 +217,7 @@ def _with_marks(ports: Ports, look: Look, marked: _Marked) -> Look:
     now = ports.now()
     status = with_protection(look.obj, look.status, marked.outcome, ports.grace, now)
     metadata = marked.obj["metadata"]
-    is_leaving, others = bool(metadata.get("deletionTimestamp")), metadata.get("finalizers") or ()
+    is_leaving, others = bool(metadata.get("deletionTimestamp")), metadata.get("finalizers")
     if is_leaving and marked.held:
         status = compute_held_status(look.obj, status, marked.held, now)
     elif is_leaving and others and names.FINALIZER_IN_USE not in others:
@@ -228,14 +227,10 @@ def _with_marks(ports: Ports, look: Look, marked: _Marked) -> Look:
 
 def _holders(ports: Ports, key: Key, obj: Mapping[str, Any]) -> Collection[Key]:
     """Return those who keep a resource from going, as far as is known."""
-    users = ports.resources.users_of(key)
+    users: Collection[Key] = ports.resources.users_of(key)
     if key.kind in PINS:
         # Naming somebody's pin in another namespace is not using it.
-        users = {
-            user: None
-            for user in users
-            if user.namespace == key.namespace or is_user(ports.resources.get(user) or {}, key)
-        }.keys()
+        users = [user for user in users if is_user(ports.resources.get(user) or {}, key)]
     if "deletionTimestamp" not in obj["metadata"]:
         return users
     return [user for user in users if holds(user.kind, ports.resources.get(user) or {}, obj)]
@@ -293,9 +288,8 @@ async def _read_again(ports: Ports, obj: Mapping[str, Any]) -> None:
     Until what was done is recorded, nothing but the object that was made says that it was done.
     """
     key = Key.of(obj)
-    kind = next(kind for kind in CUSTOM_KINDS if kind.kind == key.kind)
     with contextlib.suppress(GloveboxError):
-        ports.resources.seen(await ports.reader.get(kind, key.namespace or None, key.name))
+        ports.resources.seen(await ports.reader.get(key.resource, key.namespace or None, key.name))
 
 
 def _report(

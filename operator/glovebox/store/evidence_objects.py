@@ -287,7 +287,7 @@ def find_by_digest(
             cannot be read.
     """
     version, unread = _by_digest(store, bucket, key, digest, stop, size)
-    if version is None and unread is not None:
+    if unread is not None:
         raise unread
     return version
 
@@ -295,7 +295,7 @@ def find_by_digest(
 def _by_digest(
     store: Store, bucket: str, key: str, digest: str, stop: Stop, size: int | None
 ) -> tuple[str | None, GloveboxError | None]:
-    """Return the version, and the error about one that may have it and cannot be read."""
+    """Return the version; where there is none, the error about one that may be it."""
     rows = rows_of(store, bucket, key, stop)
     unread: GloveboxError | None = None
     # The same bytes are of one size, so the oldest of them still comes first; and what somebody
@@ -363,8 +363,11 @@ def put_document(
     version, unread = _by_digest(store, bucket, key, digest, stop, size)
     if version is not None:
         return digest
-    may_be_right = unread is not None and may_pass(why_of(unread))
-    if unread is not None and may_be_right and not (passes and gives_keys(store, bucket, stop)):
+    if (
+        unread is not None
+        and may_pass(why_of(unread))
+        and not (passes and gives_keys(store, bucket, stop))
+    ):
         raise unread
     put(store, bucket, key, body, only_new=False)
     return digest

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NoReturn, cast
 
 import pytest
 
+from glovebox.apply import writer
 from glovebox.apply.children import Children
-from glovebox.apply.managed import NotManagedError
+from glovebox.apply.managed import NotManagedError, Strategy
 from glovebox.apply.writer import Writer
 from glovebox.desired.difference import fingerprint
+from glovebox.desired.drift import Applied, Drift
 from glovebox.errors import Conflict, InvalidInput, Rejected
 from glovebox.kube.answers import AlreadyExists, NotFound
 from glovebox.kube.client import Client
@@ -202,6 +204,29 @@ def test_what_is_so_already_is_not_written(
     assert len(server.patches) == sent
 
 
+def test_a_label_and_the_notes_that_change_are_written_in_one_patch() -> None:
+    server = Patched()
+
+    async def test() -> None:
+        notes = {"glovebox.dev/a": "1", "glovebox.dev/b": "2"}
+        await writing(server).set_state_label(LABELLED, "Frozen", annotations=notes)
+        await writing(server).set_state_label(LIVE, "Sealed", annotations={"glovebox.dev/a": "1"})
+
+    asyncio.run(test())
+    assert [patch["metadata"] for patch in server.patches] == [
+        {
+            "labels": {"glovebox.dev/state": "Frozen"},
+            "annotations": {"glovebox.dev/b": "2"},
+            "resourceVersion": "7",
+        },
+        {
+            "labels": {"glovebox.dev/state": "Sealed"},
+            "annotations": {"glovebox.dev/a": "1"},
+            "resourceVersion": "7",
+        },
+    ]
+
+
 class Refusing:
     """Takes nothing: a policy of the cluster says of each write that it is invalid."""
 
@@ -316,6 +341,39 @@ def test_what_the_table_of_managed_objects_does_not_allow_is_not_sent(
         await write(writing(Silent()))
 
     with pytest.raises(NotManagedError, match=r"see apply/managed\.py"):
+        asyncio.run(test())
+
+
+def _nothing_may_be_written(kind: Kind, strategy: Strategy) -> NoReturn:
+    raise NotManagedError("InternalError", f"{kind.kind} is not written by {strategy.value}")
+
+
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [
+        (lambda to: to.create_once(POD, {}), "Pod is not written by create once"),
+        (lambda to: to.rotate(secret(), None, watched=True), "Secret is not written by rotate"),
+        (lambda to: to.extend({}, LIVE), "ConfigMap is not written by patch"),
+        (
+            lambda to: to.write_status(EXPERIMENT_OBJ, {"a": 1}),
+            "Experiment is not written by patch",
+        ),
+        (lambda to: to.write_finalizers(EXPERIMENT_OBJ, []), "Experiment is not written by patch"),
+        (lambda to: to.set_state_label(LIVE, "Sealed"), "Namespace is not written by patch"),
+        (lambda to: to.stop(LIVE), "Pod is not written by remove"),
+        (lambda to: to.post_event({}), "Event is not written by create once"),
+    ],
+    ids=["once", "rotate", "extend", "status", "finalizers", "label", "stop", "event"],
+)
+def test_each_write_asks_the_table_of_managed_objects_first(
+    write: Callable[[Writer], Awaitable[object]], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "managed", _nothing_may_be_written)
+
+    async def test() -> None:
+        await write(writing(Silent()))
+
+    with pytest.raises(NotManagedError, match=said):
         asyncio.run(test())
 
 
@@ -460,3 +518,42 @@ def test_of_a_namespace_that_is_given_up_nothing_is_waited_for() -> None:
     children.want(key, fingerprint(BINDING))
     writing(Silent(), children).forget(SPACE)
     assert children.wanted(key) is None
+
+
+def test_of_a_namespace_that_is_given_up_no_fight_is_remembered() -> None:
+    to, key = writing(Silent()), key_of(SECRET, secret())
+    assert to.contended_for(key) == 0
+    for _ in range(10):
+        to.note_repair(key)
+    assert to.contended_for(key) > 0, "somebody keeps changing it"
+    to.forget("another")
+    assert to.contended_for(key) > 0
+    to.forget(SPACE)
+    assert to.contended_for(key) == 0
+
+
+async def test_what_is_kept_is_kept_as_the_applier_is_asked_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Json] = []
+    to, key = writing(Silent()), key_of(ROLE_BINDING, BINDING)
+
+    async def asking(*_: object, **options: Any) -> Applied:
+        asked.append(options)
+        return Applied(key, "unchanged")
+
+    monkeypatch.setattr(to._applier, "ensure", asking)
+    monkeypatch.setattr(to._applier, "remove", asking)
+
+    def owns(live: Mapping[str, Any]) -> None:
+        del live
+
+    drift = Drift(key, "unexpected")
+    await to.ensure(BINDING, established=True, policy="Alert", owns=owns)
+    await to.ensure(BINDING, established=False, policy="Ignore")
+    await to.remove(ROLE_BINDING, key, drift=drift)
+    assert asked == [
+        {"established": True, "policy": "Alert", "owns": owns},
+        {"established": False, "policy": "Ignore"},
+        {"drift": drift},
+    ]

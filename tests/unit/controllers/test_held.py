@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from glovebox.controllers.in_use import InUse
-from glovebox.controllers.reconcile import _held_by
+from glovebox.controllers.ports import Ports
+from glovebox.controllers.reconcile import _held_by, _holders
 from glovebox.kube.resources import Key
 from glovebox.names import FINALIZER_IN_USE
 
@@ -50,6 +52,14 @@ def test_some_are_named_and_not_all_are_looked_at(number: int, words: str) -> No
     assert said.startswith(words)
     assert bool(said) is bool(number)
     assert crowd.looked <= 3
+
+
+def test_of_what_is_to_stay_users_are_counted_and_none_is_looked_at() -> None:
+    crowd, key = Crowd(10_000), Key("IsolationProfile", "", "standard")
+    ports = cast("Ports", SimpleNamespace(resources=SimpleNamespace(users_of=lambda _: crowd)))
+
+    assert len(_holders(ports, key, FREE)) == 10_000
+    assert crowd.looked == 0
 
 
 def test_what_bears_no_finalizer_is_held_by_nobody() -> None:
