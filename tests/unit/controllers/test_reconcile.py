@@ -39,7 +39,7 @@ STORE = Key("ObjectStore", "", "primary")
 PIN = Key("DatasetPin", "team", "set")
 GRANT = Key("AccessGrant", "team", "loan")
 FOREIGN = "other.example/f"
-LEAVING = {"deletionTimestamp": "2026-11-25T11:00:00Z"}
+LEAVING: Json = {"deletionTimestamp": "2026-11-25T11:00:00Z"}
 AWAY = Unavailable("ApiUnavailable", "no answer")
 WAITING = {"type": "Ready", "status": "False", "reason": "Pending", "message": "it waits"}
 READY = {"type": "Ready", "status": "True", "reason": "Ready", "message": "it is there"}
@@ -52,7 +52,7 @@ def said(*conditions: Json, **fields: Any) -> Json:
 
 def thing(key: Key, status: Json | None = None, spec: Json | None = None, **metadata: Any) -> Json:
     own = {"namespace": key.namespace} if key.namespace else {}
-    obj = {"kind": key.kind, "metadata": {"name": key.name, "uid": f"u-{key.name}", **own}}
+    obj: Json = {"kind": key.kind, "metadata": {"name": key.name, "uid": f"u-{key.name}", **own}}
     obj["metadata"] |= {"generation": 1, "resourceVersion": "1", **metadata}
     return obj | {"spec": spec or {}} | ({"status": status} if status is not None else {})
 
