@@ -35,6 +35,7 @@ STEPS = {
     "pin": "pin:STEP",
     "overlap": "overlap:STEP",
     "rows": "rows:STEP",
+    "texts": "texts:STEP",
     "footers": "contract:FOOTERS",
     "contract": "contract:STEP",
     "unique key": "contract:KEY",
@@ -55,6 +56,7 @@ def main() -> None:
     parser.add_argument("--mebibytes", type=int, default=512, help="to hash, in the store")
     parser.add_argument("--objects", type=int, default=1_000_000, help="of manifests")
     parser.add_argument("--rows", type=int, default=1_000_000, help="of tables")
+    parser.add_argument("--texts", type=int, default=100_000, help="to compare by their words")
     parser.add_argument("--only", choices=tuple(STEPS), action="append")
     parser.add_argument("--write", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--here", nargs=2, help=argparse.SUPPRESS)
@@ -73,7 +75,7 @@ def measure(options: argparse.Namespace) -> None:
     """Print the table."""
     amounts = dict.fromkeys(STEPS, options.rows)
     amounts |= {"list": options.stored, "head": options.stored, "hash small": options.stored}
-    amounts |= {"deliver": options.delivered}
+    amounts |= {"deliver": options.delivered, "texts": options.texts}
     amounts |= {"hash": options.mebibytes, "overlap": options.objects, "pin": options.objects}
     heads = ("seconds", "cpu s", "in a second", "peak MiB", "reader", "of its speed")
     print(f"{'':28}" + "".join(f"{each:>13}" for each in heads))

@@ -318,6 +318,91 @@ def test_rows_that_leak_are_refused_before_anything_exists_and_a_reason_cures_it
     play(scene, sweeps=False)
 
 
+BY_BODY: Json = {"texts": {"columns": ["body"]}}
+LETTER = (
+    "the harbour was closed for the whole of that winter and nobody in the town could say when the"
+    " ships would come again or what the people would live on until they did"
+)
+
+
+async def two_sets_of_letters(stage: Stage, *, near: bool) -> None:
+    """Pin two sets of texts, of other formats; a copy of one of them, edited, is in the other."""
+    texts = [f"a letter about {number} other things, and no ship in it" for number in range(9)]
+    lines = b"".join(orjson.dumps({"body": each}) + b"\n" for each in [*texts, LETTER])
+    stage.world.store.put(LOADER, SOURCE, "train/a.jsonl", lines)
+    copy = LETTER.replace("winter", "year").upper() if near else "what nobody wrote before"
+    other = f'body,day\nquite another text of one letter,1\n"- {copy}!",2\n'
+    stage.world.store.put(LOADER, SOURCE, "test/b.csv", other.encode())
+    for name, prefix in (("set", "train/"), ("later", "test/")):
+        stage.world.declare(DATASET_PIN, name, {**pin_spec(prefix), "coverage": BY_BODY})
+    for name in ("set", "later"):
+        while stage.condition("Ready", name, DATASET_PIN).get("status") != "True":
+            await stage.sleep(1.0)
+
+
+def test_near_texts_are_refused_before_anything_exists_and_a_reason_cures_it() -> None:
+    async def scene(stage: Stage) -> None:
+        await two_sets_of_letters(stage, near=True)
+        stage.declare(inputs=roles({**ALLOWED, "of": ["Objects", "Rows"]}))
+        await stage.until("it is Stalled", lambda: stage.condition("Stalled"))
+        await stage.sleep(HOUR)
+        ready = stage.condition("Ready")
+        assert (ready["status"], ready["reason"]) == ("False", "LeakageFound")
+        assert (
+            "hold texts in `body` that are nearly the same (near texts, version 1): 1 of `train`"
+            " and 1 of `test`, such as `row 10 of a.jsonl` (in `test`: `row 2 of b.csv`)"
+            in ready["message"]
+        )
+        # Nobody's texts are in a status, which more people read than the data.
+        assert "harbour" not in orjson.dumps(stage.world.experiment("x")).decode().lower()
+        assert "digest" not in stage.status()
+        assert made(stage) == []
+
+        given = {**ALLOWED, "of": ["Texts"]}
+        stage.world.edit(EXPERIMENT, TEAM, "x", {"spec": {"inputs": roles(given)}})
+        await stage.provisioned()
+        row = sheet(stage)["NearTexts"]
+        assert (row["level"], row["found"], row["allowedBecause"]) == ("Measured", 1, "a calendar")
+        before = stage.status()["leakage"]
+        await stage.until("it is sealed", stage.world.seals, 12 * HOUR)
+        (statement,) = stage.world.seals().values()
+        internal = statement["predicate"]["buildDefinition"]["internalParameters"]
+        assert internal["leakage"] == before
+
+    play(scene, sweeps=False)
+
+
+@pytest.mark.parametrize("near", [True, False], ids=["near", "apart"])
+def test_a_profile_demands_to_know_of_texts(*, near: bool) -> None:
+    async def scene(stage: Stage) -> None:
+        await two_sets_of_letters(stage, near=near)
+        stage.declare(run=False, inputs=roles())
+        if near:
+            await stage.until("it is Stalled", lambda: stage.condition("Stalled"))
+            assert stage.condition("InputsVerified")["reason"] == "LeakageFound"
+            assert made(stage) == []
+            return
+        await stage.provisioned()
+        row = sheet(stage)["NearTexts"]
+        assert (row["level"], row["found"]) == ("Measured", 0)
+        assert "(10 of `train`, 2 of `test`)" in row["message"]
+
+    play(scene, profile={"leakage": {"mustKnow": ["NearTexts"]}})
+
+
+def test_a_profile_that_demands_to_know_of_texts_refuses_pins_that_say_nothing() -> None:
+    async def scene(stage: Stage) -> None:
+        await two_pins(stage, shared=False)
+        stage.declare(run=False, inputs=roles())
+        await stage.until("it is Stalled", lambda: stage.condition("Stalled"))
+        verified = stage.condition("InputsVerified")
+        assert verified["reason"] == "LeakageUnknown"
+        assert "use pins that say `spec.coverage.texts` by the same columns" in verified["message"]
+        assert made(stage) == []
+
+    play(scene, profile={"leakage": {"mustKnow": ["NearTexts"]}})
+
+
 def test_nothing_is_bound_while_rows_cannot_be_read() -> None:
     async def scene(stage: Stage) -> None:
         await two_tables(stage, shared=False)

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 
 from glovebox.data.manifest import DigestSource, Entry, ManifestWriter, read_manifest
 from glovebox.data.manifest_scan import Listed
+from glovebox.data.near_texts import SIGNATURE_BYTES
 from glovebox.data.overlap import Compared, find_overlap
 from glovebox.data.roots import RootBuilder
 from glovebox.data.row_overlap import Keyed, find_shared_rows
+from glovebox.data.text_overlap import find_near_texts
 from glovebox.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -142,6 +144,37 @@ def comparing_copied_rows() -> Callable[[], object]:
         (shared,) = find_shared_rows(inputs).shared
         if shared.second_count != 160_000:
             raise AssertionError("half of them are shared")
+
+    return compare
+
+
+def comparing_texts() -> Callable[[], object]:
+    """Prepare to compare two datasets of 5,000 texts, which are never held."""
+
+    def parts(name: str) -> Iterator[bytes]:
+        for first in range(0, 5_000, 500):
+            keys = (f"{name}{number}".encode() for number in range(first, first + 500))
+            yield b"".join(hashlib.shake_128(key).digest(SIGNATURE_BYTES) for key in keys)
+
+    def compare() -> None:
+        inputs = (Keyed(role, role, [(role, parts(role))]) for role in ("train", "test"))
+        if find_near_texts(inputs).near:
+            raise AssertionError("nothing is near")
+
+    return compare
+
+
+def comparing_copied_texts() -> Callable[[], object]:
+    """Prepare to compare 5,000 copies of one text with as many of it."""
+
+    def parts() -> Iterator[bytes]:
+        return (hashlib.shake_128(b"1").digest(SIGNATURE_BYTES) * 500 for _ in range(10))
+
+    def compare() -> None:
+        inputs = (Keyed(role, role, [(role, parts())]) for role in ("train", "test"))
+        (near,) = find_near_texts(inputs).near
+        if (near.first_count, near.second_count) != (5_000, 5_000):
+            raise AssertionError("all are near")
 
     return compare
 

@@ -54,7 +54,7 @@ class GrantedOverlap(Model):
     )
     of: tuple[SharedKind, ...] = Field(
         min_length=1,
-        max_length=4,
+        max_length=5,
         json_schema_extra=list_set(),
         description="What they may share, as in `spec.inputs.allowOverlap` of an Experiment.",
     )

@@ -81,6 +81,22 @@ class Rows(Model):
     )
 
 
+class Texts(Model):
+    """What is compared by its words."""
+
+    columns: tuple[Column, ...] = Field(
+        min_length=1,
+        max_length=4,
+        json_schema_extra=list_set(),
+        description=(
+            "The columns that hold the text of a row, in any order. Every object is a table with"
+            " these columns, which hold text: Parquet, CSV or JSON Lines. Texts are compared"
+            " between pins that name the same columns, and two are nearly the same when about four"
+            " fifths of their runs of three words are in both (near texts, version 1)."
+        ),
+    )
+
+
 class Coverage(Model):
     """What a dataset covers. It lets an Experiment see that its inputs are apart."""
 
@@ -95,4 +111,8 @@ class Coverage(Model):
     rows: Rows | None = Field(
         default=None,
         description="What distinguishes the rows. When absent: rows are not compared.",
+    )
+    texts: Texts | None = Field(
+        default=None,
+        description="What is compared by its words. When absent: texts are not compared.",
     )

@@ -160,9 +160,9 @@ class DatasetPinSpec(Model):
     coverage: Coverage | None = Field(
         default=None,
         description=(
-            "Which times, groups and rows the data cover. An Experiment that uses this pin in one"
-            " role and another in another role is refused where these overlap. When absent: not"
-            " known."
+            "Which times, groups, rows and texts the data cover. An Experiment that uses this pin"
+            " in one role and another in another role is refused where these overlap. When absent:"
+            " not known."
         ),
     )
     contract: Contract | None = Field(

@@ -16,7 +16,7 @@ Role = Literal["train", "validation", "test", "holdout", "reference"]
 # before. No two roles are equal, so it is always one owner.
 ORDER_OF_USE: Final[tuple[Role, ...]] = ("reference", "train", "validation", "test", "holdout")
 # What inputs of different roles may share when a reason is given.
-SharedKind = Literal["Objects", "Groups", "Time", "Rows"]
+SharedKind = Literal["Objects", "Groups", "Time", "Rows", "Texts"]
 _MAX_ALLOWED = 8
 
 
@@ -83,13 +83,14 @@ class AllowedOverlap(Model):
     )
     of: tuple[SharedKind, ...] = Field(
         min_length=1,
-        max_length=4,
+        max_length=5,
         json_schema_extra=list_set(),
         description=(
             "What they may share: `Objects` (files with the same bytes), `Groups` (values of"
             " `spec.coverage.groups` of their pins), `Time` (windows of `spec.coverage.time` that"
             " overlap or come in the wrong order), `Rows` (rows with the same key, by"
-            " `spec.coverage.rows`)."
+            " `spec.coverage.rows`), `Texts` (texts that are nearly the same, by"
+            " `spec.coverage.texts`)."
         ),
     )
     reason: Text = Field(

@@ -12,7 +12,7 @@ from glovebox.api.schema import list_set
 # Who may say that inputs of different roles share something.
 OverlapRule = Literal["WithReason", "WithGrant", "Never"]
 # The types of leaks of which an Experiment's pins can say something.
-KnowableLeak = Literal["NoTestSet", "SharedGroups", "TimeOrder", "SharedRows"]
+KnowableLeak = Literal["NoTestSet", "SharedGroups", "TimeOrder", "SharedRows", "NearTexts"]
 
 
 class LeakageRules(Model):
@@ -30,12 +30,12 @@ class LeakageRules(Model):
     )
     must_know: tuple[KnowableLeak, ...] = Field(
         default=(),
-        max_length=4,
+        max_length=5,
         json_schema_extra=list_set(),
         description=(
             "Types of leaks that must not be `Unknown` in the leakage sheet: `NoTestSet` (an input"
-            " has the role `test` or `holdout`), `SharedGroups`, `TimeOrder` and `SharedRows` (all"
-            " pins say `spec.coverage` by the same columns). When empty: what is unknown is said,"
-            " and refuses nothing."
+            " has the role `test` or `holdout`), `SharedGroups`, `TimeOrder`, `SharedRows` and"
+            " `NearTexts` (all pins say `spec.coverage` by the same columns). When empty: what is"
+            " unknown is said, and refuses nothing."
         ),
     )

@@ -13,6 +13,7 @@ LeakType = Literal[
     "TestDataInTraining",
     "SharedObjects",
     "SharedRows",
+    "NearTexts",
     "SharedGroups",
     "TimeOrder",
     "TargetInFeatures",
@@ -39,9 +40,10 @@ class LeakStatus(TolerantModel):
             "Which: `NoTestSet`: nothing to test on. `TestDataInTraining`: the program that trains"
             " can read what is tested on. `SharedObjects`, `SharedRows`, `SharedGroups`: the same"
             " file, row or group in inputs of different roles (of `reference` inputs: files alone)."
-            " `TimeOrder`: trained on what came later than what is tested on. `TargetInFeatures`: a"
-            " feature gives the answer away. `OtherPopulation`: tested on others than it is meant"
-            " for."
+            " `NearTexts`: texts in them that are nearly the same, by the rule that the message"
+            " names. `TimeOrder`: trained on what came later than what is tested on."
+            " `TargetInFeatures`: a feature gives the answer away. `OtherPopulation`: tested on"
+            " others than it is meant for."
         ),
     )
     level: str = Field(

@@ -26,7 +26,7 @@ from glovebox.api import reasons
 from glovebox.data.manifest_scan import Listed
 from glovebox.errors import InvalidInput
 
-Kind = Literal["Objects", "Groups", "Rows"]
+Kind = Literal["Objects", "Groups", "Rows", "Texts"]
 
 # So many pairs of names are kept of what two inputs share.
 MAX_EXAMPLES: Final = 5
@@ -66,7 +66,7 @@ class Shared:
 
     Attributes:
         first, second: Names of the inputs, in the order in which they were given.
-        kind: Whether objects, groups or rows are meant.
+        kind: Whether objects, groups, rows or texts are meant.
         first_count: How many of the first one's are also in the second.
         second_count: How many of the second one's are also in the first.
         examples: Some, as they are called in the one and in the other.
@@ -93,6 +93,11 @@ class Overlap:
         keyless: How many of them have no key and were compared with none, by name.
         unreadable: Of an input whose rows cannot be read: an object, and why. Then no rows were
             compared.
+        texts: How many rows each input has whose texts were compared, by name.
+        wordless: How many of them have no word and were compared with none, by name.
+        textless: Of an input whose texts cannot be read: an object, and why. Then no texts were
+            compared.
+        crowded: How many sets of texts with much in common were not looked through whole.
     """
 
     shared: tuple[Shared, ...] = ()
@@ -102,6 +107,10 @@ class Overlap:
     rows: Mapping[str, int] = field(default_factory=dict)
     keyless: Mapping[str, int] = field(default_factory=dict)
     unreadable: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    texts: Mapping[str, int] = field(default_factory=dict)
+    wordless: Mapping[str, int] = field(default_factory=dict)
+    textless: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    crowded: int = 0
 
 
 def find_overlap(

@@ -80,7 +80,7 @@ def find_shared_rows(
             found.rows[each.name] = rows
             if keyless:
                 found.keyless[each.name] = keyless
-        pairs = _pairs(asked)
+        pairs = pairs_of(asked)
         shared: dict[tuple[int, int], _Counted] = defaultdict(_Counted)
         for piece in range(PIECES):
             tell()
@@ -119,7 +119,8 @@ def _too_many() -> str:
     )
 
 
-def _pairs(asked: tuple[Keyed, ...]) -> list[tuple[int, int]]:
+def pairs_of(asked: tuple[Keyed, ...]) -> list[tuple[int, int]]:
+    """Return the places of the inputs that are compared with each other."""
     places = range(len(asked))
     return [
         (one, other)

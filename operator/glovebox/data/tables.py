@@ -79,13 +79,14 @@ def format_of(path: str) -> Format | None:
     return None if is_packed and found == "Parquet" else found
 
 
-def open_table(path: str, file: IO[bytes], columns: Sequence[str]) -> Table:
+def open_table(path: str, file: IO[bytes], columns: Sequence[str], rows: int = _ROWS) -> Table:
     """Open a table.
 
     Args:
         path: Says the format.
         file: Its bytes; Parquet is read by seeking.
         columns: Which ones to read, by name: no two the same.
+        rows: So many are read at once, at most.
 
     Raises:
         TableError: It is none, or lacks a column. The batches raise it as well.
@@ -94,10 +95,10 @@ def open_table(path: str, file: IO[bytes], columns: Sequence[str]) -> Table:
     if kind is None:
         raise TableError(f"its name ends in none of {FORMATS_TEXT}")
     if kind == "Parquet":
-        return _parquet(file, columns)
+        return _parquet(file, columns, rows)
     stream = text_stream(path, file)
     if kind == "JSONLines":
-        return Table(_json_lines(stream.lines, columns), (), is_plain=True)
+        return Table(_json_lines(stream.lines, columns, rows), (), is_plain=True)
     return Table(_csv(stream, columns), (), is_plain=True)
 
 
@@ -171,13 +172,14 @@ class _Told(io.RawIOBase):
         return filled
 
 
-def _parquet(file: IO[bytes], columns: Sequence[str]) -> Table:
+def _parquet(file: IO[bytes], columns: Sequence[str], rows: int) -> Table:
     opened = parquet_file(file)
     schema = opened.schema_arrow
     _require(columns, schema.names)
     types = tuple(schema.field(column).type for column in columns)
     batches = (
-        [batch.column(column) for column in columns] for batch in parquet_batches(opened, columns)
+        [batch.column(column) for column in columns]
+        for batch in parquet_batches(opened, columns, rows)
     )
     return Table(batches, types, is_plain=False)
 
@@ -207,9 +209,9 @@ def parquet_file(file: IO[bytes]) -> parquet.ParquetFile:
 
 
 def parquet_batches(
-    opened: parquet.ParquetFile, columns: Sequence[str]
+    opened: parquet.ParquetFile, columns: Sequence[str], at_once: int = _ROWS
 ) -> Iterator[pa.RecordBatch]:
-    """Yield all rows of these columns, some thousand at a time.
+    """Yield all rows of these columns, so many at a time.
 
     Raises:
         TableError: It is damaged, or its footer leaves rows out.
@@ -219,7 +221,7 @@ def parquet_batches(
     rows = 0
     try:
         check_footer(opened.metadata, columns)
-        for batch in opened.iter_batches(_ROWS, columns=list(columns), use_threads=False):
+        for batch in opened.iter_batches(at_once, columns=list(columns), use_threads=False):
             yield batch
             rows += batch.num_rows
     except (pa.ArrowException, OSError, KeyError) as error:
@@ -299,12 +301,14 @@ def csv_header(stream: TextStream) -> list[str]:
         raise TableError("its first line does not name columns") from error
 
 
-def _json_lines(stream: io.BufferedReader, columns: Sequence[str]) -> Iterator[list[pa.Array]]:
+def _json_lines(
+    stream: io.BufferedReader, columns: Sequence[str], rows: int
+) -> Iterator[list[pa.Array]]:
     import pyarrow as pa  # noqa: PLC0415 - as above
 
     seen: set[str] = set()
     number = 0
-    for batch in json_batches(stream):
+    for batch in json_batches(stream, rows):
         arrays = []
         for column in columns:
             values = [row.get(column) for row in batch]
@@ -320,14 +324,14 @@ def _json_lines(stream: io.BufferedReader, columns: Sequence[str]) -> Iterator[l
         _require(columns, [column for column in columns if column in seen])
 
 
-def json_batches(stream: io.BufferedReader) -> Iterator[list[dict[str, Any]]]:
-    """Yield the rows of JSON Lines, some thousand at a time.
+def json_batches(stream: io.BufferedReader, at_once: int = _ROWS) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows of JSON Lines, so many at a time.
 
     Raises:
         TableError: A line is no JSON object.
     """
     rows = _json_rows(stream)
-    while batch := list(itertools.islice(rows, _ROWS)):
+    while batch := list(itertools.islice(rows, at_once)):
         yield batch
 
 

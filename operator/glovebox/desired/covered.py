@@ -82,6 +82,12 @@ class Covered:
         rows = self.coverage.rows if self.coverage is not None else None
         return tuple(sorted(rows.key)) if rows is not None and self.role in ORDER else ()
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns that hold its texts, where these are to be compared; else empty."""
+        texts = self.coverage.texts if self.coverage is not None else None
+        return tuple(sorted(texts.columns)) if texts is not None and self.role in ORDER else ()
+
 
 def needs_comparison(inputs: Iterable[Covered]) -> bool:
     """Return whether there are inputs of different roles at all."""
@@ -99,7 +105,7 @@ def in_order(inputs: tuple[Covered, ...]) -> Iterator[tuple[Covered, Covered]]:
 
 
 def pairs_apart(inputs: tuple[Covered, ...]) -> list[tuple[Covered, Covered]]:
-    """Return the pairs whose groups and rows have to be apart."""
+    """Return the pairs whose groups, rows and texts have to be apart."""
     used = [each for each in inputs if each.role in ORDER]
     return [pair for pair in combinations(used, 2) if pair[0].role != pair[1].role]
 

@@ -16,6 +16,7 @@ from glovebox.api.leakage_rules import OverlapRule
 from glovebox.api.leakage_status import MAX_MESSAGE, LeakLevel, LeakStatus, LeakType
 from glovebox.api.stages import TESTS, Stage
 from glovebox.data.digest import canonical_json
+from glovebox.data.near_texts import RULE, SURE_BANDS
 from glovebox.data.overlap import Overlap
 from glovebox.desired.covered import (
     ORDER,
@@ -44,7 +45,10 @@ _TYPES: Final[Mapping[SharedKind, LeakType]] = {
     "Groups": "SharedGroups",
     "Time": "TimeOrder",
     "Rows": "SharedRows",
+    "Texts": "NearTexts",
 }
+# What gives whoever holds it data of the other input.
+_DATA: Final[frozenset[SharedKind]] = frozenset({"Objects", "Rows", "Texts"})
 # How something is known, and what is.
 _Known = tuple[LeakLevel, str]
 
@@ -90,6 +94,7 @@ def leakage_sheet(
         _apart(inputs, stages, leaks, _uncompared(inputs, allowed, overlap)),
         row("Objects", *_objects_known(inputs, overlap)),
         row("Rows", *_rows_known(inputs, overlap)),
+        row("Texts", *_texts_known(inputs, overlap)),
         row("Groups", *_groups_known(inputs, overlap)),
         row("Time", *_time_known(inputs)),
         _row(
@@ -188,7 +193,7 @@ def _uncompared(
     for entry in allowed:
         is_across = len(tests.intersection(entry.inputs)) == 1
         unread = [name for name in entry.inputs if name not in overlap.objects]
-        if is_across and unread and not {"Objects", "Rows"}.isdisjoint(entry.of):
+        if is_across and unread and not _DATA.isdisjoint(entry.of):
             return (
                 f"`{entry.inputs[0]}` and `{entry.inputs[1]}` may share data, and were not compared"
             )
@@ -198,7 +203,7 @@ def _uncompared(
 def _gives_tests(leak: Leak, tests: frozenset[str]) -> bool:
     """Return whether what two inputs share is data to test with, in one that is none of these."""
     is_across = (leak.first in tests) != (leak.second in tests)
-    return is_across and leak.kind in {"Objects", "Rows"}
+    return is_across and leak.kind in _DATA
 
 
 def _objects_known(inputs: tuple[Covered, ...], overlap: Overlap) -> _Known:
@@ -298,6 +303,55 @@ def _why_not_measured(
     # A table of which nothing was found to compare shows nothing.
     empty = next((each.name for each in read if not overlap.rows[each.name]), "")
     return f"no table of `{empty}` has a row" if empty else ""
+
+
+def _texts_known(inputs: tuple[Covered, ...], overlap: Overlap) -> _Known:
+    pairs = pairs_apart(inputs)
+    if not pairs:
+        return _nothing_to_compare(inputs)
+    read = [each for each in inputs if each.texts]
+    why = _why_no_texts(pairs, read, overlap)
+    if why:
+        return "Unknown", why
+    looked = ", ".join(_texts_read(each, overlap) for each in read)
+    columns = columns_text(read[0].texts)
+    message = f"none in {columns} are nearly the same by {RULE} ({looked}){left_out(inputs)}"
+    return "Measured", message
+
+
+def _why_no_texts(
+    pairs: list[tuple[Covered, Covered]], read: list[Covered], overlap: Overlap
+) -> str:
+    """Return why nothing is known of the texts of these pairs; nothing where they were compared."""
+    for one, other in pairs:
+        if not one.texts or one.texts != other.texts:
+            return (
+                f"the pins of `{one.name}` and `{other.name}` do not both say"
+                " `spec.coverage.texts` of the same columns"
+            )
+    unread = next((each.name for each in read if each.name not in overlap.texts), "")
+    if unread:
+        return f"`{unread}` was not compared"
+    # Tables of which nothing was found to compare show nothing.
+    empty = next((each for each in read if not _with_words(each, overlap)), None)
+    if empty is not None:
+        return f"no row of `{empty.name}` has a word in {columns_text(empty.texts)}"
+    if overlap.crowded >= SURE_BANDS:
+        return (
+            f"{overlap.crowded:,} sets of texts in {columns_text(read[0].texts)} have so much in"
+            " common that not all of each were compared (a hundred of each input are)"
+        )
+    return ""
+
+
+def _with_words(each: Covered, overlap: Overlap) -> int:
+    return overlap.texts[each.name] - overlap.wordless.get(each.name, 0)
+
+
+def _texts_read(each: Covered, overlap: Overlap) -> str:
+    wordless = overlap.wordless.get(each.name, 0)
+    without = f", {wordless:,} of them without a word" if wordless else ""
+    return f"{overlap.texts[each.name]:,} of `{each.name}`{without}"
 
 
 def _time_known(inputs: tuple[Covered, ...]) -> _Known:

@@ -18,6 +18,10 @@ _CURES: Final[Mapping[str, str]] = {
         "use pins that say `spec.coverage.rows` by the same columns, and artifacts of runs with"
         " fewer inputs where their seals do not name all"
     ),
+    "NearTexts": (
+        "use pins that say `spec.coverage.texts` by the same columns, and not by one that says"
+        " much the same in all rows"
+    ),
     "TimeOrder": "use pins that say `spec.coverage.time` by the same column",
 }
 

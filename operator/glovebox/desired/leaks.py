@@ -9,6 +9,7 @@ from itertools import combinations
 
 from glovebox.api import reasons
 from glovebox.api.experiment_inputs import ORDER_OF_USE, SharedKind
+from glovebox.data.near_texts import RULE
 from glovebox.data.overlap import Kind, Overlap, Shared
 from glovebox.data.printable import printable
 from glovebox.desired.covered import Covered, columns_text, comparable_in_time, in_order, shown
@@ -71,6 +72,17 @@ def check_coverage(inputs: tuple[Covered, ...], overlap: Overlap) -> None:
             f" `{shown(path)}`: {printable(why)}. Create a pin of tables with these columns"
             " alone, or one without `spec.coverage.rows`",
         )
+    for each in inputs:
+        if each.name not in overlap.textless:
+            continue
+        path, why = overlap.textless[each.name]
+        raise Refused(
+            reasons.COVERAGE_WRONG,
+            f"DatasetPin '{each.pin}' (input `{each.name}`) says in `spec.coverage.texts` that"
+            f" {columns_text(each.texts)} hold its texts, which cannot be read from"
+            f" `{shown(path)}`: {printable(why)}. Create a pin of tables with these columns"
+            " alone, or one without `spec.coverage.texts`",
+        )
 
 
 def _of_objects(inputs: tuple[Covered, ...], overlap: Overlap) -> Iterator[Leak]:
@@ -97,6 +109,20 @@ def _of_rows(inputs: tuple[Covered, ...], overlap: Overlap) -> Iterator[Leak]:
             f" such as `{shown(one)}` (in `{shared.second}`: `{shown(other)}`)"
         )
         yield Leak(shared.first, shared.second, "Rows", what, number)
+
+
+def _of_texts(inputs: tuple[Covered, ...], overlap: Overlap) -> Iterator[Leak]:
+    columns = {each.name: each.texts for each in inputs}
+    for shared in _shared(overlap, "Texts"):
+        one, other = shared.examples[0]
+        what = (
+            f"{_both(inputs, shared)} hold texts in {columns_text(columns[shared.first])} that are"
+            f" nearly the same ({RULE}): {shared.first_count:,} of `{shared.first}` and"
+            f" {shared.second_count:,} of `{shared.second}`, such as `{shown(one)}` (in"
+            f" `{shared.second}`: `{shown(other)}`)"
+        )
+        number = max(shared.first_count, shared.second_count)
+        yield Leak(shared.first, shared.second, "Texts", what, number)
 
 
 def _of_origin(inputs: tuple[Covered, ...]) -> Iterator[Leak]:
@@ -174,6 +200,7 @@ def find_leaks(inputs: tuple[Covered, ...], overlap: Overlap) -> list[Leak]:
     return [
         *_of_objects(inputs, overlap),
         *_of_rows(inputs, overlap),
+        *_of_texts(inputs, overlap),
         *_of_origin(inputs),
         *_of_derivation(inputs),
         *_of_groups(inputs, overlap),

@@ -1,11 +1,12 @@
 """Comparing the inputs of an Experiment: see `data/overlap.py`.
 
-Objects and groups by the manifests of their pins alone; rows, where pins declare a key, by reading
-its columns (`rows.py`).
+Objects and groups by the manifests of their pins alone; rows and texts, where pins declare their
+columns, by reading these (`rows.py`, `texts.py`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +17,7 @@ from glovebox.store.connection import Stop, Store
 from glovebox.store.manifests import ManifestLocation, object_chunks
 from glovebox.tasks.context import Progress, TaskContext
 from glovebox.tasks.rows import KeyedDataset, Rows, by_key, compare_rows
+from glovebox.tasks.texts import compare_texts
 
 OVERLAP: Final = "overlap"
 
@@ -32,6 +34,7 @@ class ComparedDataset:
         column: The column of its groups, where they are to be compared; else empty.
         values: Its groups, as its pin declares them; when empty, they are read from the paths.
         rows: How its rows are told apart, where they are to be compared.
+        texts: Which columns hold its texts, where they are to be compared.
     """
 
     name: str
@@ -41,6 +44,7 @@ class ComparedDataset:
     column: str = ""
     values: tuple[str, ...] = ()
     rows: Rows | None = None
+    texts: Rows | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,10 @@ class OverlapRequest:
                     each.column,
                     list(each.values),
                     # Who may read what is no part of what is found, but of whether it is.
-                    [list(each.rows.key), each.rows.access.document] if each.rows else None,
+                    *(
+                        [list(read.key), read.access.document] if read else None
+                        for read in (each.rows, each.texts)
+                    ),
                 ]
                 for each in self.inputs
             ]
@@ -83,12 +90,23 @@ class OverlapRequest:
     @property
     def keyed(self) -> tuple[KeyedDataset, ...]:
         """The inputs whose rows are compared with those of another role."""
-        keyed = (
-            KeyedDataset(each.name, each.role, each.store, each.manifest, each.rows)
-            for each in self.inputs
-            if each.rows is not None
-        )
-        return tuple(each for group in by_key(keyed) for each in group)
+        return _compared_by((each, each.rows) for each in self.inputs)
+
+    @property
+    def worded(self) -> tuple[KeyedDataset, ...]:
+        """The inputs whose texts are compared with those of another role."""
+        return _compared_by((each, each.texts) for each in self.inputs)
+
+
+def _compared_by(
+    inputs: Iterable[tuple[ComparedDataset, Rows | None]],
+) -> tuple[KeyedDataset, ...]:
+    keyed = (
+        KeyedDataset(each.name, each.role, each.store, each.manifest, rows)
+        for each, rows in inputs
+        if rows is not None
+    )
+    return tuple(each for group in by_key(keyed) for each in group)
 
 
 async def compare_datasets(context: TaskContext, request: OverlapRequest) -> Overlap:
@@ -112,6 +130,11 @@ async def compare_datasets(context: TaskContext, request: OverlapRequest) -> Ove
             found.shared = (*found.shared, *rows.shared)
             found.rows, found.keyless = rows.rows, rows.keyless
             found.unreadable = rows.unreadable
+        if request.worded:
+            texts = compare_texts(request.worded, stop, context.report)
+            found.shared = (*found.shared, *texts.near)
+            found.texts, found.wordless = texts.texts, texts.wordless
+            found.textless, found.crowded = texts.textless, texts.crowded
         return found
 
     return await request.store.run_job(job, context.stop)

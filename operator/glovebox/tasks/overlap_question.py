@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter
@@ -43,6 +43,7 @@ class _ComparedDocument(Strict):
     column: str
     values: tuple[str, ...]
     rows: _RowsDocument | None = None
+    texts: _RowsDocument | None = None
 
     def dataset(self, stores: Mapping[str, Store]) -> ComparedDataset:
         return ComparedDataset(
@@ -53,6 +54,7 @@ class _ComparedDocument(Strict):
             self.column,
             self.values,
             self.rows.rows() if self.rows is not None else None,
+            self.texts.rows() if self.texts is not None else None,
         )
 
 
@@ -62,8 +64,9 @@ class OverlapQuestion(Strict):
     task: Literal["overlap"] = "overlap"
     inputs: tuple[_ComparedDocument, ...]
     objects: int
-    # Whose rows are to be spoken of.
+    # Whose rows, and whose texts, are to be spoken of.
     keyed: tuple[str, ...] = ()
+    worded: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, request: OverlapRequest) -> OverlapQuestion:
@@ -79,11 +82,13 @@ class OverlapQuestion(Strict):
                     column=each.column,
                     values=each.values,
                     rows=_RowsDocument.of(each.rows),
+                    texts=_RowsDocument.of(each.texts),
                 )
                 for each in request.inputs
             ),
             objects=request.objects,
             keyed=tuple(each.name for each in request.keyed),
+            worded=tuple(each.name for each in request.worded),
         )
 
     async def perform(
@@ -111,7 +116,13 @@ class OverlapQuestion(Strict):
             raise TypeError("it is not about the inputs that were asked for")
         if set(found.groups) != {each.name for each in self.inputs if each.column}:
             raise TypeError("it is not about the groups that were asked for")
-        spoken_of = {*found.rows, *found.unreadable}
-        if spoken_of - set(self.keyed) or not (found.unreadable or spoken_of == set(self.keyed)):
+        if not _is_about(self.keyed, found.rows, found.unreadable):
             raise TypeError("it is not about the rows that were asked for")
+        if not _is_about(self.worded, found.texts, found.textless):
+            raise TypeError("it is not about the texts that were asked for")
         return found
+
+
+def _is_about(asked: Iterable[str], read: Iterable[str], unreadable: Collection[str]) -> bool:
+    spoken_of, wanted = {*read, *unreadable}, set(asked)
+    return spoken_of <= wanted and (bool(unreadable) or spoken_of == wanted)

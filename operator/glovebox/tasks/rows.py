@@ -1,4 +1,6 @@
-"""Comparing the rows of inputs by the columns of their keys: see `data/row_overlap.py`.
+"""Comparing the rows of inputs by the columns of their keys, and reading tables to compare them.
+
+See `data/row_overlap.py`. `tasks/texts.py` compares texts in the same way.
 
 Tables are read by version, in parts, with what their pin's namespace may read and nothing more, and
 are parsed by a process of its own: see `table_program`.
@@ -35,10 +37,10 @@ _OPEN: Final = frozenset({"Null", "Plain"})
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """How the rows of a dataset are told apart, and what is needed to read them.
+    """By which columns the rows of a dataset are compared, and what is needed to read them.
 
     Attributes:
-        key: The columns, in the order of their names.
+        key: The columns, in the order of their names: of its key, or of its texts.
         source: As its pin was made.
         access: Which objects its namespace may read, and the role to read them with.
     """
@@ -105,31 +107,46 @@ def compare_rows(
     asked, found = tuple(datasets), RowsFound()
     if not asked:
         return found
+    with reading_tables(asked[0].store, "ReadingRows", stop, report) as reading:
+        try:
+            for group in by_key(asked):
+                keys = reading.keys(group)
+                keyed = (Keyed(each.name, each.role, reading.files(each, keys)) for each in group)
+                shared = find_shared_rows(keyed, stop.check)
+                found.shared += shared.shared
+                found.rows |= shared.rows
+                found.keyless |= shared.keyless
+        except UnreadableError as error:
+            return RowsFound(unreadable={error.name: (error.path, error.why)})
+    return found
+
+
+@contextlib.contextmanager
+def reading_tables(
+    store: Store, phase: str, stop: Stop, report: Callable[[Progress], None]
+) -> Iterator[Reading]:
+    """Read tables while nobody else does.
+
+    Args:
+        store: Of one of the datasets.
+        phase: What it is read for, for the progress.
+        stop: Looked at between parts.
+        report: Takes the progress.
+    """
     # What reads tables may take as much memory as the process itself has to spare.
     with contextlib.ExitStack() as turn, TableProcess(stop) as process:
-        turn.enter_context(asked[0].store.alone(stop))
+        turn.enter_context(store.alone(stop))
 
         def pass_turn_on() -> None:
             process.end()
             turn.close()
             stop.wait(_PAUSE_SECONDS)
-            turn.enter_context(asked[0].store.alone(stop))
+            turn.enter_context(store.alone(stop))
 
-        reading = _Reading(process, stop, report, pass_turn_on)
-        try:
-            for group in by_key(asked):
-                kinds = reading.kinds(group)
-                keyed = (Keyed(each.name, each.role, reading.files(each, kinds)) for each in group)
-                shared = find_shared_rows(keyed, stop.check)
-                found.shared += shared.shared
-                found.rows |= shared.rows
-                found.keyless |= shared.keyless
-        except _UnreadableError as error:
-            return RowsFound(unreadable={error.name: (error.path, error.why)})
-    return found
+        yield Reading(process, phase, stop, report, pass_turn_on)
 
 
-class _UnreadableError(Exception):
+class UnreadableError(Exception):
     """A table of an input cannot be read."""
 
     def __init__(self, name: str, path: str, why: str) -> None:
@@ -137,26 +154,37 @@ class _UnreadableError(Exception):
         self.name, self.path, self.why = name, path, why
 
 
-class _Reading:
+class Reading:
     """Reads the tables of datasets, one after the other."""
 
     def __init__(
         self,
         process: TableProcess,
+        phase: str,
         stop: Stop,
         report: Callable[[Progress], None],
         pass_turn_on: Callable[[], None],
     ) -> None:
-        self._process, self._stop, self._report = process, stop, report
+        self._process = process
+        self._phase, self._stop, self._report = phase, stop, report
         self._pass_turn_on, self._since = pass_turn_on, time.monotonic()
         self._files = self._bytes = 0
 
-    def kinds(self, group: Sequence[KeyedDataset]) -> tuple[Kind, ...]:
-        """Return what the columns of the key hold in these datasets: text where none has types.
+    def keys(self, group: Sequence[KeyedDataset]) -> Callable[[TableFile], Iterator[bytes]]:
+        """Return what reads the hashes of the keys of a table of these datasets.
 
         Raises:
-            _UnreadableError: Two of them hold different things.
+            UnreadableError: Two of them hold different things.
         """
+        columns, kinds = group[0].rows.key, self._kinds(group)
+        return lambda table: self._process.keys(table, columns, kinds)
+
+    def texts(self, columns: Sequence[str]) -> Callable[[TableFile], Iterator[bytes]]:
+        """Return what reads the signatures of the texts of a table."""
+        return lambda table: self._process.signatures(table, columns)
+
+    def _kinds(self, group: Sequence[KeyedDataset]) -> tuple[Kind, ...]:
+        """Return what the columns of the key hold in these datasets: text where none has types."""
         columns = group[0].rows.key
         known: list[Kind] = ["Plain"] * len(columns)
         for each in group:
@@ -176,9 +204,14 @@ class _Reading:
         return tuple("Text" if kind in _OPEN else kind for kind in known)
 
     def files(
-        self, dataset: KeyedDataset, kinds: Sequence[Kind]
+        self, dataset: KeyedDataset, read: Callable[[TableFile], Iterator[bytes]]
     ) -> Iterator[tuple[str, Iterator[bytes]]]:
-        """Yield the tables of a dataset with the hashes of their rows."""
+        """Yield the tables of a dataset with what is read of their rows.
+
+        Args:
+            dataset: Which.
+            read: Reads a table; a `TableError` that it raises becomes an `UnreadableError`.
+        """
         store = _opened(dataset)
         for entry in self._entries(dataset):
             self._tell()
@@ -186,15 +219,19 @@ class _Reading:
                 # A team whose tables take hours keeps no other one waiting for hours.
                 self._pass_turn_on()
                 self._since = time.monotonic()
-            yield entry.path, self._hashes(dataset, store, entry, kinds)
+            yield entry.path, self._read(dataset, store, entry, read)
             self._files += 1
         self._tell()
 
-    def _hashes(
-        self, dataset: KeyedDataset, store: Store, entry: Entry, kinds: Sequence[Kind]
+    def _read(
+        self,
+        dataset: KeyedDataset,
+        store: Store,
+        entry: Entry,
+        read: Callable[[TableFile], Iterator[bytes]],
     ) -> Iterator[bytes]:
         with _told(dataset, entry):
-            yield from self._process.keys(self._table(store, entry), dataset.rows.key, kinds)
+            yield from read(self._table(store, entry))
 
     def _typed(self, dataset: KeyedDataset) -> Entry | None:
         """Return a table that says types: the first one of Parquet, else of JSON Lines."""
@@ -216,7 +253,7 @@ class _Reading:
             dataset.rows.access.check(entry.bucket, entry.key)
             if format_of(entry.path) is None:
                 why = f"it is no table: its name ends in none of {FORMATS_TEXT}"
-                raise _UnreadableError(dataset.name, entry.path, why)
+                raise UnreadableError(dataset.name, entry.path, why)
             yield entry
 
     def _table(self, store: Store, entry: Entry) -> TableFile:
@@ -230,9 +267,7 @@ class _Reading:
         return TableFile(entry.path, entry.size, read)
 
     def _tell(self) -> None:
-        self._report(
-            Progress(objects_done=self._files, bytes_read=self._bytes, phase="ReadingRows")
-        )
+        self._report(Progress(objects_done=self._files, bytes_read=self._bytes, phase=self._phase))
 
 
 @contextlib.contextmanager
@@ -241,7 +276,7 @@ def _told(dataset: KeyedDataset, entry: Entry) -> Iterator[None]:
     try:
         yield
     except TableError as error:
-        raise _UnreadableError(dataset.name, entry.path, str(error)) from error
+        raise UnreadableError(dataset.name, entry.path, str(error)) from error
 
 
 def _opened(dataset: KeyedDataset) -> Store:

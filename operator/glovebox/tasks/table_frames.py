@@ -2,10 +2,10 @@
 
 A frame is a letter, the length of what follows (4 bytes, big-endian), and that. The task sends `A`,
 what to read as JSON, `B`, bytes that it was asked for, and `P`, the part of each row of the last
-`K`, a byte each. The process sends `R`, which bytes it needs as JSON; `K`, hashes of keys or
-moments; `W`, the number of a part and bytes of its Parquet; `S`, what it counted so far; and in the
-end `D`, done, with what it found as JSON, `E`, why the table cannot be read, or `N`, why what is
-asked has no answer.
+`K`, a byte each. The process sends `R`, which bytes it needs as JSON; `K`, hashes of keys,
+moments or signatures of texts; `W`, the number of a part and bytes of its Parquet; `S`, what it
+counted so far; and in the end `D`, done, with what it found as JSON, `E`, why the table cannot be
+read, or `N`, why what is asked has no answer.
 """
 
 from __future__ import annotations

@@ -125,6 +125,15 @@ class TableProcess:
             if letter == KEYS:
                 yield body
 
+    def signatures(self, table: TableFile, columns: Sequence[str]) -> Iterator[bytes]:
+        """Yield the signatures of a table's texts, in the order of its rows, in parts.
+
+        Raises as `kinds`.
+        """
+        for letter, body in self._asked(table, columns, None, {"texts": True}):
+            if letter == KEYS:
+                yield body
+
     def split(
         self,
         table: TableFile,

@@ -3,8 +3,8 @@
 The bytes of a table were chosen by its owner, and the library that reads them is large and written
 in C++: a page of Parquet may say that it unpacks to gigabytes. So it runs beside the task, with a
 bound on its memory, and is given no credential and no name of anything else; the bytes come to it
-through a pipe, and hashes of keys leave it, or counts, or the rows of parts. When it dies, the task
-goes on.
+through a pipe, and hashes of keys leave it, or signatures of texts, or counts, or the rows of
+parts. When it dies, the task goes on.
 
 It is no sandbox: it has the user of the process that started it.
 """
@@ -28,6 +28,8 @@ from glovebox.tasks.table_line import AskedFile, Line
 
 # What it may allocate. The operator and the pods of tasks have 512 MiB.
 MAX_DATA: Final = 256 << 20
+# So many rows are read at once where they are texts: each may be long.
+_TEXTS: Final = 512
 # How it ends where the library is not installed.
 NO_LIBRARY: Final = 3
 
@@ -66,8 +68,9 @@ def main() -> int:
 def _answer(ask: dict[str, Any], line: Line, held: dict[str, Any]) -> object:
     """Send the hashes of a table's keys, or its rows in parts where it is asked for `parts`.
 
-    Or return what its columns hold, where no kinds are given; or what it holds of a `contract`; or
-    count its rows for `statistics`, in what is `held` from one table to the next.
+    Or the signatures of its `texts`. Or return what its columns hold, where no kinds are given; or
+    what it holds of a `contract`; or count its rows for `statistics`, in what is `held` from one
+    table to the next.
 
     Raises:
         TableError: It cannot be read.
@@ -97,6 +100,10 @@ def _answer(ask: dict[str, Any], line: Line, held: dict[str, Any]) -> object:
             counted: TableStatistics = held.setdefault("statistics", TableStatistics())
             return counted.answer(ask, opened, line.send)
         file = opened()
+        if ask.get("texts"):
+            table = open_table(ask["path"], file, columns, _TEXTS)
+            _send_signatures(columns, table.batches, line)
+            return None
         table = open_table(ask["path"], file, columns)
         if kinds is None:
             return list(_kinds(columns, table.types, table.batches, is_plain=table.is_plain))
@@ -106,6 +113,15 @@ def _answer(ask: dict[str, Any], line: Line, held: dict[str, Any]) -> object:
     except (pa.ArrowException, UnicodeError) as error:
         raise unreadable("a table", error) from error
     return None
+
+
+def _send_signatures(columns: tuple[str, ...], batches: Iterator[list[Any]], line: Line) -> None:
+    from glovebox.data.arrow_texts import text_signatures  # noqa: PLC0415 - as above
+
+    for arrays in batches:
+        # A long text is no standstill: nothing is sent of it, again and again.
+        for part in text_signatures(columns, arrays, lambda: line.send(KEYS, b"")):
+            line.send(KEYS, part)
 
 
 def _kinds(

@@ -52,7 +52,7 @@ def sheet(
     everything = stage("train", *(each.name for each in inputs))
     given = (everything,) if stages is None else stages
     rows = leakage_sheet(inputs, allowed, overlap, stages=given)
-    assert len({row.type for row in rows}) == len(rows) == 8
+    assert len({row.type for row in rows}) == len(rows) == 9
     return {row.type: row for row in rows}
 
 
@@ -192,6 +192,135 @@ def test_tables_that_cannot_be_read_are_refused() -> None:
         " identify its rows, which cannot be read from `b\\x1b.csv`: it has no column `day`."
         " Create a pin of tables with these columns alone, or one without `spec.coverage.rows`"
     )
+
+
+BY_BODY = {"texts": {"columns": ["title", "body"]}}
+NEAR = Overlap(
+    (Shared("train", "test", "Texts", 3, 1200, (("row 17 of a.parquet", "row 4 of b.csv"),)),),
+    {"train": 2, "test": 2},
+    texts={"train": 5000, "test": 2000},
+)
+
+
+def test_near_texts_are_refused_with_where_they_are() -> None:
+    inputs = covered("train", coverage=BY_BODY), covered("test", coverage=BY_BODY)
+    found = (
+        "inputs `train` (train) and `test` (test) hold texts in `body`, `title` that are nearly the"
+        " same (near texts, version 1): 3 of `train` and 1,200 of `test`, such as `row 17 of"
+        " a.parquet` (in `test`: `row 4 of b.csv`)"
+    )
+    assert refusal(*inputs, overlap=NEAR).message == (
+        f"{found}: pin data that are apart, or give the"
+        " reason in `spec.inputs.allowOverlap` (`inputs: [train, test]`, `of: [Texts]`)"
+    )
+    row = sheet(*inputs, overlap=NEAR, allowed=allow("Texts"))["NearTexts"]
+    assert (row.level, row.found, row.allowed_because) == ("Measured", 1200, "split by aircraft")
+    assert row.message == found
+    refused = refusal(*inputs, overlap=NEAR, allowed=allow("Objects", "Groups", "Time", "Rows"))
+    assert refused.reason == "LeakageFound"
+
+
+APART_TEXTS = (
+    "none in `body`, `title` are nearly the same by near texts, version 1 (1,200 of `train`, 300 of"
+    " `test`)"
+)
+
+
+@pytest.mark.parametrize(
+    ("second", "overlap", "level", "message"),
+    [
+        pytest.param(
+            {"texts": {"columns": ["body", "title"]}},
+            Overlap(texts={"train": 1200, "test": 300}),
+            "Measured",
+            APART_TEXTS,
+            id="columns in any order",
+        ),
+        pytest.param(
+            BY_BODY,
+            Overlap(texts={"train": 1200, "test": 300}, wordless={"test": 2}),
+            "Measured",
+            f"{APART_TEXTS[:-1]}, 2 of them without a word)",
+            id="some without a word",
+        ),
+        pytest.param(
+            BY_BODY,
+            Overlap(texts={"train": 1200, "test": 300}, crowded=6),
+            "Measured",
+            APART_TEXTS,
+            id="what was left out can hide none",
+        ),
+        pytest.param(
+            BY_BODY,
+            Overlap(texts={"train": 1200, "test": 300}, crowded=7),
+            "Unknown",
+            "7 sets of texts in `body`, `title` have so much in common that not all of each were"
+            " compared (a hundred of each input are)",
+            id="what was left out can hide one",
+        ),
+        pytest.param(
+            None,
+            Overlap(),
+            "Unknown",
+            "the pins of `train` and `test` do not both say `spec.coverage.texts` of the same"
+            " columns",
+            id="one of them says nothing",
+        ),
+        pytest.param(
+            {"texts": {"columns": ["body"]}},
+            Overlap(),
+            "Unknown",
+            "the pins of `train` and `test` do not both say `spec.coverage.texts` of the same"
+            " columns",
+            id="other columns",
+        ),
+        pytest.param(
+            BY_BODY,
+            Overlap(texts={"train": 1}),
+            "Unknown",
+            "`test` was not compared",
+            id="one was looked at",
+        ),
+        pytest.param(
+            BY_BODY,
+            Overlap(texts={"train": 1, "test": 0}),
+            "Unknown",
+            "no row of `test` has a word in `body`, `title`",
+            id="without a row",
+        ),
+        pytest.param(
+            BY_BODY,
+            Overlap(texts={"train": 1, "test": 2}, wordless={"test": 2}),
+            "Unknown",
+            "no row of `test` has a word in `body`, `title`",
+            id="all without a word",
+        ),
+    ],
+)
+def test_how_it_is_known_that_no_texts_are_near(
+    second: dict[str, Any] | None, overlap: Overlap, level: str, message: str
+) -> None:
+    inputs = covered("train", coverage=BY_BODY), covered("test", coverage=second)
+    row = sheet(*inputs, overlap=overlap)["NearTexts"]
+    assert (row.level, row.message) == (level, message)
+    assert row.found == (0 if level == "Measured" else None)
+
+
+def test_texts_that_cannot_be_read_are_refused() -> None:
+    inputs = covered("train", coverage=BY_BODY), covered("test", coverage=BY_BODY)
+    wrong = Overlap(textless={"test": ("b\x1b.csv", "it has no column `body`")})
+    found = refusal(*inputs, overlap=wrong, allowed=allow("Texts"))
+    assert found.reason == "CoverageWrong"
+    assert found.message == (
+        "DatasetPin 'pin-test' (input `test`) says in `spec.coverage.texts` that `body`, `title`"
+        " hold its texts, which cannot be read from `b\\x1b.csv`: it has no column `body`."
+        " Create a pin of tables with these columns alone, or one without `spec.coverage.texts`"
+    )
+
+
+def test_texts_of_reference_data_are_not_asked_for() -> None:
+    assert covered("codes", "reference", BY_BODY).texts == ()
+    assert covered("fit", "validation", BY_BODY).texts == ("body", "title")
 
 
 def test_rows_of_reference_data_are_not_asked_for() -> None:
@@ -413,6 +542,19 @@ def test_what_training_data_share_with_test_data_is_given_to_who_trains() -> Non
     assert row.message.endswith(": who is given one of them is given what both hold")
 
 
+def test_texts_that_may_be_near_are_given_to_who_trains() -> None:
+    inputs = covered("train", coverage=BY_BODY), covered("test", coverage=BY_BODY)
+    rows = sheet(*inputs, overlap=NEAR, allowed=allow("Texts"), stages=APART)
+    row = rows["TestDataInTraining"]
+    assert row.level == "Unknown"
+    assert row.message.endswith(": who is given one of them is given what both hold")
+    rows = sheet(*inputs, overlap=Overlap(), allowed=allow("Texts"), stages=APART)
+    assert rows["TestDataInTraining"].level == "Unknown"
+    compared = Overlap(texts={"train": 1, "test": 1})
+    rows = sheet(*inputs, overlap=compared, stages=APART)
+    assert rows["TestDataInTraining"].level == "Proved"
+
+
 def test_what_may_be_shared_and_was_not_compared_is_not_proved_apart() -> None:
     """So a plan says, which looks into no store."""
     inputs = covered("train"), covered("test")
@@ -470,6 +612,7 @@ def test_one_role_alone_leaks_nothing_and_tests_nothing() -> None:
         "TestDataInTraining": "Proved",
         "SharedObjects": "Proved",
         "SharedRows": "Proved",
+        "NearTexts": "Proved",
         "SharedGroups": "Proved",
         "TimeOrder": "Proved",
         "TargetInFeatures": "Unknown",

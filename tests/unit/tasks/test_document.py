@@ -286,9 +286,18 @@ async def test_inputs_are_compared_as_was_asked_for(
         artifacts,
         (
             ComparedDataset(
-                "train", "train", other, MANIFEST, "tail", ("N1", "N2"), keyed("a", "b")
+                "train",
+                "train",
+                other,
+                MANIFEST,
+                "tail",
+                ("N1", "N2"),
+                keyed("a", "b"),
+                keyed("t"),
             ),
-            ComparedDataset("test", "test", artifacts, MANIFEST, rows=keyed("a", "b")),
+            ComparedDataset(
+                "test", "test", artifacts, MANIFEST, rows=keyed("a", "b"), texts=keyed("t")
+            ),
             # There is no other one of its key.
             ComparedDataset("fit", "validation", artifacts, MANIFEST, rows=keyed("c")),
         ),
@@ -298,12 +307,18 @@ async def test_inputs_are_compared_as_was_asked_for(
         (
             Shared("train", "test", "Objects", 1, 2, (("a", "\u65e5"),)),
             Shared("train", "test", "Rows", 3, 4, (("row 1 of a", "row 2 of \u65e5"),)),
+            Shared("train", "test", "Texts", 1, 1, (("row 1 of a", "row 2 of \u65e5"),)),
         ),
         {"train": 3, "test": 1, "fit": 0},
         {"train": 2},
         {"test": (1, "b")},
         {"train": 9, "test": 8},
         {"test": 1},
+        {},
+        {"train": 9, "test": 8},
+        {"train": 2},
+        {},
+        3,
     )
     asked: list[OverlapRequest] = []
 
@@ -500,6 +515,14 @@ async def test_a_dataset_is_described_as_was_asked_for(
             parse_result(unlike, request="sha256:r", job="job", answer=question.answer)
 
 
+# All that is asked for but the texts.
+SPOKEN_OF = {
+    "objects": {"train": 3, "test": 1},
+    "groups": {"train": 2},
+    "rows": {"train": 3, "test": 1},
+}
+
+
 @pytest.mark.parametrize(
     "said",
     [
@@ -525,14 +548,24 @@ async def test_a_dataset_is_described_as_was_asked_for(
             },
             id="an input that has no rows",
         ),
+        pytest.param({**SPOKEN_OF, "texts": {}}, id="the texts are missing"),
+        pytest.param({**SPOKEN_OF, "texts": {"train": 3}}, id="the texts of one are missing"),
+        pytest.param(
+            {**SPOKEN_OF, "textless": {"more": ("a.csv", "it has no column")}},
+            id="an input that has no texts",
+        ),
     ],
 )
 def test_what_does_not_speak_of_every_input_is_no_answer(pools: Pools, said: object) -> None:
     here = OverlapRequest(
         store(pools),
         (
-            ComparedDataset("train", "train", store(pools), MANIFEST, "tail", rows=keyed("a")),
-            ComparedDataset("test", "test", store(pools), MANIFEST, rows=keyed("a")),
+            ComparedDataset(
+                "train", "train", store(pools), MANIFEST, "tail", rows=keyed("a"), texts=keyed("t")
+            ),
+            ComparedDataset(
+                "test", "test", store(pools), MANIFEST, rows=keyed("a"), texts=keyed("t")
+            ),
         ),
     )
     result = render_result("sha256:r", "job", {"overlap": said})

@@ -173,9 +173,12 @@ COVERAGE_WRONG: Final = _reason(
     "Experiment `InputsVerified`, `Ready`",
     "`spec.coverage.groups` of a DatasetPin says that the groups are in its paths, and some"
     " objects lie in no folder of that column; or `spec.coverage.rows` names the key of its rows,"
-    " and one of its objects is not a table, lacks a column, or holds what cannot be a key.",
+    " and one of its objects is not a table, lacks a column, or holds what cannot be a key; or"
+    " `spec.coverage.texts` names columns of text, and one of its objects is not a table, lacks"
+    " one, or holds something other than text in it.",
     "Create a pin that lists the `values` of the groups, or one of the objects in such folders"
-    " alone; one of tables with these columns alone, or without `spec.coverage.rows`.",
+    " alone; one of tables with these columns alone, or without `spec.coverage.rows`, or without"
+    " `spec.coverage.texts`.",
 )
 ROWS_NOT_READ: Final = _reason(
     "RowsNotRead",

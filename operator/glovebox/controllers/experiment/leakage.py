@@ -1,8 +1,8 @@
 """Phase `leakage`: inputs of different roles are compared before anything is created.
 
-It is a task beside the reconciles, over the manifests of the pins and, where these declare a key,
-over the rows of their tables. What came of it is bound with
-the snapshot, and nothing looks again: pins never change.
+It is a task beside the reconciles, over the manifests of the pins and, where these declare columns,
+over the rows of their tables or the texts in them. What came of it is bound with the snapshot, and
+nothing looks again: pins never change.
 """
 
 from __future__ import annotations
@@ -111,6 +111,7 @@ async def _compare(
                     each.column,
                     each.values,
                     await _rows(scope, entry, each.key),
+                    await _rows(scope, entry, each.texts),
                 )
                 for entry, each in zip(datasets, inputs, strict=True)
                 if entry.manifest is not None

@@ -33,7 +33,7 @@ from glovebox.errors import Refused
 
 _MAX_REASON: Final = 4096
 # What tells whoever trains what is tested on.
-_DATA: Final[tuple[SharedKind, ...]] = ("Objects", "Rows")
+_DATA: Final[tuple[SharedKind, ...]] = ("Objects", "Rows", "Texts")
 
 
 @dataclass(frozen=True, slots=True)
