@@ -9,10 +9,12 @@ import pytest
 from glovebox import names
 from glovebox.kube.kinds import (
     DATASET_PIN,
+    EVENT,
     EXPERIMENT,
     JOB,
     NAMESPACE,
     NETWORK_POLICY,
+    RESOURCE_QUOTA,
     ROLE_BINDING,
     SECRET,
     Kind,
@@ -26,6 +28,7 @@ from simulation.world import pin_spec
 
 Json = dict[str, Any]
 POLICY = (NETWORK_POLICY, names.NETWORK_POLICY_DEFAULT_DENY)
+TIME_TO_READY = "glovebox_experiment_time_to_ready_seconds_count"
 BINDING = (ROLE_BINDING, names.TENANT_ROLE_BINDING)
 
 
@@ -62,6 +65,59 @@ def test_the_session_of_the_inputs_is_not_there_before_isolation_stood(
         )
 
     play(scene, faults=faults)
+
+
+@pytest.mark.parametrize(
+    "late", [NETWORK_POLICY, RESOURCE_QUOTA, ROLE_BINDING], ids=lambda kind: kind.kind
+)
+def test_what_never_existed_and_is_created_late_is_no_drift(late: Kind) -> None:
+    """Nobody tampered with it: no Event that warns, no record, no count, and no time to Ready."""
+    faults = creation_of(late)
+    faults.in_force = True
+
+    async def scene(stage: Stage) -> None:
+        stage.declare(run=False)
+        await stage.until("the namespace is there", lambda: stage.status().get("namespaceUid"))
+        await stage.sleep(5 * MINUTE)
+        assert stage.metric(TIME_TO_READY) == 0, "it was not Ready yet"
+        faults.in_force = False
+        await stage.provisioned()
+        await stage.until("it is Ready", lambda: stage.condition("Ready").get("status") == "True")
+        await stage.sleep(MINUTE)  # an Event comes behind its status
+        assert stage.metric(TIME_TO_READY) == 1
+        assert not stage.status().get("drift")
+        assert drift_counted(stage) == 0
+        reasons = events(stage)
+        assert "Provisioned" in reasons
+        assert not [each for each in reasons if "Drift" in each], reasons
+        # The same after it stood: what was looked for above is there to be found.
+        kept = {ROLE_BINDING: BINDING, NETWORK_POLICY: POLICY}
+        take(stage, stage.status()["namespace"], kept.get(late, (late, names.RESOURCE_QUOTA)))
+        await stage.until("it is recorded", lambda: stage.status().get("drift"))
+        assert drift_counted(stage) == 1
+        await stage.until(
+            "it is reported", lambda: [each for each in events(stage) if "Drift" in each]
+        )
+
+    play(scene, faults=faults)
+
+
+def events(stage: Stage) -> list[str]:
+    """Return the reasons of all Events."""
+    asked = Asked(ADMINISTRATOR, "list", EVENT, "", "")
+    return [each["reason"] for each in stage.world.server.list(asked)["items"]]
+
+
+def drift_counted(stage: Stage) -> float:
+    """Return how much drift of whatever kind the operator has counted."""
+    running = stage.process.operator
+    assert running is not None
+    return sum(
+        sample.value
+        for metric in running.registry.collect()
+        for sample in metric.samples
+        if sample.name == "glovebox_drift_detected_total"
+    )
 
 
 def test_no_run_starts_while_a_policy_cannot_be_restored() -> None:
