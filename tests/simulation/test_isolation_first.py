@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from glovebox import names
+from glovebox.controllers.experiment import artifact_credentials
+from glovebox.controllers.experiment.isolation import Stood
+from glovebox.controllers.experiment.scope import Scope
 from glovebox.kube.kinds import (
     DATASET_PIN,
     EVENT,
@@ -65,6 +68,34 @@ def test_the_session_of_the_inputs_is_not_there_before_isolation_stood(
         )
 
     play(scene, faults=faults)
+
+
+def test_no_session_is_written_where_isolation_fell_while_the_store_was_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was seen of isolation is old by then, and is asked for again."""
+    asked: list[str] = []
+
+    async def fell(scope: Scope, stood: Stood) -> bool:
+        asked.append(f"{scope.key.name}, which stood: {bool(stood)}")
+        return False
+
+    async def scene(stage: Stage) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(artifact_credentials, "still_stands", fell)
+            stage.declare(run=False)
+            await stage.until("it was asked", lambda: bool(asked))
+            await stage.sleep(5 * MINUTE)
+            namespace = stage.status()["namespace"]
+            assert not stage.there(SECRET, namespace, names.CREDENTIALS_SECRET)
+        await stage.until(
+            "it is there",
+            lambda: stage.there(SECRET, namespace, names.CREDENTIALS_SECRET),
+            2 * SOON,
+        )
+        assert set(asked) == {"x, which stood: True"}
+
+    play(scene)
 
 
 @pytest.mark.parametrize(

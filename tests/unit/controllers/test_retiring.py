@@ -8,9 +8,15 @@ from typing import Any, cast
 import pytest
 
 from glovebox import names
+from glovebox.api import reasons
 from glovebox.api.experiment import Experiment
+from glovebox.controllers.experiment import retire
 from glovebox.controllers.experiment.namespace import is_own, may_delete
 from glovebox.controllers.experiment.retire import Retiring
+from glovebox.controllers.ports import Ports
+from glovebox.errors import Forbidden
+from glovebox.kube.kinds import NAMESPACE, Kind
+from glovebox.kube.objects import ObjectKey
 
 Json = dict[str, Any]
 
@@ -89,3 +95,35 @@ def test_whose_a_namespace_is(
     known = SimpleNamespace(uid="e", status=SimpleNamespace(namespace_uid=recorded))
     assert is_own(cast("Experiment", known), live) is own
     assert may_delete(recorded, "e", live) is goes
+
+
+@pytest.mark.parametrize("refused", [None, Forbidden("Forbidden", "no right")], ids=["", "refused"])
+async def test_what_runs_is_ended_before_a_namespace_is_deleted(
+    refused: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A namespace takes its time to go; what cannot be closed goes with it."""
+    done: list[str] = []
+
+    async def closes(_: Any, live: Json, state: str) -> None:
+        done.append(f"close {live['metadata']['name']}: {state}")
+        if refused is not None:
+            raise refused
+
+    class Server:
+        async def get(self, kind: Kind, namespace: str | None, name: str) -> Json:
+            assert (kind, namespace) == (NAMESPACE, None)
+            return {"metadata": {"name": name, "uid": "n1"}}
+
+        async def delete(self, kind: Kind, key: ObjectKey, *, uid: str) -> None:
+            done.append(f"delete {kind.kind} {key.name} {uid}")
+
+    monkeypatch.setattr(retire, "close_namespace", closes)
+    ports = cast("Ports", SimpleNamespace(reader=Server(), writer=Server()))
+    spec = {"lifecycle": {"deletionPolicy": "Delete"}}
+    retiring = Retiring.of(experiment(spec, namespace="gbx-team-x", namespaceUid="n1"))
+
+    waits = await retire.let_go(ports, retiring)
+
+    assert done == ["close gbx-team-x: Sealed", "delete Namespace gbx-team-x n1"]
+    assert waits is not None
+    assert waits.reason == reasons.DELETING
