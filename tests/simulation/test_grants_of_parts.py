@@ -86,7 +86,8 @@ def test_the_end_of_the_grant_of_the_whole_ends_credentials_for_its_part(by: str
         stage.world.declare(ACCESS_GRANT, "loan", spec)
         stage.declare(run=False, inputs=roles())
         await stage.until("it is bound", lambda: is_bound(stage), 600)
-        assert stage.condition("InputsGranted")["status"] == "True"
+        granted = partial(stage.condition, "InputsGranted")
+        await stage.until("it is said", lambda: granted().get("status") == "True", 60)
         if by == "revoked":
             stage.world.edit(ACCESS_GRANT, TEAM, "loan", {"spec": {"revoked": True}})
         else:

@@ -97,6 +97,7 @@ def test_no_pod_stays_in_what_is_closed_although_its_image_is_allowed(desired: s
         namespace = await stage.provisioned()
         wants(stage, desired)
         await stage.until("closed", lambda: stage.status().get("state") == desired, MINUTE)
+        await stage.sleep(MINUTE)  # closing it asks all pods to end, whoever they are
         label(stage, namespace, names.LABEL_STATE, names.STATE_OPEN)
         start(stage, namespace, "theirs", OF_THE_TEAM)
         await stage.sleep(5 * MINUTE)

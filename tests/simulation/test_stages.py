@@ -117,6 +117,7 @@ def test_a_run_that_is_deleted_on_the_way_is_sealed_as_abandoned() -> None:
         ends(stage, fit=(900.0, True), score=(1.0, True))
         stage.declare(stages=[FIT, SCORE], lifecycle={"deletionPolicy": "Delete"})
         await stage.until("it runs", lambda: phases(stage).get("fit") == "Running", 5 * MINUTE)
+        await stage.sleep(MINUTE)  # its pod was seen
         stage.world.remove(EXPERIMENT, TEAM, "x")
         await stage.until("it is gone", lambda: stage.world.experiment("x") is None, 30 * MINUTE)
         (statement,) = statements(stage)

@@ -93,6 +93,7 @@ async def test_a_store_that_is_away_for_long_is_no_reason_to_write_an_unsigned_r
         platform=SimpleNamespace(store=store),
         experiment=SimpleNamespace(uid="u"),
         key="key",
+        refused_since=lambda _: None,
         ports=SimpleNamespace(
             now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
             failures=SimpleNamespace(note=lambda *_: (1e6, 100), clear=lambda *_: None),

@@ -62,6 +62,7 @@ def scope(**status: Any) -> Any:
         obj={},
         now=NOW,
         is_open=True,
+        refused_since=lambda _: None,
         ports=ports,
         platform=SimpleNamespace(store=None),
         experiment=SimpleNamespace(
