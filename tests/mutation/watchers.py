@@ -151,7 +151,13 @@ def _rank(door: Door, watched: Watched, spoken: dict[str, set[str]]) -> int | No
 
 
 def _rank_of_rule(door: Door, watched: Watched) -> int | None:
-    there = [text for text in watched.refusals if f"{door.place}:" in _INDEX.sub(".items", text)]
+    # A rule may say that a field below its place is at fault.
+    ends = (":", ".") if door.is_spoken else (":",)
+    there = [
+        text
+        for text in watched.refusals
+        if any(f"{door.place}{end}" in _INDEX.sub(".items", text) for end in ends)
+    ]
     if any(door.message in text for text in there) or (door.is_spoken and there):
         return 0
     return 1 if any(door.message in text for text in watched.refusals) else None
