@@ -275,8 +275,10 @@ class SimTransport:
             return _packed(401, _refusal(asked, 401).status)
 
         def effect(word: str = "") -> tuple[int, Any]:
-            # What arrives long after it was sent is nobody's decision of now.
-            self._server.acting = "" if word == _LATE else self._identity
+            # What arrives long after it was sent is nobody's decision of now; nor is what was on
+            # its way when the process was stopped, and arrives when its own time is over.
+            is_late = word == _LATE or asyncio.get_running_loop().time() > sent_at + timeout_seconds
+            self._server.acting = "" if is_late else self._identity
             self._server.sent_at = sent_at
             code, answer = answered(self._server, asked, params, content, content_type)
             plain = "reads " if asked.verb in READS and code < 300 and not word else ""
