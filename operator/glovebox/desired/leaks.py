@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
@@ -62,27 +62,28 @@ def check_coverage(inputs: tuple[Covered, ...], overlap: Overlap) -> None:
             " one of the objects in such folders alone",
         )
     for each in inputs:
-        if each.name not in overlap.unreadable:
-            continue
-        path, why = overlap.unreadable[each.name]
-        raise Refused(
-            reasons.COVERAGE_WRONG,
-            f"DatasetPin '{each.pin}' (input `{each.name}`) says in `spec.coverage.rows` that"
-            f" {columns_text(each.key)} identify its rows, which cannot be read from"
-            f" `{shown(path)}`: {printable(why)}. Create a pin of tables with these columns"
-            " alone, or one without `spec.coverage.rows`",
-        )
+        _check_read(each, "rows", f"{columns_text(each.key)} identify its rows", overlap.unreadable)
     for each in inputs:
-        if each.name not in overlap.textless:
-            continue
-        path, why = overlap.textless[each.name]
-        raise Refused(
-            reasons.COVERAGE_WRONG,
-            f"DatasetPin '{each.pin}' (input `{each.name}`) says in `spec.coverage.texts` that"
-            f" {columns_text(each.texts)} hold its texts, which cannot be read from"
-            f" `{shown(path)}`: {printable(why)}. Create a pin of tables with these columns"
-            " alone, or one without `spec.coverage.texts`",
-        )
+        _check_read(each, "texts", f"{columns_text(each.texts)} hold its texts", overlap.textless)
+
+
+def _check_read(
+    each: Covered, field: str, said: str, unreadable: Mapping[str, tuple[str, str]]
+) -> None:
+    """Return when the tables of an input could be read as its pin says.
+
+    Raises:
+        Refused: `CoverageWrong`.
+    """
+    if each.name not in unreadable:
+        return
+    path, why = unreadable[each.name]
+    raise Refused(
+        reasons.COVERAGE_WRONG,
+        f"DatasetPin '{each.pin}' (input `{each.name}`) says in `spec.coverage.{field}` that"
+        f" {said}, which cannot be read from `{shown(path)}`: {printable(why)}. Create a pin of"
+        f" tables with these columns alone, or one without `spec.coverage.{field}`",
+    )
 
 
 def _of_objects(inputs: tuple[Covered, ...], overlap: Overlap) -> Iterator[Leak]:

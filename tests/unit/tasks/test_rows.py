@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,54 +11,17 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from glovebox.data.manifest import DigestSource, Entry
 from glovebox.errors import Refused
-from glovebox.store.connection import JobStoppedError, Pools, Stop, Store, StoreSettings
-from glovebox.store.manifests import ManifestLocation
+from glovebox.store.connection import JobStoppedError, Stop, Store
 from glovebox.store.source_access import Location, SourceAccess
-from glovebox.store.sources import PrefixSource
 from glovebox.tasks import rows
 from glovebox.tasks.context import Progress
-from glovebox.tasks.rows import KeyedDataset, Rows, RowsFound, by_key, compare_rows
-
-ACCESS = SourceAccess("team", "primary", (Location("data", ""),), "artifacts")
-Files = dict[str, bytes]
+from glovebox.tasks.rows import KeyedDataset, RowsFound, by_key, compare_rows
+from support.tables_in_memory import Files, compared_by
 
 
-@pytest.fixture
-def store() -> Iterator[Store]:
-    pools = Pools(control=1, jobs=1, reads=1)
-    yield Store(StoreSettings("http://192.0.2.1:8333"), pools)
-    pools.close()
-
-
-@pytest.fixture
-def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, Files]:
-    """The objects of each input, by the digest of its manifest."""
-    held: dict[str, Files] = {}
-
-    def fetch(store: Store, where: ManifestLocation, stop: Stop) -> Iterator[Entry]:
-        del store, stop
-        for path, body in sorted(held[where.digest].items()):
-            key = f"{where.digest}/{path}"
-            yield Entry(path, len(body), "0" * 64, "data", key, "v", DigestSource.COMPUTED)
-
-    def read(wire: object, entry: Entry, first: int, size: int) -> bytes:
-        del wire
-        name, _, path = entry.key.partition("/")
-        return held[name][path][first : first + size]
-
-    monkeypatch.setattr(rows, "fetch_manifest", fetch)
-    monkeypatch.setattr(rows, "read_range", read)
-    return held
-
-
-def dataset(
-    store: Store, name: str, *key: str, role: str = "", access: SourceAccess = ACCESS
-) -> KeyedDataset:
-    where = ManifestLocation("artifacts", name, "v", name, 0)
-    keyed = Rows(key or ("flight",), PrefixSource("data", ""), access)
-    return KeyedDataset(name, role or name, store, where, keyed)
+def dataset(store: Store, name: str, *columns: str, **how: Any) -> KeyedDataset:
+    return compared_by(columns or ("flight",), store, name, **how)
 
 
 def compare(*datasets: KeyedDataset) -> RowsFound:
