@@ -9,7 +9,8 @@ from dataclasses import asdict
 from os.path import commonprefix
 from typing import TYPE_CHECKING, Any, Final
 
-from glovebox.cli.shown import aligned, counted
+from glovebox.cli.shown import aligned
+from glovebox.data.counting import counted
 from glovebox.data.printable import printable
 from glovebox.report import words
 

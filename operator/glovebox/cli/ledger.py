@@ -271,7 +271,7 @@ def export(
     epoch: Annotated[int, typer.Option(min=0, help="Another epoch than the newest.")] = 0,
 ) -> None:
     """Write the ledger into a folder: whole, as a static log, or a part with proofs."""
-    from glovebox.cli.shown import counted
+    from glovebox.data.counting import counted
     from glovebox.jobs.ledger_checking import find_entries, newest_checkpoint, with_ledger
     from glovebox.jobs.ledger_folder import export_part, export_whole, proof_from
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from glovebox.cli.shown import counted
+from glovebox.data.counting import counted
 from glovebox.data.printable import printable
 from glovebox.errors import InvalidInput
 from glovebox.ledger.entry import Entry, decode_entry, digest_of_bytes, time_text

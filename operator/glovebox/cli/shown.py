@@ -19,17 +19,6 @@ def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
         yield "   ".join(cells).rstrip()
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """Return a number with what is counted: `1 finding`, `2 findings`.
-
-    Args:
-        number: How many there are.
-        one: What one of them is called.
-        many: What several are called, where that is not `one` with an s.
-    """
-    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
-
-
 def as_json(told: Any) -> str:
     """Return plain values as JSON, in ASCII: a terminal that shows it obeys none of it."""
     return json.dumps(told, indent=2)

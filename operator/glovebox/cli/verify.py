@@ -252,7 +252,7 @@ def _values(verified: Verified) -> dict[str, Any]:
 
 
 def _show(verified: Verified) -> None:
-    from glovebox.cli.shown import counted
+    from glovebox.data.counting import counted
     from glovebox.data.printable import printable
     from glovebox.evidence.told import not_read
 

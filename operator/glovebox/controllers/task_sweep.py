@@ -46,12 +46,9 @@ class TaskJobSweep:
 
         def is_wanted(key: TaskKey) -> bool:
             task = ports.tasks.get(key)
-            if ports.settings.tasks != "Jobs" or task is None:
-                return False
             # What is done is recorded in a moment, and its Job deleted; else the result is kept.
             # What failed is asked for when it has rested; else it will not begin again.
-            is_over = task.phase == "Done" or (task.phase == "Failed" and task.retry_seconds == 0.0)
-            return not is_over
+            return ports.settings.tasks == "Jobs" and task is not None and not task.is_at_rest
 
         jobs: list[dict[str, Any]] = []
         async for page in ports.reader.pages(

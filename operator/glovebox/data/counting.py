@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number of things in words: `1 day`, `2 days`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return a number with what is counted: `1 finding`, `2 findings`.
+
+    Args:
+        number: How many there are.
+        one: What one of them is called.
+        many: What several are called, where that is not `one` with an s.
+    """
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from glovebox.data.overlap import MAX_EXAMPLES, Shared
+from glovebox.data.overlap import MAX_EXAMPLES, Kind, Shared
 from glovebox.data.row_pieces import MAX_SPILLED, PIECES, ROW_BYTES, WIDTH, Files, Pieces
 
 
@@ -81,30 +81,20 @@ def find_shared_rows(
             if keyless:
                 found.keyless[each.name] = keyless
         pairs = pairs_of(asked)
-        shared: dict[tuple[int, int], _Counted] = defaultdict(_Counted)
+        shared: dict[tuple[int, int], InBoth] = defaultdict(InBoth)
         for piece in range(PIECES):
             tell()
             _compare(pieces, piece, pairs, shared)
         found.shared = tuple(
-            Shared(
-                asked[one].name,
-                asked[other].name,
-                "Rows",
-                counted.first,
-                counted.second,
-                tuple(
-                    (places[one].told(first), places[other].told(second))
-                    for first, second in counted.examples
-                ),
-            )
-            for (one, other), counted in sorted(shared.items())
+            shared_by(asked, places, pair, "Rows", in_both)
+            for pair, in_both in sorted(shared.items())
         )
     return found
 
 
 @dataclass(slots=True)
-class _Counted:
-    """What two inputs share: rows of each, and the first ones."""
+class InBoth:
+    """What two inputs have in common: how much of each, and the first rows of both."""
 
     first: int = 0
     second: int = 0
@@ -116,6 +106,33 @@ def _too_many() -> str:
         "the datasets of different roles have too many rows together to be compared (more"
         f" than {MAX_SPILLED // ROW_BYTES:,}): use fewer inputs in one Experiment, or"
         " pins without `spec.coverage.rows`"
+    )
+
+
+def shared_by(
+    asked: Sequence[Keyed],
+    places: Sequence[Files],
+    pair: tuple[int, int],
+    kind: Kind,
+    found: InBoth,
+) -> Shared:
+    """Return what two inputs have in common.
+
+    Args:
+        asked: The inputs.
+        places: Where their rows stand.
+        pair: Which two, by their places.
+        kind: What they have in common.
+        found: How much.
+    """
+    one, other = pair
+    return Shared(
+        asked[one].name,
+        asked[other].name,
+        kind,
+        found.first,
+        found.second,
+        tuple((places[one].told(row), places[other].told(same)) for row, same in found.examples),
     )
 
 
@@ -134,7 +151,7 @@ def _compare(
     pieces: Pieces,
     piece: int,
     pairs: list[tuple[int, int]],
-    shared: Mapping[tuple[int, int], _Counted],
+    shared: Mapping[tuple[int, int], InBoth],
 ) -> None:
     """Count what inputs share in one piece."""
     firsts: dict[int, dict[bytes, int]] = {}

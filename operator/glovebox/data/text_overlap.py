@@ -26,7 +26,7 @@ from typing import IO, Final
 
 from glovebox.data.near_texts import BANDS, NEEDED, SIGNATURE_BYTES, agreeing
 from glovebox.data.overlap import MAX_EXAMPLES, Shared
-from glovebox.data.row_overlap import Keyed, pairs_of
+from glovebox.data.row_overlap import InBoth, Keyed, pairs_of, shared_by
 from glovebox.data.row_pieces import MAX_SPILLED, PIECES, ROW_BYTES, Files, Pieces
 
 # So many different texts of an input are looked at that have one band in common.
@@ -91,18 +91,8 @@ def find_near_texts(inputs: Iterable[Keyed], going: Callable[[], None] = lambda:
             search.look(piece)
         found.crowded = search.crowded
         found.near = tuple(
-            Shared(
-                asked[one].name,
-                asked[other].name,
-                "Texts",
-                counted.first.number,
-                counted.second.number,
-                tuple(
-                    (places[one].told(first), places[other].told(second))
-                    for first, second in counted.examples
-                ),
-            )
-            for (one, other), counted in sorted(search.counted.items())
+            shared_by(asked, places, pair, "Texts", near.in_both)
+            for pair, near in sorted(search.counted.items())
         )
     return found
 
@@ -166,6 +156,10 @@ class _Counted:
     first: _Marked = field(default_factory=_Marked)
     second: _Marked = field(default_factory=_Marked)
     examples: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def in_both(self) -> InBoth:
+        return InBoth(self.first.number, self.second.number, self.examples)
 
 
 # The rows of an input that have one band in common, by their signatures as numbers.

@@ -7,7 +7,7 @@ nobody looked at is `Unknown` and never left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from glovebox.api import reasons
@@ -285,16 +285,9 @@ def _why_not_measured(
     pairs: list[tuple[Covered, Covered]], read: list[Covered], overlap: Overlap
 ) -> str:
     """Return why nothing is known of the rows of these pairs; nothing where they were compared."""
-    differing = next((pair for pair in pairs if not pair[0].key or pair[0].key != pair[1].key), ())
-    if differing:
-        one, other = differing
-        return (
-            f"the pins of `{one.name}` and `{other.name}` do not both say `spec.coverage.rows` of"
-            " the same columns"
-        )
-    unread = next((each.name for each in read if each.name not in overlap.rows), "")
-    if unread:
-        return f"`{unread}` was not compared"
+    why = _why_not_compared(pairs, read, "rows", lambda each: each.key, overlap.rows)
+    if why:
+        return why
     keyless = next((each.name for each in read if overlap.keyless.get(each.name)), "")
     if keyless:
         # Nobody knows whether they are the same.
@@ -303,6 +296,24 @@ def _why_not_measured(
     # A table of which nothing was found to compare shows nothing.
     empty = next((each.name for each in read if not overlap.rows[each.name]), "")
     return f"no table of `{empty}` has a row" if empty else ""
+
+
+def _why_not_compared(
+    pairs: list[tuple[Covered, Covered]],
+    read: list[Covered],
+    field: str,
+    columns: Callable[[Covered], tuple[str, ...]],
+    numbers: Mapping[str, int],
+) -> str:
+    """Return why inputs were not compared by the columns that a field of their pins names."""
+    for one, other in pairs:
+        if not columns(one) or columns(one) != columns(other):
+            return (
+                f"the pins of `{one.name}` and `{other.name}` do not both say"
+                f" `spec.coverage.{field}` of the same columns"
+            )
+    unread = next((each.name for each in read if each.name not in numbers), "")
+    return f"`{unread}` was not compared" if unread else ""
 
 
 def _texts_known(inputs: tuple[Covered, ...], overlap: Overlap) -> _Known:
@@ -323,15 +334,9 @@ def _why_no_texts(
     pairs: list[tuple[Covered, Covered]], read: list[Covered], overlap: Overlap
 ) -> str:
     """Return why nothing is known of the texts of these pairs; nothing where they were compared."""
-    for one, other in pairs:
-        if not one.texts or one.texts != other.texts:
-            return (
-                f"the pins of `{one.name}` and `{other.name}` do not both say"
-                " `spec.coverage.texts` of the same columns"
-            )
-    unread = next((each.name for each in read if each.name not in overlap.texts), "")
-    if unread:
-        return f"`{unread}` was not compared"
+    why = _why_not_compared(pairs, read, "texts", lambda each: each.texts, overlap.texts)
+    if why:
+        return why
     # Tables of which nothing was found to compare show nothing.
     empty = next((each for each in read if not _with_words(each, overlap)), None)
     if empty is not None:

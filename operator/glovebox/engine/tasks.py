@@ -86,6 +86,11 @@ class TaskState(Generic[T]):
     retry_seconds: float | None = None
 
     @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing comes of it unless asked for: it is done, or failed and has rested."""
+        return self.phase == "Done" or (self.phase == "Failed" and self.retry_seconds == 0.0)
+
+    @property
     def standing_error(self) -> GloveboxError | None:
         """What the latest attempt met; it stands until the next one reports.
 

@@ -16,11 +16,12 @@ from typing import Any, Final
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.access_grant import MAX_SHOWN, AccessGrant, GrantUse
+from glovebox.data.counting import counted
 from glovebox.errors import GloveboxError, Refused
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.outcome import Outcome, done, of_error
 from glovebox.status.summary import summarise
-from glovebox.status.text import counted, format_time
+from glovebox.status.text import format_time
 
 CONDITIONS: Final = (types.READY,)
 _REVOKED: Final = "it was revoked: nothing is bound by it, and no credentials are issued for it"

@@ -17,8 +17,8 @@ from typing import Final
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.derived import DerivedFrom, UpstreamInput
+from glovebox.data.counting import counted
 from glovebox.status.builder import StatusBuilder
-from glovebox.status.text import counted
 
 TESTS: Final = frozenset({"test", "holdout"})
 _NAMED: Final = 3

@@ -24,9 +24,9 @@ from glovebox.api.contract_status import (
 )
 from glovebox.data.contract_found import ContractFound, Violation
 from glovebox.data.contract_words import told
+from glovebox.data.counting import counted
 from glovebox.errors import InvalidInput
 from glovebox.status.pin_gate import Gate, GateFacts, put_progress, with_gate
-from glovebox.status.text import counted
 
 CHECKING: Final = "the files are being compared with `spec.contract`"
 PENDING: Final = "the files are compared with `spec.contract` once they are read and hashed"

@@ -15,10 +15,11 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.conditions import Answer
 from glovebox.api.dataset_pin_status import PinHold
+from glovebox.data.counting import counted
 from glovebox.errors import InvalidInput
 from glovebox.status.kstatus import condition_of
 from glovebox.status.pin_gate import Gate, GateFacts, put_progress, with_gate
-from glovebox.status.text import counted, format_time
+from glovebox.status.text import format_time
 
 HOLDING: Final = "legal holds are being put on the pinned versions"
 PENDING: Final = "legal holds are put on the versions once they are read and hashed"

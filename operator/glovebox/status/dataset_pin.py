@@ -17,12 +17,12 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.conditions import Answer
 from glovebox.data.compare import Findings
+from glovebox.data.counting import counted
 from glovebox.errors import GloveboxError, InvalidInput, NotReady
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.findings import COUNTED, describe_all
 from glovebox.status.outcome import GRACE, Grace, of_error
 from glovebox.status.summary import summarise
-from glovebox.status.text import counted
 
 CONDITIONS: Final = (
     types.READY,

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from glovebox.api.evolution import MAX_CHANGES, ContractChange, EvolutionStatus
+from glovebox.data.counting import counted
 from glovebox.data.evolution import Change, Evolution
-from glovebox.status.text import counted
 
 _MESSAGE_MAX: Final = 512
 _COLUMN_MAX: Final = 1152

@@ -13,10 +13,11 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.conditions import Answer
 from glovebox.api.experiment_status import RunStatus
+from glovebox.data.counting import counted
 from glovebox.status.builder import NOT_LOOKED, StatusBuilder
 from glovebox.status.experiment_facts import RunFacts, SealFacts
 from glovebox.status.outcome import Outcome, Verdict
-from glovebox.status.text import counted, format_time
+from glovebox.status.text import format_time
 
 _NOTHING_YET: Final = "nothing is written before it is provisioned; see Ready"
 

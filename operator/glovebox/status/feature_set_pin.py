@@ -10,13 +10,14 @@ from typing import Any, Final
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.validity import Validity
+from glovebox.data.counting import counted
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.built_features import BuiltFacts, mark_built
 from glovebox.status.materialized import SchemaFacts, mark_schema
 from glovebox.status.outcome import Outcome, Verdict
 from glovebox.status.retiring import Successor, mark_retiring, seconds_until_it_changes
 from glovebox.status.summary import summarise
-from glovebox.status.text import counted, format_time
+from glovebox.status.text import format_time
 
 CONDITIONS: Final = (types.READY, types.VERIFIED, types.RETIRING)
 READY: Final = (reasons.VERIFIED, "the definitions are complete and their inputs are as pinned")

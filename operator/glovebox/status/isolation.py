@@ -12,9 +12,10 @@ from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.experiment_status import IsolationStatus
+from glovebox.data.counting import counted
 from glovebox.errors import GloveboxError
 from glovebox.status.experiment_facts import Finding
-from glovebox.status.text import counted, format_time
+from glovebox.status.text import format_time
 
 _UNCHECKED: Final = (
     "the NetworkPolicies are in place, but nothing has checked them here: whether the cluster's"

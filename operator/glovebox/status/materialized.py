@@ -13,10 +13,10 @@ from typing import Any, Final
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.materialized import KindDifferences, MaterializedStatus, SchemaDifference
+from glovebox.data.counting import counted
 from glovebox.data.feature_schema import Difference, FeaturesFound, told
 from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.status.builder import StatusBuilder
-from glovebox.status.text import counted
 
 CHECKING: Final = "the files of `spec.materialized` are being compared with the definitions"
 PENDING: Final = (

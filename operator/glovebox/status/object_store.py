@@ -11,13 +11,14 @@ from glovebox import names
 from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.object_store import ObjectStore, ObjectStoreSpec
+from glovebox.data.counting import counted
 from glovebox.data.proofs import Outcome as Shown
 from glovebox.data.proofs import Proof, condition_outcome
 from glovebox.errors import InvalidInput, Unavailable
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.outcome import Grace, Outcome, done, of_error
 from glovebox.status.summary import summarise
-from glovebox.status.text import counted, format_time
+from glovebox.status.text import format_time
 
 PROVEN: Final = (
     types.VERSIONING_PROVEN,

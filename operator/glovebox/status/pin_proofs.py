@@ -25,11 +25,12 @@ from glovebox.api.pin_verification import (
     ProofUnderWay,
 )
 from glovebox.data.compare import Difference, Findings
+from glovebox.data.counting import counted
 from glovebox.data.due import believed
 from glovebox.data.proof_levels import Level, Past, ProofSlice, last_time
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.dataset_pin import PinFacts, compute_conditions
-from glovebox.status.text import counted, format_time
+from glovebox.status.text import format_time
 
 CURRENT: Final = "each level was proven as recently as `spec.verification` says"
 _PASSING: Final = (types.RECONCILING, types.STALLED)

@@ -14,9 +14,9 @@ from glovebox.api import conditions as types
 from glovebox.api import reasons
 from glovebox.api.conditions import Answer
 from glovebox.api.provenance import MAX_GAPS, ProvenanceGap, ProvenanceStatus, ResolvedSource
+from glovebox.data.counting import counted
 from glovebox.data.provenance import Assessment, Gap
 from glovebox.status.builder import StatusBuilder
-from glovebox.status.text import counted
 
 _NAMED: Final = 5
 _MESSAGE_MAX: Final = 1024

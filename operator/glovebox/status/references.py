@@ -16,10 +16,11 @@ from glovebox.api.feature_set_pin import FeatureSetPin
 from glovebox.api.input_status import InputStatus
 from glovebox.api.isolation_profile import IsolationProfile
 from glovebox.api.object_store import ObjectStore
+from glovebox.data.counting import counted
 from glovebox.desired.platform import Platform, profile_changes, store_changes
 from glovebox.errors import GloveboxError
 from glovebox.status.experiment_facts import Finding
-from glovebox.status.text import counted, format_time
+from glovebox.status.text import format_time
 
 Pin = DatasetPin | FeatureSetPin
 AS_BOUND: Final = Finding(

@@ -12,9 +12,9 @@ from typing import Any
 from glovebox.api import reasons
 from glovebox.api.attempt_status import MAX_PODS, RunStage
 from glovebox.api.experiment_status import RunStatus
+from glovebox.data.counting import counted
 from glovebox.status.attempts import attempt_of, over
 from glovebox.status.runs import is_made_for, job_ended
-from glovebox.status.text import counted
 
 _MESSAGE_MAX = 1024
 

@@ -12,12 +12,13 @@ from typing import Any, Final
 
 from glovebox.api import conditions as types
 from glovebox.api import reasons
+from glovebox.data.counting import counted
 from glovebox.data.split_result import PartFound, SplitFound
 from glovebox.data.splits import time_of
 from glovebox.status.builder import StatusBuilder
 from glovebox.status.outcome import Outcome
 from glovebox.status.summary import summarise
-from glovebox.status.text import counted, format_time
+from glovebox.status.text import format_time
 
 CONDITIONS: Final = (types.READY,)
 SPLITTING: Final = "the dataset is being divided; `status.progress` says how far it is"

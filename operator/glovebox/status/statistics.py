@@ -24,11 +24,11 @@ from glovebox.api.statistics_status import (
     StatisticsStatus,
     StoredDocument,
 )
+from glovebox.data.counting import counted
 from glovebox.data.distribution_parts import Part
 from glovebox.data.printable import printable
 from glovebox.errors import GloveboxError, InvalidInput
 from glovebox.status.pin_gate import Gate, put_progress, with_gate
-from glovebox.status.text import counted
 
 COMPUTING: Final = "the files are being read for `spec.statistics`"
 PENDING: Final = "the files are read for `spec.statistics` once they are pinned"

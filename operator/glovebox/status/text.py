@@ -7,11 +7,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final
 
-from glovebox.data import counting
+from glovebox.data.counting import counted
 from glovebox.evidence.statement import STATEMENT_NAME
 
-# Statuses write numbers as the layers below do.
-counted: Final = counting.counted
 _HOLDERS_MAX: Final = 3
 _UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 _STEP: Final = 1024

@@ -11,7 +11,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from glovebox.cli.shown import counted
+from glovebox.data.counting import counted
 from glovebox.errors import Unavailable
 from glovebox.report import addresses, words
 from glovebox.report.browse import Choice, Field, Form, View, unread

@@ -47,6 +47,7 @@ from glovebox.controllers.last_listings import (
 from glovebox.controllers.patience import deadline
 from glovebox.controllers.ports import Ports
 from glovebox.controllers.store_connections import note_refusal
+from glovebox.data.counting import counted
 from glovebox.desired.plan import Plan
 from glovebox.engine.tasks import TaskKey
 from glovebox.errors import GloveboxError
@@ -54,7 +55,7 @@ from glovebox.status.broken_inputs import doubts_of_inputs, stops_for_good
 from glovebox.status.experiment_facts import AttemptFacts, RunFacts, SealFacts
 from glovebox.status.experiment_work import not_sealed
 from glovebox.status.outcome import Outcome, done, waiting
-from glovebox.status.text import counted, format_time
+from glovebox.status.text import format_time
 from glovebox.tasks.seal import SEAL
 
 # How long the seal waits for a namespace that cannot be closed.
